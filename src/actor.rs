@@ -1,0 +1,90 @@
+//! Actors: who acts in a subject's place (RFC 8693 `act`).
+
+use crate::{
+    clock::Epoch,
+    error::{InvalidInput, Problem},
+    id::{SessionId, SubjectId, check_text},
+};
+
+/// How many actors a chain may name.
+pub const MAX_ACTORS: usize = 4;
+
+/// Somebody who acts as somebody else: an operator, a support agent, a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    subject: SubjectId,
+    session: Option<SessionId>,
+    epoch: Option<Epoch>,
+}
+
+impl Actor {
+    /// An actor without a session here. It is bound by its subject's epoch: revoke all of its sessions, and what it
+    /// impersonates dies too.
+    pub fn new(subject: SubjectId) -> Self {
+        Self { subject, session: None, epoch: None }
+    }
+
+    /// The actor's own session: when that ends, what it impersonates ends too.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The operator.
+    pub fn subject(&self) -> &SubjectId {
+        &self.subject
+    }
+
+    /// Its own session, if it has one here.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// The actor's epoch when the impersonation began.
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    pub(crate) fn bind(&mut self, epoch: Epoch) {
+        self.epoch = Some(epoch);
+    }
+}
+
+/// Who acts, for whom, and why: the nearest actor first, the root actor last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorChain {
+    actors: Vec<Actor>,
+    reason: String,
+}
+
+impl ActorChain {
+    /// One actor, for this reason (1 to 200 characters: a ticket number, a sentence).
+    pub fn new(actor: Actor, reason: &str) -> Result<Self, InvalidInput> {
+        check_text("impersonation reason", reason)?;
+        Ok(Self { actors: vec![actor], reason: reason.to_owned() })
+    }
+
+    /// Adds the actor behind the last one; the root stays last. At most 4 in all.
+    pub fn behind(mut self, actor: Actor) -> Result<Self, InvalidInput> {
+        if self.actors.len() >= MAX_ACTORS {
+            return Err(InvalidInput::new("actor chain", Problem::TooMany(MAX_ACTORS)));
+        }
+        self.actors.push(actor);
+        Ok(self)
+    }
+
+    /// The actors, nearest first.
+    pub fn actors(&self) -> &[Actor] {
+        &self.actors
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    pub(crate) fn actors_mut(&mut self) -> &mut [Actor] {
+        &mut self.actors
+    }
+}

@@ -1,0 +1,230 @@
+//! What can go wrong, in one type: a kind, the operation it stopped, and the source.
+//!
+//! [`Error`] is what every verb returns. The joints (store, signer, verifier, entropy) have small errors of their
+//! own, which [`Error`] keeps as its source. Nothing here ever shows a token, a subject or an address.
+
+mod input;
+mod joints;
+mod kind;
+mod reason;
+
+use std::fmt;
+
+pub use input::{InvalidInput, Problem};
+pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
+pub use kind::{ErrorClass, ErrorKind};
+pub use reason::RevokeReason;
+
+/// The error of every verb: a kind, an operation, and what caused it.
+///
+/// Match on [`kind`](Self::kind) for a decision, log the value itself, and give outsiders [`public`](Self::public).
+///
+/// # Security
+/// `Display` and `Debug` show the kind, the operation and fixed words. They never show what was presented.
+///
+/// # Examples
+/// ```
+/// use session_issuer::error::{Error, ErrorClass, ErrorKind, Operation};
+///
+/// let error = Error::new(ErrorKind::Superseded, Operation::Check);
+/// assert_eq!(error.code(), "superseded");
+/// assert_eq!(error.class(), ErrorClass::Rejected);
+/// assert_eq!(error.http_status(), 401);
+/// assert_eq!(error.public().code, "invalid_credential"); // outsiders learn no more than this
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    operation: Operation,
+    reason: Option<RevokeReason>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind, met in this operation.
+    pub fn new(kind: ErrorKind, operation: Operation) -> Self {
+        Self(Box::new(Inner { kind, operation, reason: None, source: None }))
+    }
+
+    /// A refusal because the session was revoked, with the reason it was revoked for.
+    pub fn revoked(reason: RevokeReason, operation: Operation) -> Self {
+        let mut error = Self::new(ErrorKind::Revoked, operation);
+        error.0.reason = Some(reason);
+        error
+    }
+
+    /// The same error with its cause kept.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The verb that was stopped.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// Why the session was revoked, when that is why it was refused.
+    pub fn reason(&self) -> Option<RevokeReason> {
+        self.0.reason
+    }
+
+    /// Whose fault it is: the host's, the credential's, the surroundings', or ours.
+    pub fn class(&self) -> ErrorClass {
+        self.0.kind.class()
+    }
+
+    /// A stable word for logs and metrics: frozen, never reused.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+
+    /// True when the same call may succeed later, unchanged.
+    pub fn is_retryable(&self) -> bool {
+        match self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>()) {
+            Some(store) => store.is_retryable(),
+            None => self.class() == ErrorClass::Unavailable,
+        }
+    }
+
+    /// True when the presented credential is dead for good: clear the cookie, log in again.
+    ///
+    /// Only told of a credential that proved authentic first.
+    pub fn is_terminal(&self) -> bool {
+        self.0.kind.is_terminal()
+    }
+
+    /// The HTTP status a host would answer with.
+    pub fn http_status(&self) -> u16 {
+        self.0.kind.http_status()
+    }
+
+    /// What an outsider may see: every rejection of a credential is one and the same answer.
+    pub fn public(&self) -> PublicError {
+        self.0.kind.public()
+    }
+
+    /// The same error, met in another operation (a verb that calls another keeps its own name).
+    #[must_use]
+    pub(crate) fn during(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.operation, self.0.kind)?;
+        match self.0.reason {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.0.kind).field("operation", &self.0.operation);
+        if let Some(reason) = self.0.reason {
+            out.field("reason", &reason);
+        }
+        if let Some(source) = &self.0.source {
+            out.field("source", &format_args!("{source}"));
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// What an outsider may be told of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublicError {
+    /// A stable word.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub http_status: u16,
+    /// One sentence for people.
+    pub message: &'static str,
+}
+
+impl fmt::Display for PublicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+/// The verb in which an error was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Building an issuer.
+    Build,
+    /// Preparing an input of a verb.
+    Input,
+    /// `create`
+    Create,
+    /// `check`
+    Check,
+    /// `verify`
+    Verify,
+    /// `refresh`
+    Refresh,
+    /// `update`
+    Update,
+    /// `revoke`
+    Revoke,
+    /// `list`
+    List,
+    /// `open` (request tokens)
+    Open,
+    /// `decide` (request tokens)
+    Decide,
+    /// `exchange` (request tokens)
+    Exchange,
+    /// `sweep`
+    Sweep,
+    /// Reading the store's revocation log.
+    Sync,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Build => "build",
+            Self::Input => "input",
+            Self::Create => "create",
+            Self::Check => "check",
+            Self::Verify => "verify",
+            Self::Refresh => "refresh",
+            Self::Update => "update",
+            Self::Revoke => "revoke",
+            Self::List => "list",
+            Self::Open => "open",
+            Self::Decide => "decide",
+            Self::Exchange => "exchange",
+            Self::Sweep => "sweep",
+            Self::Sync => "sync",
+        })
+    }
+}
+
+/// An input that breaks a rule becomes an error of the kind [`ErrorKind::InvalidInput`], naming the field.
+impl From<InvalidInput> for Error {
+    fn from(input: InvalidInput) -> Self {
+        Self::new(ErrorKind::InvalidInput, Operation::Input).with_source(input)
+    }
+}

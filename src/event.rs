@@ -1,0 +1,138 @@
+//! The event joint: what happens to sessions, told to the host.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::{ErrorKind, Operation, RevokeReason},
+    factor::FactorKind,
+    id::{AppId, SessionId, SubjectId, TenantId},
+};
+
+/// Receives events: an audit log, metrics, a queue.
+///
+/// # Contract
+/// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what takes time.
+/// - An event is told after the store has acknowledged what it tells of. A process that dies in between tells nothing.
+pub trait EventSink: Debug + Send + Sync {
+    /// Takes one event.
+    fn emit(&self, event: &Event);
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<T: EventSink + ?Sized> EventSink for Arc<T> {
+    fn emit(&self, event: &Event) {
+        (**self).emit(event);
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<T: EventSink + ?Sized> EventSink for Box<T> {
+    fn emit(&self, event: &Event) {
+        (**self).emit(event);
+    }
+}
+
+/// Something that happened. It never holds a token, a salt or an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// To which session.
+    pub session: Option<SessionId>,
+    /// Whom it is about.
+    pub subject: Option<SubjectId>,
+    /// Who acts in the subject's place: the root actor.
+    pub actor: Option<SubjectId>,
+    /// From when on no token of the session can be good: who keeps a list of revoked sessions may forget it then.
+    pub ends_at: Option<Timestamp>,
+    /// What.
+    pub kind: EventKind,
+}
+
+impl Event {
+    pub(crate) fn new(at: Timestamp, tenant: TenantId, kind: EventKind) -> Self {
+        Self { at, tenant, session: None, subject: None, actor: None, ends_at: None, kind }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A session was created.
+    Created,
+    /// An impersonated session was used.
+    ImpersonationUsed,
+    /// A refresh handed out the next generation.
+    Refreshed,
+    /// A refresh was answered again with what it was answered before.
+    RefreshReplayed {
+        /// How long after the rotation.
+        age: Duration,
+        /// From another address than the session was made from.
+        ip_changed: bool,
+        /// From another user agent.
+        agent_changed: bool,
+    },
+    /// A spent refresh token came back: the session was ended.
+    ReuseDetected,
+    /// An authentic token was ahead of its record: the store has lost an acknowledged write.
+    TokenAhead,
+    /// A session changed; these factors were proved in the call.
+    Updated {
+        /// The kinds of factor.
+        factors: Vec<FactorKind>,
+    },
+    /// A session was revoked.
+    Revoked {
+        /// Why.
+        reason: RevokeReason,
+        /// Who did it.
+        by: Option<SubjectId>,
+    },
+    /// All sessions of a subject were revoked, but for the kept one.
+    SubjectRevoked {
+        /// Why.
+        reason: RevokeReason,
+        /// Who did it.
+        by: Option<SubjectId>,
+        /// Sessions bound under a lower epoch are dead.
+        epoch: Epoch,
+        /// But for this one.
+        kept: Option<SessionId>,
+    },
+    /// Factors of a subject were voided, because their credential changed.
+    FactorsVoided {
+        /// The kinds of factor.
+        factors: Vec<FactorKind>,
+    },
+    /// A session that had ended by itself was swept.
+    Expired,
+    /// A request token was opened.
+    RequestOpened {
+        /// The app that did.
+        app: AppId,
+    },
+    /// A request token was approved.
+    RequestApproved,
+    /// A request token was denied.
+    RequestDenied,
+    /// A request token became a session.
+    RequestExchanged,
+    /// A call was refused. Told of credentials that proved authentic, and of failed checks.
+    Refused {
+        /// By which verb.
+        operation: Operation,
+        /// Why.
+        kind: ErrorKind,
+    },
+    /// A mark or an end could not be written, and the call went on without.
+    WriteFailed {
+        /// In which verb.
+        operation: Operation,
+    },
+}

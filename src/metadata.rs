@@ -1,0 +1,226 @@
+//! What hosts keep on a session: bounded metadata, and claims for its tokens.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{InvalidInput, Problem},
+    id::check_text,
+};
+
+/// How many entries metadata may have.
+pub const MAX_ENTRIES: usize = 64;
+/// How many bytes one value may have.
+pub const MAX_VALUE_BYTES: usize = 4 * 1024;
+/// How many bytes all keys and values, or all claims as JSON, may have together.
+pub const MAX_TOTAL_BYTES: usize = 16 * 1024;
+/// How many bytes the claims of one host may have together, as JSON: a token of 8 KiB must hold them.
+pub const MAX_CLAIMS_BYTES: usize = 4 * 1024;
+/// How deep claims may be nested.
+pub const MAX_CLAIMS_DEPTH: usize = 8;
+
+/// Keys and values that a host keeps on a session, and tokens never carry.
+///
+/// At most 64 entries, keys of 1 to 200 characters, values of at most 4 KiB, 16 KiB in all. `Debug` shows the keys.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Metadata(BTreeMap<String, Vec<u8>>);
+
+impl Metadata {
+    pub(crate) const EMPTY: Self = Self(BTreeMap::new());
+
+    /// No metadata.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this entry set; an empty value removes the key (ZITADEL's rule).
+    pub fn with(mut self, key: &str, value: impl AsRef<[u8]>) -> Result<Self, InvalidInput> {
+        self.set(key, value)?;
+        Ok(self)
+    }
+
+    /// Sets an entry; an empty value removes the key (ZITADEL's rule). A refused entry changes nothing.
+    pub fn set(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidInput> {
+        let value = value.as_ref();
+        check_text("metadata key", key)?;
+        if value.is_empty() {
+            self.0.remove(key);
+            return Ok(());
+        }
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(InvalidInput::new("metadata value", Problem::TooLong(MAX_VALUE_BYTES)));
+        }
+        let old = self.0.get(key).map_or(0, |old| key.len() + old.len());
+        if old == 0 && self.0.len() >= MAX_ENTRIES {
+            return Err(InvalidInput::new("metadata", Problem::TooMany(MAX_ENTRIES)));
+        }
+        if self.bytes() - old + key.len() + value.len() > MAX_TOTAL_BYTES {
+            return Err(InvalidInput::new("metadata", Problem::TooLong(MAX_TOTAL_BYTES)));
+        }
+        self.0.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// The value of this key.
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.0.get(key).map(Vec::as_slice)
+    }
+
+    /// The entries, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_slice()))
+    }
+
+    /// True when there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Claim names that belong to this crate and to JWT; a host's claims never take their place.
+pub const RESERVED_CLAIMS: [&str; 17] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "gen",
+    "epo",
+    "tenant",
+    "auth_time",
+    "amr",
+    "acr",
+    "act",
+    "cnf",
+    "typ",
+];
+
+/// Claims of the host's own, for its access tokens.
+///
+/// At most 64 names of 1 to 200 characters, none of them reserved, 4 KiB of JSON in all, nested at most 8 deep.
+/// `Debug` shows the names.
+#[derive(Clone, PartialEq, Default)]
+pub struct HostClaims(Map<String, Value>);
+
+impl HostClaims {
+    /// No claims.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this claim set; `null` is a value like any other.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Result<Self, InvalidInput> {
+        let value = value.into();
+        check_text("claim name", name)?;
+        if RESERVED_CLAIMS.contains(&name) {
+            return Err(InvalidInput::new("claim name", Problem::Reserved));
+        }
+        if depth(&value) > MAX_CLAIMS_DEPTH {
+            return Err(InvalidInput::new("claim", Problem::TooLarge));
+        }
+        if !self.0.contains_key(name) && self.0.len() >= MAX_ENTRIES {
+            return Err(InvalidInput::new("claims", Problem::TooMany(MAX_ENTRIES)));
+        }
+        self.0.insert(name.to_owned(), value);
+        let bytes = serde_json::to_vec(&self.0).map_or(usize::MAX, |json| json.len());
+        if bytes > MAX_CLAIMS_BYTES {
+            return Err(InvalidInput::new("claims", Problem::TooLong(MAX_CLAIMS_BYTES)));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn from_verified(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+
+    /// The value of this claim.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The claims, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for HostClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_stays_within_each_of_its_bounds() {
+        let mut metadata = Metadata::new();
+        for n in 0..64 {
+            metadata.set(&format!("k{n}"), "v").unwrap();
+        }
+        assert_eq!(metadata.set("k64", "v"), Err(InvalidInput::new("metadata", Problem::TooMany(64))));
+        assert!(metadata.set("k63", "another").is_ok(), "a full one can still change");
+        assert!(metadata.set("k1", "").is_ok() && metadata.get("k1").is_none(), "an empty value removes");
+        assert!(Metadata::new().with("k", vec![0; 4096]).is_ok());
+        assert!(Metadata::new().with("k", vec![0; 4097]).is_err());
+        assert!(
+            Metadata::new().with("", "v").is_err() && Metadata::new().with(&"k".repeat(201), "v").is_err()
+        );
+        let mut full = Metadata::new();
+        for n in 0..3 {
+            full.set(&n.to_string(), vec![1; 4096]).unwrap();
+        }
+        assert_eq!(full.set("3", vec![1; 4096]), Err(InvalidInput::new("metadata", Problem::TooLong(16384))));
+        assert!(full.set("2", vec![1; 4095]).is_ok());
+    }
+
+    #[test]
+    fn host_claims_never_take_a_reserved_name_and_stay_small() {
+        for name in RESERVED_CLAIMS {
+            assert_eq!(
+                HostClaims::new().with(name, 1).unwrap_err(),
+                InvalidInput::new("claim name", Problem::Reserved)
+            );
+        }
+        assert!(HostClaims::new().with("big", "x".repeat(5000)).is_err());
+        let mut deep = serde_json::json!(1);
+        for _ in 0..9 {
+            deep = serde_json::json!([deep]);
+        }
+        assert!(HostClaims::new().with("deep", deep).is_err());
+    }
+}

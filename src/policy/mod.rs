@@ -1,0 +1,466 @@
+//! The rules a host chooses: lifetimes, credentials, rotation, caps; and what a check may require.
+
+mod presets;
+mod requirement;
+
+use std::{fmt, time::Duration};
+
+pub use requirement::{Freshness, Requirement, Spend, Unmet};
+
+use crate::metadata::RESERVED_CLAIMS;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest duration that any setting takes: ten years.
+pub const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+/// The longest overlap window: five minutes.
+pub const MAX_OVERLAP: Duration = Duration::from_secs(5 * 60);
+/// The largest clock skew that may be tolerated: two minutes (ASVS 9.2.1).
+pub const MAX_SKEW: Duration = Duration::from_secs(120);
+
+/// What the sessions of one issuer are like.
+///
+/// Start from a preset and change what differs. Mistakes are reported, all at once, when the issuer is built.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use session_issuer::policy::{Cap, OnFull, Policy};
+///
+/// let policy = Policy::default()
+///     .access_lifetime(Duration::from_secs(300))
+///     .cap(Cap::new(5, OnFull::EvictOldest));
+/// assert!(policy.problems().is_empty());
+/// assert_eq!(Policy::default().access_lifetime(Duration::ZERO).problems().len(), 1);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    pub(crate) credentials: Credentials,
+    pub(crate) access_lifetime: Duration,
+    pub(crate) absolute: AbsoluteLifetime,
+    pub(crate) longest: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) rotation: Rotation,
+    pub(crate) touch_every: Duration,
+    pub(crate) cap: Option<Cap>,
+    pub(crate) client_binding: ClientBinding,
+    pub(crate) token_type: TokenType,
+    pub(crate) session_claim: Option<&'static str>,
+    pub(crate) request_lifetime: Duration,
+    pub(crate) impersonation_lifetime: Duration,
+    pub(crate) longest_impersonation: Duration,
+    pub(crate) keep_after_end: Duration,
+    pub(crate) skew: Duration,
+    pub(crate) on_store_failure: OnStoreFailure,
+    pub(crate) ceiling: Option<Duration>,
+}
+
+impl Default for Policy {
+    /// Signed access tokens of 10 minutes and rotating refresh tokens, 14 days at most, 7 days idle.
+    ///
+    /// | setting | value | reason |
+    /// | --- | --- | --- |
+    /// | credentials | refresh token and signed access token | the pair most hosts want |
+    /// | access lifetime | 10 min | the worst-case delay of a revocation for stateless verifiers (ASVS 7.4.1) |
+    /// | absolute lifetime | 14 days | within NIST AAL1's 30 days |
+    /// | idle timeout | 7 days | a weekend away keeps you logged in, an abandoned browser does not |
+    /// | overlap window | 10 s | two tabs and a lost reply; above the clock skew of sane nodes |
+    /// | retry window | the idle timeout, at most 24 h | a laptop lid closed on an unanswered refresh |
+    /// | marked in a row | 2 | with 1: false thefts for lossy stateless clients; with 2: none found |
+    /// | touch | every minute, at most a tenth of the idle timeout | reads stay reads |
+    /// | cap | none | hosts differ |
+    /// | client binding | none | addresses and agents change under honest people |
+    /// | clock skew for `nbf` and `iat` | 10 s | sibling nodes; `exp` has no leeway |
+    /// | request tokens | 10 min | ASVS 10.4.3 |
+    /// | impersonation | 1 h | an operator's errand |
+    /// | kept after the end | 24 h | late tokens get a precise answer; the sweeper has time |
+    fn default() -> Self {
+        Self {
+            credentials: Credentials::Pair(AccessFormat::Signed),
+            access_lifetime: 10 * MINUTE,
+            absolute: AbsoluteLifetime::After(14 * DAY),
+            longest: None,
+            idle: Some(7 * DAY),
+            rotation: Rotation::default(),
+            touch_every: MINUTE,
+            cap: None,
+            client_binding: ClientBinding::None,
+            token_type: TokenType::AtJwt,
+            session_claim: None,
+            request_lifetime: 10 * MINUTE,
+            impersonation_lifetime: HOUR,
+            longest_impersonation: HOUR,
+            keep_after_end: DAY,
+            skew: Duration::from_secs(10),
+            on_store_failure: OnStoreFailure::Refuse,
+            ceiling: None,
+        }
+    }
+}
+
+impl Policy {
+    /// What a new session hands out.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// How long an access token is good. This is how late a stateless verifier learns of a revocation.
+    #[must_use]
+    pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access_lifetime = lifetime;
+        self
+    }
+
+    /// How long a session lives from its creation or last authentication, whatever happens.
+    #[must_use]
+    pub fn absolute_lifetime(mut self, lifetime: AbsoluteLifetime) -> Self {
+        self.absolute = lifetime;
+        self
+    }
+
+    /// The longest lifetime that one session may be given; the absolute lifetime unless set.
+    #[must_use]
+    pub fn longest_lifetime(mut self, longest: Duration) -> Self {
+        self.longest = Some(longest);
+        self
+    }
+
+    /// How long a session may go unused; `None` for as long as it lives.
+    #[must_use]
+    pub fn idle_timeout(mut self, idle: Option<Duration>) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// Whether and how refresh tokens rotate.
+    #[must_use]
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// How often use is written down: at most once in this time, and at least ten times an idle timeout.
+    #[must_use]
+    pub fn touch_every(mut self, every: Duration) -> Self {
+        self.touch_every = every;
+        self
+    }
+
+    /// How many sessions a subject may have.
+    #[must_use]
+    pub fn cap(mut self, cap: Cap) -> Self {
+        self.cap = Some(cap);
+        self
+    }
+
+    /// Whether another client may use a session's refresh token.
+    #[must_use]
+    pub fn client_binding(mut self, binding: ClientBinding) -> Self {
+        self.client_binding = binding;
+        self
+    }
+
+    /// The `typ` of signed access tokens.
+    #[must_use]
+    pub fn token_type(mut self, token_type: TokenType) -> Self {
+        self.token_type = token_type;
+        self
+    }
+
+    /// Writes the session's id into signed tokens under this name too (`session_id`, `session`).
+    #[must_use]
+    pub fn session_claim(mut self, name: &'static str) -> Self {
+        self.session_claim = Some(name);
+        self
+    }
+
+    /// How long a request token waits for its decision, and an approved one for its exchange.
+    #[must_use]
+    pub fn request_lifetime(mut self, lifetime: Duration) -> Self {
+        self.request_lifetime = lifetime;
+        self
+    }
+
+    /// How long an impersonation lives unless it asks for less or more, and the most it may ask for.
+    #[must_use]
+    pub fn impersonation_lifetime(mut self, usual: Duration, longest: Duration) -> Self {
+        self.impersonation_lifetime = usual;
+        self.longest_impersonation = longest;
+        self
+    }
+
+    /// How long an expired session is kept before it may be swept.
+    #[must_use]
+    pub fn keep_after_end(mut self, keep: Duration) -> Self {
+        self.keep_after_end = keep;
+        self
+    }
+
+    /// How far ahead a sibling's clock may be when `nbf` and `iat` are judged. `exp` has no leeway.
+    #[must_use]
+    pub fn clock_skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// What a check answers when the store does not.
+    #[must_use]
+    pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+        self.on_store_failure = choice;
+        self
+    }
+
+    /// Every mistake in this policy; empty when it can be used.
+    pub fn problems(&self) -> Vec<PolicyProblem> {
+        let mut found = Vec::new();
+        let mut check = |bad: bool, setting: &'static str, rule: &'static str| {
+            if bad {
+                found.push(PolicyProblem { setting, rule });
+            }
+        };
+        let absolute = self.absolute.as_duration();
+        for (setting, duration) in [
+            ("access lifetime", Some(self.access_lifetime)),
+            ("absolute lifetime", absolute),
+            ("longest lifetime", self.longest),
+            ("idle timeout", self.idle),
+            ("request lifetime", Some(self.request_lifetime)),
+            ("impersonation lifetime", Some(self.impersonation_lifetime)),
+        ] {
+            let Some(duration) = duration else { continue };
+            check(duration < Duration::from_millis(1), setting, "is below a millisecond");
+            check(duration > MAX_DURATION, setting, "is above ten years");
+        }
+        check(
+            self.access_lifetime < Duration::from_secs(1) && self.access_lifetime >= Duration::from_millis(1),
+            "access lifetime",
+            "is below a second, the resolution of a signed token",
+        );
+        check(
+            absolute.is_some_and(|absolute| self.access_lifetime > absolute),
+            "access lifetime",
+            "is above the absolute lifetime",
+        );
+        let longest = [absolute, self.longest].into_iter().flatten().max();
+        check(
+            self.ceiling.is_some_and(|ceiling| longest.is_none_or(|longest| longest > ceiling)),
+            "absolute lifetime",
+            "is above what the assurance level allows",
+        );
+        check(
+            self.impersonation_lifetime > self.longest_impersonation,
+            "impersonation lifetime",
+            "is above its own longest",
+        );
+        check(self.cap.is_some_and(|cap| cap.limit == 0), "cap", "is zero");
+        check(self.skew > MAX_SKEW, "clock skew", "is above two minutes");
+        check(self.keep_after_end > MAX_DURATION, "keep after end", "is above ten years");
+        check(
+            self.session_claim.is_some_and(|name| RESERVED_CLAIMS.contains(&name) || name.is_empty()),
+            "session claim",
+            "is a reserved name",
+        );
+        if let Rotation::On { overlap, retry, .. } = self.rotation {
+            check(overlap > MAX_OVERLAP, "overlap window", "is above five minutes");
+            check(retry.is_some_and(|retry| retry > MAX_DURATION), "retry window", "is above ten years");
+        }
+        found
+    }
+
+    /// How long use may go unwritten: the setting, but never more than a tenth of the idle timeout.
+    pub(crate) fn touch_throttle(&self, idle: Option<Duration>) -> Duration {
+        idle.map_or(self.touch_every, |idle| self.touch_every.min(idle / 10))
+    }
+
+    /// The retry window in force for a session with this idle timeout.
+    pub(crate) fn retry_window(&self, idle: Option<Duration>) -> Duration {
+        match self.rotation {
+            Rotation::On { retry: Some(retry), .. } => retry,
+            Rotation::On { retry: None, .. } => idle.unwrap_or(DAY).min(DAY),
+            Rotation::Off => Duration::ZERO,
+        }
+    }
+}
+
+/// One mistake in a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyProblem {
+    /// The setting.
+    pub setting: &'static str,
+    /// The rule it breaks.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for PolicyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.setting, self.rule)
+    }
+}
+
+/// What a new session hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// A refresh token, opaque, and an access token (flow B and most hosts).
+    Pair(AccessFormat),
+    /// One access token that lives as long as the policy says, and nothing to refresh it with (flows A and E).
+    Access(AccessFormat),
+    /// One opaque session token, good at its exact generation and replaced by every change (flows C and D).
+    Session,
+}
+
+impl Credentials {
+    /// The form of the access token, where there is one.
+    pub fn access_format(self) -> Option<AccessFormat> {
+        match self {
+            Self::Pair(format) | Self::Access(format) => Some(format),
+            Self::Session => None,
+        }
+    }
+}
+
+/// The form of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AccessFormat {
+    /// A JWT (RFC 9068): others can verify it without asking; a revocation reaches them when it expires.
+    Signed,
+    /// A short opaque token: shorter and cheaper, but only this issuer's store can check it.
+    Opaque,
+}
+
+/// Whether a session has an absolute end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AbsoluteLifetime {
+    /// It ends this long after its creation or last authentication.
+    After(Duration),
+    /// It lives until it is revoked, or idle for too long. Never a default: NIST SP 800-63B requires an end at every
+    /// assurance level. ZITADEL's and TMDB's sessions have none.
+    Unlimited,
+}
+
+impl AbsoluteLifetime {
+    pub(crate) fn as_duration(self) -> Option<Duration> {
+        match self {
+            Self::After(lifetime) => Some(lifetime),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+/// Whether and how refresh tokens rotate (RFC 9700 section 4.14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// A refresh token stays good until the session ends. A stolen one does too.
+    Off,
+    /// Each refresh hands out the next token; a spent one that comes back is answered or is theft, by age.
+    On {
+        /// How long the token before the current one is answered with the current one. Must exceed the clock skew
+        /// between nodes. A thief within it, from the same client, is not found; zero finds him at the price of
+        /// refusing the second of two tabs.
+        overlap: Duration,
+        /// How long it is answered while nobody has used the current one; `None` for the idle timeout, at most 24 h.
+        retry: Option<Duration>,
+        /// How many generations in a row may be answered again outside the overlap before it counts as theft.
+        marked_in_a_row: u8,
+    },
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self::On { overlap: Duration::from_secs(10), retry: None, marked_in_a_row: 2 }
+    }
+}
+
+impl Rotation {
+    /// Rotation without any window: the second use of a token is theft, whoever uses it.
+    pub fn strict() -> Self {
+        Self::On { overlap: Duration::ZERO, retry: Some(Duration::ZERO), marked_in_a_row: 0 }
+    }
+}
+
+/// How many live sessions a subject may have. Impersonations neither count nor are evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cap {
+    pub(crate) limit: u32,
+    pub(crate) on_full: OnFull,
+}
+
+impl Cap {
+    /// At most this many; a limit of zero is a mistake that the builder reports.
+    pub fn new(limit: u32, on_full: OnFull) -> Self {
+        Self { limit, on_full }
+    }
+
+    /// The limit.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// What a login beyond it does.
+    pub fn on_full(&self) -> OnFull {
+        self.on_full
+    }
+}
+
+/// What a login beyond the cap does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFull {
+    /// The session that was created first goes (Hanko). A thief who logs in often pushes the owner out.
+    EvictOldest,
+    /// The session that was used longest ago goes.
+    EvictLeastRecentlyUsed,
+    /// The login is refused. Whoever holds the sessions can keep the subject out.
+    Refuse,
+}
+
+/// Which client may refresh a session. Another one is refused, and revokes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClientBinding {
+    /// Any.
+    None,
+    /// One with the same user agent. A browser update logs its user out.
+    UserAgent,
+    /// One with the same fingerprint.
+    Fingerprint,
+}
+
+/// The `typ` of signed access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// `at+jwt` (RFC 9068).
+    AtJwt,
+    /// `JWT`, for systems whose clients expect it (Hanko, Stack Auth, ZELF).
+    Jwt,
+}
+
+impl TokenType {
+    /// The value of the `typ` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AtJwt => "at+jwt",
+            Self::Jwt => "JWT",
+        }
+    }
+}
+
+/// What a store-checked check answers when the store does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnStoreFailure {
+    /// `Unavailable`: nobody gets in while the store is away.
+    Refuse,
+    /// A signed token that holds by itself is accepted, so a revoked session gets in until its token expires. Never
+    /// for impersonations, for requirements of factors, age or counters, or for opaque tokens.
+    AcceptSigned,
+}

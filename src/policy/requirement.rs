@@ -1,0 +1,212 @@
+//! What a check requires, and what a session lacks of it.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    clock::Timestamp,
+    error::Error,
+    factor::{AssuranceLevel, Factor, FactorKind, authenticated_at},
+};
+
+/// How fresh the answer of a check must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// The signature, the times and the audience decide. A revocation is seen when the token expires: up to the
+    /// access lifetime late.
+    Stateless,
+    /// As `Stateless`, with the store's revocation log as read at most this long ago. Older than that, the store is
+    /// asked. A revocation is seen at most this late.
+    AtMost(Duration),
+    /// The store decides, now. The default.
+    #[default]
+    Store,
+}
+
+/// What must hold for a check to pass.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use session_issuer::{factor::FactorKind, policy::Requirement};
+///
+/// let payment = Requirement::new().factor(FactorKind::Totp).max_age(Duration::from_secs(300));
+/// # let _ = payment;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    pub(crate) freshness: Freshness,
+    pub(crate) touch: bool,
+    pub(crate) audience: Option<String>,
+    pub(crate) factors: Vec<FactorKind>,
+    pub(crate) level: Option<AssuranceLevel>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) impersonation: bool,
+    pub(crate) spend: Vec<Spend>,
+}
+
+impl Default for Requirement {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Requirement {
+    /// A live session, as the store sees it now; its use is noted; impersonations are welcome.
+    pub fn new() -> Self {
+        Self {
+            freshness: Freshness::Store,
+            touch: true,
+            audience: None,
+            factors: Vec::new(),
+            level: None,
+            max_age: None,
+            impersonation: true,
+            spend: Vec::new(),
+        }
+    }
+
+    /// How fresh the answer must be.
+    #[must_use]
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
+    }
+
+    /// Whether this counts as use: moves the idle timeout. On unless said otherwise.
+    #[must_use]
+    pub fn touch(mut self, touch: bool) -> Self {
+        self.touch = touch;
+        self
+    }
+
+    /// A signed token must name this audience; one of the issuer's own unless set.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// The subject must have proved this. May be said several times.
+    #[must_use]
+    pub fn factor(mut self, kind: FactorKind) -> Self {
+        self.factors.push(kind);
+        self
+    }
+
+    /// The subject must be authenticated at least this strongly.
+    #[must_use]
+    pub fn level(mut self, level: AssuranceLevel) -> Self {
+        self.level = Some(level);
+        self
+    }
+
+    /// The last proof must not be older than this (RFC 9470).
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Impersonated sessions are refused.
+    #[must_use]
+    pub fn no_impersonation(mut self) -> Self {
+        self.impersonation = false;
+        self
+    }
+
+    /// Counts something against a limit, in the same act: all counters move, or none does.
+    #[must_use]
+    pub fn spend(mut self, spend: Spend) -> Self {
+        self.spend.push(spend);
+        self
+    }
+
+    /// What these factors lack; none when they suffice. Every lack is listed.
+    pub fn unmet(&self, factors: &[Factor], now: Timestamp) -> Option<Unmet> {
+        let has = |kind: &FactorKind| factors.iter().any(|factor| factor.kind() == *kind);
+        let missing: Vec<_> = self.factors.iter().copied().filter(|kind| !has(kind)).collect();
+        let reached = AssuranceLevel::of(factors);
+        let level = self.level.filter(|needed| reached < Some(*needed));
+        let max_age =
+            self.max_age.filter(|age| authenticated_at(factors).is_none_or(|at| now.since(at) > *age));
+        (!missing.is_empty() || level.is_some() || max_age.is_some()).then_some(Unmet {
+            missing,
+            level,
+            max_age,
+        })
+    }
+
+    /// True when only a session's record can answer this.
+    pub(crate) fn needs_record(&self) -> bool {
+        !self.factors.is_empty() || self.level.is_some() || self.max_age.is_some() || !self.spend.is_empty()
+    }
+}
+
+/// A counter to move: by how much, and up to which limit.
+///
+/// Counters belong to the session and never exceed their limit, however many calls there are at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    pub(crate) name: &'static str,
+    pub(crate) amount: u64,
+    pub(crate) limit: u64,
+}
+
+impl Spend {
+    /// Counts one of this, up to that limit.
+    pub fn one(name: &'static str, limit: u64) -> Self {
+        Self { name, amount: 1, limit }
+    }
+
+    /// Counts this many.
+    #[must_use]
+    pub fn amount(mut self, amount: u64) -> Self {
+        self.amount = amount;
+        self
+    }
+
+    /// The counter.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// What a live session lacks of a requirement: the source of [`ErrorKind::RequirementNotMet`].
+///
+/// [`ErrorKind::RequirementNotMet`]: crate::error::ErrorKind::RequirementNotMet
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unmet {
+    /// Every factor that is missing.
+    pub missing: Vec<FactorKind>,
+    /// The assurance level that is needed and not reached.
+    pub level: Option<AssuranceLevel>,
+    /// The age that the last proof exceeds.
+    pub max_age: Option<Duration>,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lacks")?;
+        for kind in &self.missing {
+            write!(f, " {kind}")?;
+        }
+        if let Some(level) = self.level {
+            write!(f, " {}", level.code())?;
+        }
+        if let Some(age) = self.max_age {
+            write!(f, " a proof of the last {} s", age.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unmet {}
+
+impl Error {
+    /// What the session lacks, where that is why it was refused (RFC 9470: ask for just this).
+    pub fn unmet(&self) -> Option<&Unmet> {
+        std::error::Error::source(self)?.downcast_ref()
+    }
+}

@@ -1,0 +1,436 @@
+//! How a record is born, and everything that may change it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session, Tombstone};
+use crate::{
+    actor::ActorChain,
+    client::ClientInfo,
+    clock::{Epoch, Timestamp},
+    factor::{Challenge, Factor, FactorKind},
+    id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
+    metadata::{HostClaims, Metadata},
+    policy::Spend,
+};
+
+/// How long a tombstone is kept at most.
+const LONGEST_TOMBSTONE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What a new session is made of.
+pub(crate) struct SessionBirth {
+    pub(crate) id: SessionId,
+    pub(crate) tenant: TenantId,
+    pub(crate) salt: [u8; 16],
+    pub(crate) now: Timestamp,
+    pub(crate) keep: Duration,
+    pub(crate) bound: Option<(SubjectId, Epoch)>,
+    pub(crate) factors: Vec<Factor>,
+    pub(crate) client: ClientInfo,
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) creator: Option<CreatorId>,
+    pub(crate) actors: Option<ActorChain>,
+    pub(crate) metadata: Metadata,
+    pub(crate) claims: HostClaims,
+    pub(crate) resource_owner: Option<String>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) mac_key: u16,
+    pub(crate) credentials: CredentialsKind,
+}
+
+/// What a new request token is made of.
+pub(crate) struct RequestBirth {
+    pub(crate) id: SessionId,
+    pub(crate) tenant: TenantId,
+    pub(crate) salt: [u8; 16],
+    pub(crate) now: Timestamp,
+    pub(crate) keep: Duration,
+    pub(crate) app: AppId,
+    pub(crate) redirect: Option<String>,
+    pub(crate) lifetime: Duration,
+}
+
+/// What an update asks for.
+#[derive(Default)]
+pub(crate) struct SessionChange {
+    /// The subject, when this call names it for the first time.
+    pub(crate) bind: Option<(SubjectId, Epoch)>,
+    /// What was proved in this call.
+    pub(crate) factors: Vec<Factor>,
+    /// The kinds of challenge that this call used up.
+    pub(crate) answered: Vec<FactorKind>,
+    /// New challenges; each takes its kind's slot.
+    pub(crate) challenges: Vec<Challenge>,
+    /// The metadata as it shall be.
+    pub(crate) metadata: Option<Metadata>,
+    /// The host's claims as they shall be.
+    pub(crate) claims: Option<HostClaims>,
+    pub(crate) client: Option<ClientInfo>,
+    pub(crate) resource_owner: Option<String>,
+    /// A lifetime asked for: counts from now.
+    pub(crate) lifetime: Option<Duration>,
+    /// The absolute lifetime that an authentication starts anew; none where the policy has none.
+    pub(crate) renewed_lifetime: Option<Duration>,
+}
+
+/// A write that moves no version: it commutes with every other, and loses none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mark {
+    /// The session was used at this time. Moves last-seen forward only.
+    pub seen_at: Option<Timestamp>,
+    /// A store-checked check used this generation.
+    pub seen_generation: Option<u32>,
+    /// Counters to move: all of them, or none.
+    pub spend: Vec<Spend>,
+}
+
+/// A counter is at its limit, so none was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpendRefused;
+
+impl Record {
+    pub(crate) fn new_session(birth: SessionBirth) -> Self {
+        let now = birth.now;
+        let slot = birth.device.is_some() && birth.bound.is_none() && birth.factors.is_empty();
+        let rare = Rare {
+            device: birth.device,
+            holds_device_slot: slot,
+            creator: birth.creator,
+            app: None,
+            actors: birth.actors,
+            challenges: Vec::new(),
+            metadata: birth.metadata,
+            claims: birth.claims,
+            counters: Vec::new(),
+            resource_owner: birth.resource_owner,
+        };
+        let session = Session {
+            bound: birth.bound,
+            factors: (!birth.factors.is_empty()).then(|| birth.factors.into()),
+            client: birth.client,
+            rare: (rare != Rare::default()).then(|| Arc::new(rare)),
+            rotated_at: now,
+            last_seen_at: now,
+            ends_at: end(now, birth.lifetime),
+            idle_millis: millis(birth.idle),
+            marked_generation: 0,
+            marked_in_a_row: 0,
+            jumped_from: 0,
+            mac_key: birth.mac_key,
+            successor_seen: false,
+            credentials: birth.credentials,
+        };
+        Self {
+            id: birth.id,
+            tenant: birth.tenant,
+            version: 1,
+            created_at: now,
+            keep_secs: secs(birth.keep),
+            generation: 1,
+            salt: birth.salt,
+            body: Body::Session(session),
+            tombstone: None,
+        }
+    }
+
+    pub(crate) fn new_request(birth: RequestBirth) -> Self {
+        let request = Request {
+            app: birth.app,
+            redirect: birth.redirect,
+            ends_at: birth.now.saturating_add(birth.lifetime),
+            decision: Decision::Open,
+        };
+        Self {
+            id: birth.id,
+            tenant: birth.tenant,
+            version: 1,
+            created_at: birth.now,
+            keep_secs: secs(birth.keep),
+            generation: 1,
+            salt: birth.salt,
+            body: Body::Request(Box::new(request)),
+            tombstone: None,
+        }
+    }
+
+    /// The record after a refresh: the generation after `from`, minted by this key. None when there is no session, or
+    /// no generation left.
+    pub(crate) fn rotated(&self, from: u32, now: Timestamp, mac_key: u16) -> Option<Self> {
+        let generation = from.checked_add(1)?;
+        self.change_session(|current, session| {
+            *current = generation;
+            session.moved(now, mac_key);
+        })
+    }
+
+    /// The record after a refresh that rotates nothing.
+    pub(crate) fn used(&self, generation: u32, now: Timestamp) -> Option<Self> {
+        self.change_session(|current, session| {
+            *current = generation;
+            session.last_seen_at = session.last_seen_at.max(now);
+        })
+    }
+
+    /// The record after its generation was answered again outside the overlap window.
+    pub(crate) fn replayed(&self, now: Timestamp) -> Option<Self> {
+        self.change_session(|generation, session| {
+            if session.marked_generation != *generation {
+                session.marked_in_a_row = session.marks_with(*generation);
+                session.marked_generation = *generation;
+            }
+            session.last_seen_at = session.last_seen_at.max(now);
+        })
+    }
+
+    /// The record with other claims for its tokens; none when they are the same.
+    pub(crate) fn with_claims(&self, claims: &HostClaims) -> Option<Self> {
+        let session = self.session()?;
+        if session.claims().unwrap_or(&HostClaims::new()) == claims {
+            return None;
+        }
+        self.change_session(|_, session| session.rare_mut().claims = claims.clone())
+    }
+
+    /// The record after an update; none when the update changes nothing.
+    pub(crate) fn updated(&self, change: SessionChange, now: Timestamp, mac_key: u16) -> Option<Self> {
+        let jump = change.bind.is_some() || !change.factors.is_empty();
+        let mut next = self.change_session(|_, session| session.apply(change, now))?;
+        if next.body == self.body {
+            return None;
+        }
+        let exact = self.session().is_some_and(|session| session.credentials == CredentialsKind::Session);
+        match (jump, exact) {
+            (true, _) => next.jump(now, mac_key)?,
+            (false, true) => {
+                next.generation = next.generation.checked_add(1)?;
+                if let Body::Session(session) = &mut next.body {
+                    session.moved(now, mac_key);
+                }
+            }
+            (false, false) => {}
+        }
+        Some(next)
+    }
+
+    /// The request after its decision: approved for this subject, or denied. None when it was decided before.
+    pub(crate) fn decided(
+        &self,
+        approved: Option<(SubjectId, Epoch)>,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Option<Self> {
+        let mut next = self.clone();
+        let Body::Request(request) = &mut next.body else { return None };
+        if request.decision != Decision::Open || self.tombstone.is_some() {
+            return None;
+        }
+        request.decision = match approved {
+            Some((subject, epoch)) => {
+                request.ends_at = now.saturating_add(lifetime);
+                Decision::Approved { subject, epoch }
+            }
+            None => Decision::Denied,
+        };
+        Some(next)
+    }
+
+    /// The session that an approved request becomes: the id stays, the generation jumps, the limits start anew.
+    pub(crate) fn exchanged(&self, birth: SessionBirth) -> Option<Self> {
+        let Body::Request(request) = &self.body else { return None };
+        let Decision::Approved { subject, epoch } = &request.decision else { return None };
+        let (now, mac_key) = (birth.now, birth.mac_key);
+        let born = Self::new_session(SessionBirth { bound: Some((subject.clone(), *epoch)), ..birth });
+        let mut next = Self { body: born.body, keep_secs: born.keep_secs, ..self.clone() };
+        if let Body::Session(session) = &mut next.body {
+            session.rare_mut().app = Some(request.app.clone());
+        }
+        next.jump(now, mac_key)?;
+        Some(next)
+    }
+
+    /// The record with a tombstone. One way: a record that has one keeps it.
+    #[must_use]
+    pub fn ended(&self, tombstone: &Tombstone) -> Self {
+        let mut next = self.clone();
+        if next.tombstone.is_none() {
+            next.version += 1;
+            next.tombstone = Some(Box::new(tombstone.clone()));
+        }
+        next
+    }
+
+    /// Applies a mark. The version stays. A refused spend changes nothing at all.
+    pub fn mark(&mut self, mark: &Mark) -> Result<(), SpendRefused> {
+        let generation = self.generation;
+        let Body::Session(session) = &mut self.body else { return Ok(()) };
+        if !mark.spend.is_empty() {
+            session.spend(&mark.spend)?;
+        }
+        if let Some(at) = mark.seen_at {
+            session.last_seen_at = session.last_seen_at.max(at);
+        }
+        if mark.seen_generation == Some(generation) {
+            session.saw_successor();
+        }
+        Ok(())
+    }
+
+    /// Makes this the record that follows `current`: the next version, with every mark that came in between.
+    ///
+    /// A store calls this inside the act that replaces `current`, after it has compared the versions.
+    pub fn follow(&mut self, current: &Self) {
+        self.version = current.version + 1;
+        let same_generation = self.generation == current.generation;
+        if let (Body::Session(session), Body::Session(old)) = (&mut self.body, &current.body) {
+            session.last_seen_at = session.last_seen_at.max(old.last_seen_at);
+            if same_generation && old.successor_seen {
+                session.saw_successor();
+            }
+            let counters = old.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
+            let own = session.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
+            if counters != own {
+                session.rare_mut().counters = counters.to_vec();
+            }
+        }
+    }
+
+    /// From when on it may be swept: a while after its end, or a bounded while after it was revoked.
+    pub fn purge_at(&self) -> Timestamp {
+        let keep = Duration::from_secs(self.keep_secs.into());
+        let by_itself = self.effective_end().map_or(Timestamp::MAX, |end| end.saturating_add(keep));
+        match &self.tombstone {
+            Some(tombstone) => by_itself.min(tombstone.at.saturating_add(LONGEST_TOMBSTONE)),
+            None => by_itself,
+        }
+    }
+
+    /// A copy with its generation and its session changed; none when it is not a session.
+    fn change_session(&self, change: impl FnOnce(&mut u32, &mut Session)) -> Option<Self> {
+        let mut next = self.clone();
+        let Self { generation, body: Body::Session(session), .. } = &mut next else { return None };
+        change(generation, session);
+        Some(next)
+    }
+
+    /// A step that old tokens cannot follow.
+    fn jump(&mut self, now: Timestamp, mac_key: u16) -> Option<()> {
+        let left = self.generation;
+        self.generation = left.checked_add(2)?;
+        if let Body::Session(session) = &mut self.body {
+            session.moved(now, mac_key);
+            session.jumped_from = left;
+        }
+        Some(())
+    }
+}
+
+impl Session {
+    fn moved(&mut self, now: Timestamp, mac_key: u16) {
+        self.rotated_at = now;
+        self.last_seen_at = self.last_seen_at.max(now);
+        self.successor_seen = false;
+        self.mac_key = mac_key;
+    }
+
+    fn saw_successor(&mut self) {
+        self.successor_seen = true;
+        self.marked_in_a_row = 0;
+        self.marked_generation = 0;
+    }
+
+    /// How many generations in a row would be marked with this one.
+    pub(super) fn marks_with(&self, generation: u32) -> u8 {
+        match self.marked_generation != 0 && self.marked_generation.checked_add(1) == Some(generation) {
+            true => self.marked_in_a_row.saturating_add(1),
+            false => 1,
+        }
+    }
+
+    fn spend(&mut self, spends: &[Spend]) -> Result<(), SpendRefused> {
+        let mut counters = self.rare.as_ref().map_or(Vec::new(), |rare| rare.counters.clone());
+        for spend in spends {
+            let at = match counters.iter().position(|(name, _)| **name == *spend.name) {
+                Some(at) => at,
+                None => {
+                    counters.push((spend.name.into(), 0));
+                    counters.len() - 1
+                }
+            };
+            let Some((_, count)) = counters.get_mut(at) else { return Err(SpendRefused) };
+            *count = count.checked_add(spend.amount).filter(|sum| *sum <= spend.limit).ok_or(SpendRefused)?;
+        }
+        self.rare_mut().counters = counters;
+        Ok(())
+    }
+
+    fn apply(&mut self, change: SessionChange, now: Timestamp) {
+        let SessionChange {
+            bind,
+            factors,
+            answered,
+            challenges,
+            metadata,
+            claims,
+            client,
+            resource_owner,
+            lifetime,
+            renewed_lifetime,
+        } = change;
+        let authenticated = factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
+        if let Some(bound) = bind {
+            self.bound = Some(bound);
+        }
+        if !factors.is_empty() {
+            let mut all: Vec<_> = self.factors().to_vec();
+            for factor in factors {
+                all.retain(|old| old.kind() != factor.kind());
+                all.push(factor);
+            }
+            all.sort_by_key(Factor::kind);
+            self.factors = Some(all.into());
+        }
+        if (self.bound.is_some() || self.factors.is_some())
+            && self.rare.as_ref().is_some_and(|rare| rare.holds_device_slot)
+        {
+            self.rare_mut().holds_device_slot = false;
+        }
+        if !answered.is_empty() || !challenges.is_empty() {
+            let slots = &mut self.rare_mut().challenges;
+            slots.retain(|slot| !answered.contains(&slot.kind()));
+            for challenge in challenges {
+                slots.retain(|slot| slot.kind() != challenge.kind());
+                slots.push(challenge);
+            }
+        }
+        if let Some(metadata) = metadata.filter(|metadata| metadata != self.metadata()) {
+            self.rare_mut().metadata = metadata;
+        }
+        if let Some(claims) = claims.filter(|claims| self.claims().unwrap_or(&HostClaims::new()) != claims) {
+            self.rare_mut().claims = claims;
+        }
+        if let Some(client) = client {
+            self.client = client;
+        }
+        if let Some(owner) = resource_owner {
+            self.rare_mut().resource_owner = Some(owner);
+        }
+        match (lifetime, authenticated) {
+            (Some(lifetime), _) => self.ends_at = end(now, Some(lifetime)),
+            (None, true) => self.ends_at = end(now, renewed_lifetime),
+            (None, false) => {}
+        }
+    }
+}
+
+fn end(now: Timestamp, lifetime: Option<Duration>) -> Timestamp {
+    lifetime.map_or(Timestamp::MAX, |lifetime| now.saturating_add(lifetime))
+}
+
+fn millis(duration: Option<Duration>) -> u64 {
+    duration.map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn secs(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}

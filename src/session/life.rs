@@ -1,0 +1,203 @@
+//! When a session is live, why it is not, and which sessions a cap lets go.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use super::record::{Record, Session, State};
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::RevokeReason,
+    factor::{Factor, FactorKind},
+    id::SessionId,
+    policy::OnFull,
+};
+
+/// What a store knows of a subject: its epoch, the session that the last mass revocation kept, and why it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubjectStamp {
+    /// Records bound under a lower epoch are dead, but for the kept one.
+    pub epoch: Epoch,
+    /// The one session that the last bump kept.
+    pub kept: Option<SessionId>,
+    /// Why the last bump happened.
+    pub reason: RevokeReason,
+    /// From which proofs on a kind of factor counts. Empty for most subjects.
+    pub floors: Option<Arc<[FactorFloor]>>,
+}
+
+/// Factors of this kind that were proved at or before this time no longer count: the credential has changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FactorFloor {
+    /// The kind of factor.
+    pub kind: FactorKind,
+    /// The moment of the change.
+    pub at: Timestamp,
+}
+
+impl FactorFloor {
+    /// Factors of this kind, proved up to this time, no longer count.
+    pub fn new(kind: FactorKind, at: Timestamp) -> Self {
+        Self { kind, at }
+    }
+}
+
+impl SubjectStamp {
+    /// What is known of a subject that is first seen now.
+    pub fn first(now: Timestamp) -> Self {
+        Self { epoch: Epoch::first(now), kept: None, reason: RevokeReason::Admin, floors: None }
+    }
+
+    /// The stamp of these parts, as a store read them.
+    pub fn new(
+        epoch: Epoch,
+        kept: Option<SessionId>,
+        reason: RevokeReason,
+        floors: impl IntoIterator<Item = FactorFloor>,
+    ) -> Self {
+        let floors: Vec<_> = floors.into_iter().collect();
+        Self { epoch, kept, reason, floors: (!floors.is_empty()).then(|| floors.into()) }
+    }
+
+    /// Ends every session of the subject but the kept one.
+    pub fn bump(&mut self, kept: Option<SessionId>, reason: RevokeReason, now: Timestamp) {
+        self.epoch = self.epoch.bumped(now);
+        self.kept = kept;
+        self.reason = reason;
+    }
+
+    /// Voids factors of this kind that were proved up to now. A floor never moves back.
+    pub fn raise_floor(&mut self, floor: FactorFloor) {
+        let mut floors: Vec<_> = self.floors.as_deref().unwrap_or_default().to_vec();
+        match floors.iter_mut().find(|old| old.kind == floor.kind) {
+            Some(old) => old.at = old.at.max(floor.at),
+            None => floors.push(floor),
+        }
+        self.floors = Some(floors.into());
+    }
+
+    /// True when a record bound under `epoch` is not dead by a mass revocation.
+    pub fn spares(&self, id: SessionId, epoch: Epoch) -> bool {
+        epoch >= self.epoch || self.kept == Some(id)
+    }
+
+    /// True when this proof still counts.
+    pub fn counts(&self, factor: &Factor) -> bool {
+        let floors = self.floors.as_deref().unwrap_or_default();
+        !floors.iter().any(|floor| floor.kind == factor.kind() && factor.at() <= floor.at)
+    }
+
+    /// The proofs of a session that still count.
+    pub fn counting(&self, session: &Session) -> Vec<Factor> {
+        session.factors().iter().copied().filter(|factor| self.counts(factor)).collect()
+    }
+}
+
+/// Whether a record is live now, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It is.
+    Live,
+    /// It was revoked, by itself or with all sessions of its subject.
+    Revoked(RevokeReason),
+    /// Its absolute end has passed.
+    Expired,
+    /// It went unused for longer than its idle timeout.
+    Inactive,
+}
+
+/// Decides whether a record is live: the one place where this is decided.
+///
+/// `stamp` is what the store knows of the record's subject. A record with a subject and without a stamp is not live:
+/// a missing epoch is never zero.
+pub fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Life {
+    if let Some(tombstone) = record.tombstone() {
+        return Life::Revoked(tombstone.reason);
+    }
+    if let Some((_, epoch)) = record.bound() {
+        match stamp {
+            None => return Life::Revoked(RevokeReason::Admin),
+            Some(stamp) if !stamp.spares(record.id(), epoch) => return Life::Revoked(stamp.reason),
+            Some(_) => {}
+        }
+    }
+    match record.state() {
+        State::Active(session) if now >= session.ends_at => Life::Expired,
+        State::Active(session) if now >= session.idle_end() => Life::Inactive,
+        State::Requested(request) | State::Approved(request, _) | State::Denied(request)
+            if now >= request.ends_at() =>
+        {
+            Life::Expired
+        }
+        _ => Life::Live,
+    }
+}
+
+/// True when a record may be swept: it, and every token that names it, ended a while ago.
+pub fn is_purgeable(record: &Record, now: Timestamp) -> bool {
+    now >= record.purge_at()
+}
+
+/// The cap that an insert or a binding commit must keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CapRule {
+    /// How many live sessions the subject may have, the new one included.
+    pub limit: NonZeroU32,
+    /// What happens to one more.
+    pub on_full: OnFull,
+}
+
+impl CapRule {
+    /// At most this many.
+    pub fn new(limit: NonZeroU32, on_full: OnFull) -> Self {
+        Self { limit, on_full }
+    }
+}
+
+/// What a cap says to one more session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It may come in; these must be ended first, in the same act.
+    Admit(Vec<SessionId>),
+    /// It may not.
+    Full,
+}
+
+/// Decides whether one more session of a subject may come in, and which others go.
+///
+/// `others` are all records of the subject; those that are not live, not sessions, or impersonations do not count.
+pub fn admit<'a>(
+    rule: Option<CapRule>,
+    newcomer: &Record,
+    others: impl IntoIterator<Item = &'a Record>,
+    stamp: &SubjectStamp,
+    now: Timestamp,
+) -> Admission {
+    let Some(rule) = rule else { return Admission::Admit(Vec::new()) };
+    let counts = |record: &Record| match record.state() {
+        State::Active(session) => !session.is_impersonation() && life(record, Some(stamp), now) == Life::Live,
+        _ => false,
+    };
+    if newcomer.session().is_none_or(Session::is_impersonation) {
+        return Admission::Admit(Vec::new());
+    }
+    let mut live: Vec<_> =
+        others.into_iter().filter(|other| other.id() != newcomer.id() && counts(other)).collect();
+    let limit = usize::try_from(rule.limit.get()).unwrap_or(usize::MAX);
+    let surplus = (live.len() + 1).saturating_sub(limit);
+    if surplus == 0 {
+        return Admission::Admit(Vec::new());
+    }
+    match rule.on_full {
+        OnFull::Refuse => return Admission::Full,
+        OnFull::EvictOldest => live.sort_by_key(|record| (record.created_at(), record.id())),
+        OnFull::EvictLeastRecentlyUsed => {
+            live.sort_by_key(|record| {
+                let seen = record.session().map_or(Timestamp::EPOCH, Session::last_seen_at);
+                (seen, record.created_at(), record.id())
+            });
+        }
+    }
+    Admission::Admit(live.into_iter().take(surplus).map(Record::id).collect())
+}

@@ -1,0 +1,21 @@
+//! The session record and its rules: pure functions of (record, now, policy, input).
+//!
+//! | file | rule |
+//! | --- | --- |
+//! | `record` | what is kept of a session, and the states it can be in |
+//! | `change` | how a record is born and what may change it: every transition is here |
+//! | `life` | when a session is live, why not, and which sessions a cap lets go |
+//! | `rotation` | the refresh rule: rotate, replay, reuse, refuse |
+
+mod change;
+mod life;
+#[cfg(test)]
+mod model;
+mod record;
+mod rotation;
+
+pub use change::{Mark, SpendRefused};
+pub(crate) use change::{RequestBirth, SessionBirth, SessionChange};
+pub use life::{Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, life};
+pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
+pub use rotation::{Age, Presented, RefreshDecision, Refusal, RotationRule, access_age, decide_refresh};

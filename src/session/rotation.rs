@@ -1,0 +1,236 @@
+//! The refresh rule: what an authentic refresh token of generation `n` does to a session at generation `g`.
+//!
+//! | `n` | when | then |
+//! | --- | --- | --- |
+//! | `g` or above | | rotate |
+//! | `g - 1` | inside the overlap window | the same successor again |
+//! | `g - 1` | inside the retry window, and nobody used the successor | the same successor again; `g` is marked |
+//! | `g - 1` | otherwise, or too many marked in a row | reuse: the session ends |
+//! | `g - 2` | inside the overlap window | superseded |
+//! | left by a jump | while it would have been answered as `g - 1` | superseded |
+//! | any other below `g` | | reuse: the session ends |
+//!
+//! `model` (a test beside this file) searches this rule with honest clients, lost replies, thieves, jumps, moving
+//! clocks and failovers.
+
+use std::time::Duration;
+
+use super::{
+    life::{Life, SubjectStamp, life},
+    record::{CredentialsKind, Record, Session},
+};
+use crate::{
+    client::ClientInfo,
+    clock::Timestamp,
+    error::RevokeReason,
+    policy::{ClientBinding, Policy, Rotation},
+};
+
+/// The settings that the refresh rule needs, for one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RotationRule {
+    /// Whether refresh tokens rotate at all.
+    pub rotates: bool,
+    /// How long the predecessor is answered, come what may.
+    pub overlap: Duration,
+    /// How long the predecessor is answered while nobody used the successor.
+    pub retry: Duration,
+    /// How many generations in a row may be answered outside the overlap.
+    pub marked_in_a_row: u8,
+    /// Which client may refresh.
+    pub binding: ClientBinding,
+}
+
+impl RotationRule {
+    /// The rule of this policy for a session with this idle timeout.
+    pub fn of(policy: &Policy, idle: Option<Duration>) -> Self {
+        let retry = policy.retry_window(idle);
+        let binding = policy.client_binding;
+        match policy.rotation {
+            Rotation::Off => {
+                Self { rotates: false, overlap: Duration::ZERO, retry, marked_in_a_row: 0, binding }
+            }
+            Rotation::On { overlap, marked_in_a_row, .. } => {
+                Self { rotates: true, overlap, retry, marked_in_a_row, binding }
+            }
+        }
+    }
+}
+
+/// An authentic refresh token, and who presents it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Presented<'a> {
+    /// Its generation.
+    pub generation: u32,
+    /// The client that presents it, where the host says so.
+    pub client: Option<&'a ClientInfo>,
+}
+
+impl<'a> Presented<'a> {
+    /// A token of this generation.
+    pub fn new(generation: u32) -> Self {
+        Self { generation, client: None }
+    }
+
+    /// The client that presents it.
+    #[must_use]
+    pub fn by(mut self, client: Option<&'a ClientInfo>) -> Self {
+        self.client = client;
+        self
+    }
+}
+
+/// What a refresh does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshDecision {
+    /// The next generation after the token's own. `ahead` when the record had fallen behind the token.
+    Rotate {
+        /// The token is ahead of its record: a failover lost an acknowledged rotation.
+        ahead: bool,
+    },
+    /// Rotation is off: the same refresh token, a fresh access token.
+    Keep {
+        /// The token is ahead of its record.
+        ahead: bool,
+    },
+    /// The successor again, a fresh access token, and nothing rotates.
+    Replay {
+        /// How long ago the rotation was.
+        age: Duration,
+        /// Outside the overlap window: the generation must be marked.
+        mark: bool,
+    },
+    /// A spent token came back: the session ends.
+    Reuse,
+    /// Refused; nothing changes.
+    Refuse(Refusal),
+}
+
+/// Why a refresh is refused without consequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The session was revoked.
+    Revoked(RevokeReason),
+    /// Its absolute end has passed.
+    Expired,
+    /// Its idle timeout has passed.
+    Inactive,
+    /// The policy binds it to another client.
+    ClientMismatch,
+    /// A newer token has taken this one's place.
+    Superseded,
+    /// Nothing here refreshes: it is not a session, or one without refresh tokens.
+    NotRefreshable,
+}
+
+/// Decides what an authentic refresh token does.
+pub fn decide_refresh(
+    record: &Record,
+    stamp: Option<&SubjectStamp>,
+    presented: Presented<'_>,
+    now: Timestamp,
+    rule: &RotationRule,
+) -> RefreshDecision {
+    match life(record, stamp, now) {
+        Life::Live => {}
+        Life::Revoked(reason) => return RefreshDecision::Refuse(Refusal::Revoked(reason)),
+        Life::Expired => return RefreshDecision::Refuse(Refusal::Expired),
+        Life::Inactive => return RefreshDecision::Refuse(Refusal::Inactive),
+    }
+    let Some(session) = record.session().filter(|session| session.credentials() == CredentialsKind::Pair)
+    else {
+        return RefreshDecision::Refuse(Refusal::NotRefreshable);
+    };
+    if !is_bound_client(rule.binding, session.client(), presented.client) {
+        return RefreshDecision::Refuse(Refusal::ClientMismatch);
+    }
+    let (n, g) = (presented.generation, record.generation());
+    if n >= g {
+        let ahead = n > g;
+        return if rule.rotates {
+            RefreshDecision::Rotate { ahead }
+        } else {
+            RefreshDecision::Keep { ahead }
+        };
+    }
+    if !rule.rotates {
+        return RefreshDecision::Refuse(Refusal::Superseded);
+    }
+    decide_older(session, n, g, now, rule)
+}
+
+/// The rule for `n < g`.
+fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &RotationRule) -> RefreshDecision {
+    let age = now.millis_since(session.rotated_at());
+    let overlap = millis(rule.overlap);
+    let in_overlap = -overlap < age && age < overlap;
+    let in_retry = !session.successor_seen() && age < millis(rule.retry);
+    let behind = g - n;
+    let jumped_from = session.jumped_from;
+    // Between the generation that a jump left and the one it reached lies one that no rotation minted after it. A
+    // token of it exists only where a failover lost a rotation before the jump: it must not follow either.
+    let left_by_jump = jumped_from != 0 && (n == jumped_from || n == jumped_from + 1);
+
+    if left_by_jump {
+        return match in_overlap || in_retry {
+            true => RefreshDecision::Refuse(Refusal::Superseded),
+            false => RefreshDecision::Reuse,
+        };
+    }
+    match behind {
+        1 if in_overlap => RefreshDecision::Replay { age: millis_to_duration(age), mark: false },
+        1 if in_retry => {
+            let already = session.marked_generation == g;
+            match already || session.marks_with(g) <= rule.marked_in_a_row {
+                true => RefreshDecision::Replay { age: millis_to_duration(age), mark: true },
+                false => RefreshDecision::Reuse,
+            }
+        }
+        2 if in_overlap => RefreshDecision::Refuse(Refusal::Superseded),
+        _ => RefreshDecision::Reuse,
+    }
+}
+
+/// How old an authentic access token is in its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Of the current generation, or of one that the record has not heard of yet.
+    Current,
+    /// Of the generation before, with no jump between: still good.
+    Previous,
+    /// Older: refresh first. Never theft.
+    Outdated,
+}
+
+/// How old an access token of this generation is, in a store-checked check.
+pub fn access_age(record: &Record, generation: u32) -> Age {
+    let current = record.generation();
+    let jumped = record.session().is_some_and(|session| {
+        session.jumped_from != 0 && session.jumped_from.checked_add(2) == Some(current)
+    });
+    match current.checked_sub(generation) {
+        None | Some(0) => Age::Current,
+        Some(1) if !jumped => Age::Previous,
+        Some(_) => Age::Outdated,
+    }
+}
+
+fn is_bound_client(binding: ClientBinding, own: &ClientInfo, presented: Option<&ClientInfo>) -> bool {
+    match binding {
+        ClientBinding::None => true,
+        ClientBinding::UserAgent => own.agent() == presented.and_then(ClientInfo::agent),
+        ClientBinding::Fingerprint => {
+            own.get_fingerprint() == presented.and_then(ClientInfo::get_fingerprint)
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn millis_to_duration(age: i64) -> Duration {
+    Duration::from_millis(u64::try_from(age).unwrap_or(0))
+}

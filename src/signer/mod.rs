@@ -1,0 +1,127 @@
+//! The signer joint: who signs access tokens, and whose signatures hold.
+
+mod hs256;
+mod key_ring;
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+
+pub use key_ring::{InvalidKey, KeyRing};
+
+use crate::clock::Timestamp;
+pub use crate::{
+    error::{SignError, SignErrorKind},
+    token::Algorithm,
+};
+
+/// Signs access tokens, and says whose signatures hold.
+///
+/// # Contract
+/// - A key has exactly one algorithm. `verify` MUST refuse a header that names another.
+/// - `verify` MUST look a key up by its exact id, and never try others.
+/// - A key id MUST be made of `A-Z a-z 0-9 . _ ~ -`, at most 64 of them, and name one key for ever.
+/// - A key that may sign on any node MUST verify on every node before it does.
+/// - `verify` MUST NOT do I/O.
+#[async_trait]
+pub trait TokenSigner: Debug + Send + Sync {
+    /// The key that signs at this time.
+    fn signing_key(&self, now: Timestamp) -> Result<SigningKey, SignError>;
+
+    /// Signs with the key that [`signing_key`](Self::signing_key) named.
+    async fn sign(&self, request: SignRequest<'_>) -> Result<Vec<u8>, SignError>;
+
+    /// Says whether a signature holds.
+    fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError>;
+}
+
+/// The key that signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SigningKey {
+    /// Its id (`kid`).
+    pub id: Arc<str>,
+    /// Its algorithm (`alg`).
+    pub algorithm: Algorithm,
+}
+
+impl SigningKey {
+    /// A key of this id and algorithm.
+    pub fn new(id: Arc<str>, algorithm: Algorithm) -> Self {
+        Self { id, algorithm }
+    }
+}
+
+/// What to sign, with which key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignRequest<'a> {
+    /// The key, as [`TokenSigner::signing_key`] named it.
+    pub key: &'a SigningKey,
+    /// The bytes.
+    pub message: &'a [u8],
+}
+
+impl<'a> SignRequest<'a> {
+    /// These bytes, with this key.
+    pub fn new(key: &'a SigningKey, message: &'a [u8]) -> Self {
+        Self { key, message }
+    }
+}
+
+/// A signature to judge.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct VerifyRequest<'a> {
+    /// The key's id, as the token names it.
+    pub key_id: &'a str,
+    /// The algorithm, as the token names it.
+    pub algorithm: Algorithm,
+    /// The bytes that were signed.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl<'a> VerifyRequest<'a> {
+    /// A signature over these bytes, said to be of this key, now.
+    pub fn new(
+        key_id: &'a str,
+        algorithm: Algorithm,
+        message: &'a [u8],
+        signature: &'a [u8],
+        now: Timestamp,
+    ) -> Self {
+        Self { key_id, algorithm, message, signature, now }
+    }
+}
+
+macro_rules! forward_signer {
+    ($($pointer:ident),*) => {$(
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: TokenSigner + ?Sized> TokenSigner for $pointer<T> {
+            fn signing_key(&self, now: Timestamp) -> Result<SigningKey, SignError> {
+                (**self).signing_key(now)
+            }
+            fn sign<'a, 'b, 'f>(
+                &'a self,
+                request: SignRequest<'b>,
+            ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send + 'f>>
+            where
+                'a: 'f,
+                'b: 'f,
+                Self: 'f,
+            {
+                (**self).sign(request)
+            }
+            fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError> {
+                (**self).verify(request)
+            }
+        }
+    )*};
+}
+
+forward_signer!(Arc, Box);

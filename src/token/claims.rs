@@ -1,0 +1,520 @@
+//! The claims of a signed access token, strictly: written here, and read back here.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    ser::SerializeMap,
+};
+use serde_json::{Map, Number, Value};
+
+use super::TokenFault;
+use crate::{
+    actor::MAX_ACTORS,
+    clock::{Epoch, Timestamp},
+    error::ErrorKind,
+    factor::{Amr, AssuranceLevel},
+    id::{SessionId, SubjectId, TenantId},
+    metadata::HostClaims,
+};
+
+/// How deep claims may be nested, and how many there may be.
+const MAX_DEPTH: usize = 16;
+const MAX_CLAIMS: usize = 128;
+/// The last second of the year 9999.
+const MAX_SECS: i64 = 253_402_300_799;
+
+/// What a signed access token says.
+pub(crate) struct Claims<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) audience: &'a [String],
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) subject: Option<&'a SubjectId>,
+    pub(crate) session: SessionId,
+    /// Another name under which the session's id is written too.
+    pub(crate) session_claim: Option<&'static str>,
+    pub(crate) generation: u32,
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) token_id: &'a str,
+    pub(crate) authenticated_at: Option<Timestamp>,
+    pub(crate) amr: Amr,
+    pub(crate) level: Option<AssuranceLevel>,
+    pub(crate) actors: Option<ActorClaim>,
+    pub(crate) host: Option<&'a HostClaims>,
+}
+
+/// An actor, with those behind it nested (RFC 8693 section 4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActorClaim {
+    pub(crate) sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(crate) sid: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(crate) epo: Option<Epoch>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(crate) act: Option<Box<ActorClaim>>,
+}
+
+impl Serialize for Claims<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("iss", self.issuer)?;
+        if let Some(subject) = self.subject {
+            map.serialize_entry("sub", subject.as_str())?;
+        }
+        map.serialize_entry("aud", self.audience)?;
+        map.serialize_entry("iat", &self.issued_at.as_secs())?;
+        map.serialize_entry("nbf", &self.issued_at.as_secs())?;
+        map.serialize_entry("exp", &self.expires_at.as_secs())?;
+        map.serialize_entry("jti", self.token_id)?;
+        map.serialize_entry("sid", &self.session)?;
+        map.serialize_entry("gen", &self.generation)?;
+        if let Some(epoch) = self.epoch {
+            map.serialize_entry("epo", &epoch)?;
+        }
+        map.serialize_entry("tenant", self.tenant.as_str())?;
+        if let Some(at) = self.authenticated_at {
+            map.serialize_entry("auth_time", &at.as_secs())?;
+        }
+        if !self.amr.is_empty() {
+            map.serialize_entry("amr", &self.amr.iter().collect::<Vec<_>>())?;
+        }
+        if let Some(level) = self.level {
+            map.serialize_entry("acr", level.code())?;
+        }
+        if let Some(actors) = &self.actors {
+            map.serialize_entry("act", actors)?;
+        }
+        if let Some(name) = self.session_claim {
+            map.serialize_entry(name, &self.session)?;
+        }
+        for (name, value) in self.host.into_iter().flat_map(HostClaims::iter) {
+            // The alias of the session's id is as reserved as the claims above.
+            if Some(name) != self.session_claim {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What a token must say to be believed.
+pub(crate) struct Expected<'a> {
+    pub(crate) issuer: &'a str,
+    /// One of these must be among the token's audiences.
+    pub(crate) audience: &'a [String],
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) session_claim: Option<&'static str>,
+    pub(crate) now: Timestamp,
+    /// Tolerance for `nbf` and `iat`; `exp` has none.
+    pub(crate) skew: std::time::Duration,
+    pub(crate) longest: std::time::Duration,
+}
+
+/// The verified claims of a signed access token.
+///
+/// Only a signature that held, from a key of the ring, makes one: a skipped check does not compile. `Debug` shows no
+/// subject and no claim of the host.
+#[derive(Clone)]
+pub struct VerifiedClaims {
+    pub(crate) subject: Option<SubjectId>,
+    pub(crate) session: SessionId,
+    pub(crate) generation: u32,
+    pub(crate) epoch: Option<Epoch>,
+    pub(crate) audience: Vec<String>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) token_id: Box<str>,
+    pub(crate) authenticated_at: Option<Timestamp>,
+    pub(crate) amr: Amr,
+    pub(crate) level: Option<AssuranceLevel>,
+    pub(crate) actors: Option<Box<ActorClaim>>,
+    pub(crate) host: HostClaims,
+}
+
+impl VerifiedClaims {
+    /// Whom the token is about (`sub`); none for a session without a subject.
+    pub fn subject(&self) -> Option<&SubjectId> {
+        self.subject.as_ref()
+    }
+
+    /// The session it proves (`sid`).
+    pub fn session_id(&self) -> SessionId {
+        self.session
+    }
+
+    /// Its generation in that session (`gen`).
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// The subject's epoch when the session was bound (`epo`).
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    /// Whom it is meant for (`aud`).
+    pub fn audience(&self) -> &[String] {
+        &self.audience
+    }
+
+    /// When it was issued (`iat`), in whole seconds.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// From when on it is no longer good (`exp`), in whole seconds.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Its own name (`jti`).
+    pub fn token_id(&self) -> &str {
+        &self.token_id
+    }
+
+    /// When the subject last proved anything (`auth_time`), in whole seconds.
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.authenticated_at
+    }
+
+    /// How (`amr`, RFC 8176).
+    pub fn amr(&self) -> Amr {
+        self.amr
+    }
+
+    /// How strongly (`acr`).
+    pub fn assurance_level(&self) -> Option<AssuranceLevel> {
+        self.level
+    }
+
+    /// True when somebody else acts in the subject's place (`act`).
+    pub fn is_impersonation(&self) -> bool {
+        self.actors.is_some()
+    }
+
+    /// Who acts in the subject's place (`act`): the nearest actor first, the root actor last.
+    pub fn actors(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(self.actors.as_deref(), |actor| actor.act.as_deref())
+            .map(|actor| actor.sub.as_str())
+    }
+
+    /// Sessions and epochs of the actors, as the revocation log is asked for them.
+    pub(crate) fn actor_claims(&self) -> impl Iterator<Item = &ActorClaim> {
+        std::iter::successors(self.actors.as_deref(), |actor| actor.act.as_deref())
+    }
+
+    /// The host's own claims.
+    pub fn host(&self) -> &HostClaims {
+        &self.host
+    }
+}
+
+impl fmt::Debug for VerifiedClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedClaims")
+            .field("session", &self.session)
+            .field("generation", &self.generation)
+            .field("issued_at", &self.issued_at)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the payload of a token whose signature has held, and judges it.
+pub(crate) fn parse(payload: &[u8], expected: &Expected<'_>) -> Result<VerifiedClaims, TokenFault> {
+    let raw: Raw<'_> =
+        serde_json::from_slice(payload).map_err(|_| TokenFault::invalid("claims that are not ours"))?;
+    raw.judge(expected)
+}
+
+/// The claims as they stand in the token.
+#[derive(Default)]
+struct Raw<'a> {
+    iss: Option<Cow<'a, str>>,
+    sub: Option<Cow<'a, str>>,
+    aud: Option<Vec<String>>,
+    exp: Option<i64>,
+    nbf: Option<i64>,
+    iat: Option<i64>,
+    jti: Option<Cow<'a, str>>,
+    sid: Option<SessionId>,
+    r#gen: Option<u32>,
+    epo: Option<Epoch>,
+    tenant: Option<Cow<'a, str>>,
+    auth_time: Option<i64>,
+    amr: Option<Amr>,
+    acr: Option<Cow<'a, str>>,
+    act: Option<Box<ActorClaim>>,
+    host: Map<String, Value>,
+}
+
+impl Raw<'_> {
+    /// In the order of trust: issuer and tenant, audience, times, then the shape of the names.
+    fn judge(self, expected: &Expected<'_>) -> Result<VerifiedClaims, TokenFault> {
+        let lacks = TokenFault::invalid("a claim is missing");
+        if self.iss.as_deref() != Some(expected.issuer) {
+            return Err(TokenFault::invalid("another issuer"));
+        }
+        if self.tenant.as_deref() != Some(expected.tenant.as_str()) {
+            return Err(TokenFault::invalid("another tenant"));
+        }
+        let audience = self.aud.ok_or(lacks)?;
+        if !audience.iter().any(|audience| expected.audience.contains(audience)) {
+            return Err(TokenFault { kind: ErrorKind::WrongAudience, what: "another audience" });
+        }
+        let (issued_at, expires_at) = (instant(self.iat)?, instant(self.exp)?);
+        let not_before = instant(self.nbf)?;
+        if expected.now >= expires_at {
+            return Err(TokenFault { kind: ErrorKind::Expired, what: "exp has passed" });
+        }
+        let latest = expected.now.saturating_add(expected.skew);
+        if not_before > latest || issued_at > latest {
+            return Err(TokenFault::invalid("nbf or iat is in the future"));
+        }
+        if expires_at <= issued_at || expires_at.since(issued_at) > expected.longest {
+            return Err(TokenFault::invalid("a lifetime that is not ours"));
+        }
+        let token_id = self.jti.filter(|jti| !jti.is_empty() && jti.len() <= 64).ok_or(lacks)?;
+        let subject = self.sub.map(SubjectId::new).transpose();
+        let actors = self.act.map(bounded_chain).transpose()?;
+        let mut host = self.host;
+        if let Some(name) = expected.session_claim {
+            host.remove(name);
+        }
+        let level = match self.acr {
+            Some(code) => {
+                Some(AssuranceLevel::from_code(&code).ok_or(TokenFault::invalid("no acr of ours"))?)
+            }
+            None => None,
+        };
+        let subject = subject.map_err(|_| TokenFault::invalid("sub is not a subject"))?;
+        if subject.is_some() != self.epo.is_some() {
+            return Err(TokenFault::invalid("sub and epo go together"));
+        }
+        Ok(VerifiedClaims {
+            subject,
+            session: self.sid.ok_or(lacks)?,
+            generation: self.r#gen.ok_or(lacks)?,
+            epoch: self.epo,
+            audience,
+            issued_at,
+            expires_at,
+            token_id: token_id.into(),
+            authenticated_at: self.auth_time.map(|at| instant(Some(at))).transpose()?,
+            amr: self.amr.unwrap_or_default(),
+            level,
+            actors,
+            host: HostClaims::from_verified(host),
+        })
+    }
+}
+
+fn instant(secs: Option<i64>) -> Result<Timestamp, TokenFault> {
+    match secs {
+        Some(secs @ 0..=MAX_SECS) => Ok(Timestamp::from_secs(secs)),
+        Some(_) => Err(TokenFault::invalid("an instant that no clock shows")),
+        None => Err(TokenFault::invalid("a claim is missing")),
+    }
+}
+
+fn bounded_chain(act: Box<ActorClaim>) -> Result<Box<ActorClaim>, TokenFault> {
+    match std::iter::successors(Some(&*act), |actor| actor.act.as_deref()).count() > MAX_ACTORS {
+        true => Err(TokenFault::invalid("a chain of actors that is too long")),
+        false => Ok(act),
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RawVisitor;
+
+        impl<'de> Visitor<'de> for RawVisitor {
+            type Value = Raw<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of claims")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
+                let mut raw = Raw::default();
+                while let Some(name) = map.next_key::<Str<'de>>()? {
+                    match &*name.0 {
+                        "iss" => once(&mut raw.iss, map.next_value::<Str<'de>>()?.0)?,
+                        "sub" => once(&mut raw.sub, map.next_value::<Str<'de>>()?.0)?,
+                        "aud" => once(&mut raw.aud, map.next_value::<Audience>()?.0)?,
+                        "exp" => once(&mut raw.exp, map.next_value()?)?,
+                        "nbf" => once(&mut raw.nbf, map.next_value()?)?,
+                        "iat" => once(&mut raw.iat, map.next_value()?)?,
+                        "jti" => once(&mut raw.jti, map.next_value::<Str<'de>>()?.0)?,
+                        "sid" => once(&mut raw.sid, map.next_value()?)?,
+                        "gen" => once(&mut raw.r#gen, map.next_value()?)?,
+                        "epo" => once(&mut raw.epo, map.next_value()?)?,
+                        "tenant" => once(&mut raw.tenant, map.next_value::<Str<'de>>()?.0)?,
+                        "auth_time" => once(&mut raw.auth_time, map.next_value()?)?,
+                        "amr" => once(&mut raw.amr, map.next_value::<Methods>()?.0)?,
+                        "acr" => once(&mut raw.acr, map.next_value::<Str<'de>>()?.0)?,
+                        "act" => once(&mut raw.act, map.next_value()?)?,
+                        "cnf" | "typ" => return Err(A::Error::custom("a claim that is not ours")),
+                        _ if raw.host.len() >= MAX_CLAIMS => return Err(A::Error::custom("too many claims")),
+                        _ => {
+                            let value = map.next_value_seed(Strict(MAX_DEPTH))?;
+                            if raw.host.insert(name.0.into_owned(), value).is_some() {
+                                return Err(A::Error::custom("a claim that comes twice"));
+                            }
+                        }
+                    }
+                }
+                Ok(raw)
+            }
+        }
+
+        deserializer.deserialize_map(RawVisitor)
+    }
+}
+
+fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::custom("a claim that comes twice")),
+    }
+}
+
+/// A text, borrowed where JSON did not escape it.
+struct Str<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Str<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(transparent)]
+        struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+        Borrowed::deserialize(deserializer).map(|text| Self(text.0))
+    }
+}
+
+/// An optional member that, where it stands, is not null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// `aud`: one text or an array of nothing but texts.
+struct Audience(Vec<String>);
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AudienceVisitor;
+
+        impl<'de> Visitor<'de> for AudienceVisitor {
+            type Value = Audience;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or an array of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Audience, E> {
+                Ok(Audience(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Audience, A::Error> {
+                let mut list = Vec::new();
+                while let Some(text) = seq.next_element()? {
+                    list.push(text);
+                }
+                Ok(Audience(list))
+            }
+        }
+
+        deserializer.deserialize_any(AudienceVisitor)
+    }
+}
+
+/// `amr`: an array of words that this crate writes.
+struct Methods(Amr);
+
+impl<'de> Deserialize<'de> for Methods {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let mut amr = Amr::default();
+        match words.iter().all(|word| amr.insert(word)) {
+            true => Ok(Self(amr)),
+            false => Err(D::Error::custom("no method of ours")),
+        }
+    }
+}
+
+/// Any JSON value without a name that comes twice, nested at most so deep.
+struct Strict(usize);
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deep"))
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("no number"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = seq.next_element_seed(self.deeper()?)? {
+            list.push(value);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if members.contains_key(&name) {
+                map.next_value::<IgnoredAny>()?;
+                return Err(A::Error::custom("a member that comes twice"));
+            }
+            members.insert(name, map.next_value_seed(self.deeper()?)?);
+        }
+        Ok(Value::Object(members))
+    }
+}

@@ -1,0 +1,253 @@
+//! JWS compact serialisation (RFC 7515), strictly: our own header and nothing else.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+use super::TokenFault;
+
+/// The longest token that is looked at: 8 KiB.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// The longest header, decoded: 1 KiB.
+const MAX_HEADER_BYTES: usize = 1024;
+/// The longest signature: RSA of 4096 bits.
+const MAX_SIGNATURE_BYTES: usize = 512;
+
+/// The algorithm of a signing key. A key has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// HMAC with SHA-256 (RFC 7518).
+    Hs256,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518).
+    Es256,
+    /// Ed25519 (RFC 8037); `Ed25519` (RFC 9864) is understood.
+    EdDsa,
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518).
+    Rs256,
+}
+
+impl Algorithm {
+    /// The value of the `alg` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    fn from_header(alg: &str) -> Option<Self> {
+        match alg {
+            "HS256" => Some(Self::Hs256),
+            "ES256" => Some(Self::Es256),
+            "EdDSA" | "Ed25519" => Some(Self::EdDsa),
+            "RS256" => Some(Self::Rs256),
+            _ => None,
+        }
+    }
+}
+
+/// A token taken apart. Nothing of it is believed yet.
+pub(crate) struct Jws<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Cow<'a, str>,
+    pub(crate) signing_input: &'a [u8],
+    payload: &'a str,
+    signature: [u8; MAX_SIGNATURE_BYTES],
+    signature_len: usize,
+}
+
+/// The one header this crate writes, and the only members it reads: `crit`, `jku`, `jwk`, `x5u`, `b64`, `zip` and all
+/// others are unknown fields, and a name that comes twice is an error, however it is escaped.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    kid: Cow<'a, str>,
+    #[serde(borrow)]
+    typ: Cow<'a, str>,
+}
+
+impl<'a> Jws<'a> {
+    /// Takes a token apart, in this order: length, parts, header, `typ`, algorithm, signature's form. `scratch` holds
+    /// the decoded header.
+    pub(crate) fn parse(
+        token: &'a str,
+        typ: &str,
+        scratch: &'a mut HeaderBuffer,
+    ) -> Result<Self, TokenFault> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenFault::malformed("longer than any token of ours"));
+        }
+        let (signing_input, signature) =
+            token.rsplit_once('.').ok_or(TokenFault::malformed("not three parts"))?;
+        let (header, payload) =
+            signing_input.split_once('.').ok_or(TokenFault::malformed("not three parts"))?;
+        if payload.contains('.') {
+            return Err(TokenFault::malformed("not three parts"));
+        }
+        if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
+            return Err(TokenFault::malformed("the header is too long"));
+        }
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(header, &mut scratch.0)
+            .map_err(|_| TokenFault::malformed("the header is not base64url"))?;
+        let header: Header<'a> = serde_json::from_slice(scratch.0.get(..length).unwrap_or_default())
+            .map_err(|_| TokenFault::malformed("not a header of ours"))?;
+        if !is_type(&header.typ, typ) {
+            return Err(TokenFault::malformed("the header names another type of token"));
+        }
+        let algorithm = Algorithm::from_header(&header.alg)
+            .ok_or(TokenFault::malformed("an algorithm that is not ours"))?;
+        let mut bytes = [0; MAX_SIGNATURE_BYTES];
+        if signature.is_empty() || signature.len() > (MAX_SIGNATURE_BYTES * 4).div_ceil(3) {
+            return Err(TokenFault::malformed("a signature of no length that is ours"));
+        }
+        let signature_len = URL_SAFE_NO_PAD
+            .decode_slice(signature, &mut bytes)
+            .map_err(|_| TokenFault::malformed("the signature is not base64url"))?;
+        Ok(Self {
+            algorithm,
+            key_id: header.kid,
+            signing_input: signing_input.as_bytes(),
+            payload,
+            signature: bytes,
+            signature_len,
+        })
+    }
+
+    /// The signature.
+    pub(crate) fn signature(&self) -> &[u8] {
+        self.signature.get(..self.signature_len).unwrap_or_default()
+    }
+
+    /// The payload. Only read it after the signature has held.
+    pub(crate) fn payload(&self) -> Result<Vec<u8>, TokenFault> {
+        URL_SAFE_NO_PAD
+            .decode(self.payload)
+            .map_err(|_| TokenFault::malformed("the payload is not base64url"))
+    }
+}
+
+/// Where a header is decoded to.
+pub(crate) struct HeaderBuffer([u8; MAX_HEADER_BYTES + 2]);
+
+impl HeaderBuffer {
+    pub(crate) fn new() -> Self {
+        Self([0; MAX_HEADER_BYTES + 2])
+    }
+}
+
+/// Media types compare without case, and without `application/` (RFC 7515 section 4.1.9).
+fn is_type(found: &str, wanted: &str) -> bool {
+    let bare = match found.get(..12) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => found.get(12..).unwrap_or_default(),
+        _ => found,
+    };
+    bare.eq_ignore_ascii_case(wanted)
+}
+
+/// Writes `header.payload`, ready to be signed.
+pub(crate) fn signing_input(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> String {
+    // A key id has no character that JSON escapes: the ring sees to that.
+    let header = format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{key_id}"}}"#, algorithm.as_str());
+    let length = (header.len() + payload.len()).div_ceil(3) * 4 + 8;
+    let mut text = String::with_capacity(length + (MAX_SIGNATURE_BYTES / 8).div_ceil(3) * 4);
+    URL_SAFE_NO_PAD.encode_string(header, &mut text);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+    text
+}
+
+/// Appends the signature to `header.payload`.
+pub(crate) fn seal(mut signing_input: String, signature: &[u8]) -> String {
+    signing_input.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut signing_input);
+    signing_input
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(token: &str) -> Result<(Algorithm, String), &'static str> {
+        let mut buffer = HeaderBuffer::new();
+        let jws = Jws::parse(token, "at+jwt", &mut buffer).map_err(|fault| fault.what)?;
+        Ok((jws.algorithm, jws.key_id.into_owned()))
+    }
+
+    fn with_header(header: &str) -> String {
+        format!(
+            "{}.{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode("{}"),
+            URL_SAFE_NO_PAD.encode("s")
+        )
+    }
+
+    #[test]
+    fn our_own_header_is_read_and_every_other_is_refused() {
+        let good = with_header(r#"{"typ":"at+jwt","alg":"HS256","kid":"k1"}"#);
+        assert_eq!(parse(&good), Ok((Algorithm::Hs256, "k1".to_owned())));
+        assert!(parse(&with_header(r#"{"typ":"application/AT+JWT","alg":"HS256","kid":"k1"}"#)).is_ok());
+        for header in [
+            r#"{"typ":"at+jwt","alg":"none","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"None","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"hs256","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":["HS256"],"kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":null,"kid":"k1"}"#,
+            r#"{"typ":"at+jwt","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":1}"#,
+            r#"{"typ":"JWT","alg":"HS256","kid":"k1"}"#,
+            r#"{"alg":"HS256","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","alg":"HS256","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","\u0061lg":"HS256","kid":"k1"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1","crit":[]}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1","b64":false}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1","jwk":{}}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1","jku":"https://a.example"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1","x5u":"https://a.example"}"#,
+            r#"{"typ":"at+jwt","alg":"HS256","kid":"k1"} {}"#,
+            r#"["HS256"]"#,
+            "",
+        ] {
+            assert!(parse(&with_header(header)).is_err(), "{header}");
+        }
+        assert!(
+            parse(&with_header(&format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{}"}}"#, "k".repeat(1024))))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn only_three_parts_of_canonical_base64url_are_a_token() {
+        let good = with_header(r#"{"typ":"at+jwt","alg":"HS256","kid":"k1"}"#);
+        let (head, tail) = good.split_once('.').unwrap();
+        for bad in [
+            String::new(),
+            ".".into(),
+            "..".into(),
+            head.into(),
+            format!("{head}.{tail}.x"),
+            format!(".{good}"),
+            format!("{good}."),
+            format!("{good}="),
+            format!(" {good}"),
+            format!("{good}\n"),
+            format!("{good}\0"),
+            format!("{head}=.{tail}"),
+            good.replace("cw", "cx"), // trailing bits that are not zero
+            format!("{good}~disclosure~"),
+            ".".repeat(100_000),
+            "A".repeat(1_000_000),
+        ] {
+            assert!(parse(&bad).is_err(), "{}", bad.get(..80).unwrap_or(&bad));
+        }
+    }
+}

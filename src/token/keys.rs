@@ -1,0 +1,114 @@
+//! The MAC ring: which key mints opaque tokens now, and which still prove them.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::Timestamp,
+    entropy::Entropy,
+    error::EntropyError,
+    secret::{WeakKey, check_key},
+};
+
+/// The keys of opaque tokens: one mints at a time, all of them prove.
+///
+/// Each is 32 to 512 random bytes, kept outside the store: a leaked store mints nothing without it, and it mints
+/// nothing without the store. Every use derives a key of its own (HKDF-SHA256, RFC 5869).
+///
+/// To roll, add the next key with the time from which it mints, on every node before that time. Remove a key when no
+/// session can hold a token of it any more: until then its tokens stay good.
+///
+/// # Examples
+/// ```
+/// use session_issuer::{Timestamp, entropy::SystemEntropy, token::TokenKeys};
+///
+/// let keys = TokenKeys::generate(&SystemEntropy)?; // for one process; a real host loads its secret
+/// let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
+/// let keys = keys.roll(2, &next, Timestamp::from_secs(1_800_000_000))?;
+/// assert!(TokenKeys::new(1, b"password").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenKeys {
+    /// In the order of their start.
+    keys: Vec<TokenKey>,
+}
+
+#[derive(Clone)]
+pub(super) struct TokenKey {
+    pub(super) id: u16,
+    from: Timestamp,
+    pub(super) mac: Hmac<Sha256>,
+    pub(super) checksum: [u8; 16],
+}
+
+/// Why a key cannot join the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidTokenKey {
+    /// The bytes do not make a key.
+    #[error("{0}")]
+    Weak(#[from] WeakKey),
+    /// Two keys of one id.
+    #[error("the ring has a key {0} already")]
+    DuplicateId(u16),
+}
+
+impl TokenKeys {
+    /// A ring of one key, which mints from the beginning of time.
+    pub fn new(id: u16, secret: &[u8]) -> Result<Self, InvalidTokenKey> {
+        Ok(Self { keys: vec![TokenKey::derive(id, secret, Timestamp::from_millis(i64::MIN))?] })
+    }
+
+    /// A ring of one random key, for hosts whose sessions need not outlive the process.
+    pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *secret)?;
+        Self::new(1, &*secret).map_err(EntropyError::new)
+    }
+
+    /// Adds a key that mints from this time on, until the next one does.
+    pub fn roll(mut self, id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
+        if self.get(id).is_some() {
+            return Err(InvalidTokenKey::DuplicateId(id));
+        }
+        self.keys.push(TokenKey::derive(id, secret, from)?);
+        self.keys.sort_by_key(|key| key.from);
+        Ok(self)
+    }
+
+    /// The key that mints at this time: the latest that has started.
+    pub(crate) fn minting(&self, now: Timestamp) -> Option<u16> {
+        self.keys.iter().rev().find(|key| key.from <= now).map(|key| key.id)
+    }
+
+    pub(super) fn get(&self, id: u16) -> Option<&TokenKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+}
+
+impl TokenKey {
+    fn derive(id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
+        check_key(secret, 32)?;
+        let derived = Hkdf::<Sha256>::new(Some(b"session-issuer"), secret);
+        let (mut mac, mut checksum) = (Zeroizing::new([0; 32]), [0; 16]);
+        // Both lengths are far below HKDF's limit, and HMAC takes keys of any length: neither can fail.
+        let unreachable = |_| InvalidTokenKey::Weak(WeakKey::TooLong);
+        derived.expand(b"opaque token mac v1", &mut *mac).map_err(unreachable)?;
+        derived.expand(b"opaque token checksum v1", &mut checksum).map_err(unreachable)?;
+        let mac = Hmac::new_from_slice(&*mac).map_err(|_| InvalidTokenKey::Weak(WeakKey::TooLong))?;
+        Ok(Self { id, from, mac, checksum })
+    }
+}
+
+impl fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKeys")
+            .field("ids", &self.keys.iter().map(|key| key.id).collect::<Vec<_>>())
+            .finish()
+    }
+}

@@ -1,0 +1,170 @@
+//! The verifier joint: the host's directory of subjects, and its checks of passwords, codes and assertions.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+
+pub use crate::error::VerifyError;
+use crate::{
+    clock::Timestamp,
+    factor::{Challenge, Check, FactorDetails, SubjectRef},
+    id::{SubjectId, TenantId},
+};
+
+/// Verifies checks: compares a password, a code, an assertion with what the host knows.
+///
+/// # Contract
+/// - A wrong credential is [`Outcome::Wrong`], never an error. An error says that nothing is known.
+/// - When `attempt.subject` is none, the subject is unknown: the verifier MUST do the same work as for a known one (a
+///   hash of nothing) and answer [`Outcome::Wrong`], so that nobody learns by time who exists.
+/// - Attempts are the verifier's to count, and [`Outcome::Locked`] is its to answer.
+#[async_trait]
+pub trait FactorVerifier: Debug + Send + Sync {
+    /// Judges one check.
+    async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError>;
+}
+
+/// One check to judge.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// Who is said to prove something; none when nobody of that name is known.
+    pub subject: Option<&'a SubjectId>,
+    /// What is presented. Never a [`Check::Subject`].
+    pub check: &'a Check,
+    /// The challenge that it answers, where one of its kind is open.
+    pub challenge: Option<&'a Challenge>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt of this subject.
+    pub fn new(
+        tenant: &'a TenantId,
+        subject: Option<&'a SubjectId>,
+        check: &'a Check,
+        now: Timestamp,
+    ) -> Self {
+        Self { tenant, subject, check, challenge: None, now }
+    }
+}
+
+/// What a verifier says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It holds.
+    Passed(FactorDetails),
+    /// It does not.
+    Wrong,
+    /// Too many attempts; whether it holds is not said.
+    Locked,
+    /// The subject has no such factor.
+    NotSetUp,
+    /// The factor is there but cannot be used yet.
+    NotReady,
+    /// There is no open challenge that it could answer.
+    NoChallenge,
+}
+
+impl Outcome {
+    /// It holds, and nothing more is known about how.
+    pub fn passed() -> Self {
+        Self::Passed(FactorDetails::default())
+    }
+}
+
+/// Knows the subjects: by id and by login name, and whether they may have sessions.
+///
+/// # Contract
+/// - Finding nobody is [`Found::Unknown`], never an error.
+/// - It SHOULD answer in the same time whether or not it finds somebody.
+#[async_trait]
+pub trait SubjectDirectory: Debug + Send + Sync {
+    /// Finds a subject.
+    async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError>;
+}
+
+/// Whom to find.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Lookup<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// By its id or its login name.
+    pub by: &'a SubjectRef,
+}
+
+impl<'a> Lookup<'a> {
+    /// This one, in this tenant.
+    pub fn new(tenant: &'a TenantId, by: &'a SubjectRef) -> Self {
+        Self { tenant, by }
+    }
+}
+
+/// What a directory found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// A subject that may have sessions.
+    Active(SubjectProfile),
+    /// A subject that may not.
+    Disabled,
+    /// A subject that may not for now.
+    Locked,
+    /// Nobody.
+    Unknown,
+}
+
+/// What a directory knows of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubjectProfile {
+    /// Its id.
+    pub subject: SubjectId,
+    /// Who owns its sessions: an organisation (ZITADEL's `resourceOwner`).
+    pub resource_owner: Option<String>,
+}
+
+impl SubjectProfile {
+    /// A subject of this id.
+    pub fn new(subject: SubjectId) -> Self {
+        Self { subject, resource_owner: None }
+    }
+
+    /// Who owns its sessions.
+    #[must_use]
+    pub fn resource_owner(mut self, owner: impl Into<String>) -> Self {
+        self.resource_owner = Some(owner.into());
+        self
+    }
+}
+
+type Boxed<'f, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, VerifyError>> + Send + 'f>>;
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: FactorVerifier + ?Sized> FactorVerifier for $pointer<T> {
+            fn verify<'a, 'b, 'f>(&'a self, attempt: Attempt<'b>) -> Boxed<'f, Outcome>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).verify(attempt)
+            }
+        }
+
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: SubjectDirectory + ?Sized> SubjectDirectory for $pointer<T> {
+            fn find<'a, 'b, 'f>(&'a self, lookup: Lookup<'b>) -> Boxed<'f, Found>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).find(lookup)
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
