@@ -1,12 +1,17 @@
-//! stub
+//! Create, check, refresh, update, list and revoke sessions in your own process.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod actor;
 pub mod client;
 pub mod clock;
+pub mod compat;
 pub mod entropy;
 pub mod error;
 pub mod event;
 pub mod factor;
 pub mod id;
+pub mod issuer;
 pub mod metadata;
 pub mod policy;
 pub mod secret;
@@ -15,4 +20,10 @@ pub mod signer;
 pub mod store;
 pub mod token;
 pub mod verifier;
+
 pub use clock::Timestamp;
+pub use error::Error;
+pub use issuer::{
+    Checked, Issued, Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update,
+};
+pub use policy::{Policy, Requirement};

@@ -127,12 +127,21 @@ pub struct SubjectProfile {
     pub subject: SubjectId,
     /// Who owns its sessions: an organisation (ZITADEL's `resourceOwner`).
     pub resource_owner: Option<String>,
+    /// It has a second factor, so that a session with one factor is only a beginning.
+    pub second_factor: bool,
 }
 
 impl SubjectProfile {
     /// A subject of this id.
     pub fn new(subject: SubjectId) -> Self {
-        Self { subject, resource_owner: None }
+        Self { subject, resource_owner: None, second_factor: false }
+    }
+
+    /// It has a second factor.
+    #[must_use]
+    pub fn second_factor(mut self, yes: bool) -> Self {
+        self.second_factor = yes;
+        self
     }
 
     /// Who owns its sessions.

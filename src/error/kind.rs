@@ -77,6 +77,8 @@ kinds! {
     InvalidToken: "invalid_token", Rejected, 401, Credential, "the token is not valid";
     /// Signed for somebody else.
     WrongAudience: "wrong_audience", Rejected, 401, Credential, "the token is meant for another audience";
+    /// The access token's own time is over; the session may live on: refresh.
+    TokenExpired: "token_expired", Rejected, 401, Credential, "the access token has expired: refresh";
     /// Its absolute end has passed.
     Expired: "expired", Rejected, 401, Credential, "the absolute lifetime has passed";
     /// Not used for longer than the idle timeout.
@@ -101,17 +103,17 @@ kinds! {
     /// A check failed: a wrong password or code.
     CheckFailed: "check_failed", Rejected, 401, Credential, "the check failed";
     /// The subject is disabled.
-    SubjectDisabled: "subject_disabled", Rejected, 403, Refused, "the subject is disabled";
+    SubjectDisabled: "subject_disabled", Rejected, 403, Credential, "the subject is disabled";
     /// Too many failed attempts.
-    SubjectLocked: "subject_locked", Rejected, 403, Refused, "the subject is locked";
+    SubjectLocked: "subject_locked", Rejected, 403, Credential, "the subject is locked";
     /// A check needs a subject, and none is known yet.
     SubjectMissing: "subject_missing", Rejected, 400, Input, "this check needs a subject first";
     /// A session's subject never changes.
     SubjectChange: "subject_change", Rejected, 400, Input, "a session's subject cannot change";
     /// The subject has no such factor.
-    FactorNotSetUp: "factor_not_set_up", Rejected, 400, Input, "the subject has no such factor";
+    FactorNotSetUp: "factor_not_set_up", Rejected, 400, Credential, "the subject has no such factor";
     /// The factor exists, but is not ready for use.
-    FactorNotReady: "factor_not_ready", Rejected, 400, Input, "the factor is not ready for use";
+    FactorNotReady: "factor_not_ready", Rejected, 400, Credential, "the factor is not ready for use";
     /// A code or assertion without its challenge, or with one that was used or has ended.
     ChallengeMissing: "challenge_missing", Rejected, 400, Input, "there is no open challenge for this check";
 

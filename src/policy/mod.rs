@@ -7,7 +7,10 @@ use std::{fmt, time::Duration};
 
 pub use requirement::{Freshness, Requirement, Spend, Unmet};
 
-use crate::metadata::RESERVED_CLAIMS;
+use crate::{
+    error::{InvalidInput, Problem},
+    metadata::RESERVED_CLAIMS,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -54,6 +57,7 @@ pub struct Policy {
     pub(crate) keep_after_end: Duration,
     pub(crate) skew: Duration,
     pub(crate) on_store_failure: OnStoreFailure,
+    pub(crate) single_factor_lifetime: Option<Duration>,
     pub(crate) ceiling: Option<Duration>,
 }
 
@@ -95,6 +99,7 @@ impl Default for Policy {
             keep_after_end: DAY,
             skew: Duration::from_secs(10),
             on_store_failure: OnStoreFailure::Refuse,
+            single_factor_lifetime: None,
             ceiling: None,
         }
     }
@@ -214,6 +219,15 @@ impl Policy {
         self
     }
 
+    /// How long a session lives that proved one factor, of a subject that has a second one
+    /// ([`SubjectProfile::second_factor`](crate::verifier::SubjectProfile::second_factor)). Proving the second one gives
+    /// it the full lifetime.
+    #[must_use]
+    pub fn single_factor_lifetime(mut self, lifetime: Duration) -> Self {
+        self.single_factor_lifetime = Some(lifetime);
+        self
+    }
+
     /// Every mistake in this policy; empty when it can be used.
     pub fn problems(&self) -> Vec<PolicyProblem> {
         let mut found = Vec::new();
@@ -230,6 +244,8 @@ impl Policy {
             ("idle timeout", self.idle),
             ("request lifetime", Some(self.request_lifetime)),
             ("impersonation lifetime", Some(self.impersonation_lifetime)),
+            ("longest impersonation", Some(self.longest_impersonation)),
+            ("single-factor lifetime", self.single_factor_lifetime),
         ] {
             let Some(duration) = duration else { continue };
             check(duration < Duration::from_millis(1), setting, "is below a millisecond");
@@ -271,6 +287,22 @@ impl Policy {
         found
     }
 
+    /// The lifetime of a session, given what was asked for; an error when that is zero or above the longest.
+    pub(crate) fn lifetime(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
+        let longest = [self.absolute.as_duration(), self.longest].into_iter().flatten().max();
+        bounded(asked, longest.unwrap_or(MAX_DURATION)).map(|asked| asked.or(self.absolute.as_duration()))
+    }
+
+    /// The lifetime of an impersonation, given what was asked for; an error when that is zero or above the longest.
+    pub(crate) fn impersonation(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
+        bounded(asked, self.longest_impersonation).map(|asked| asked.unwrap_or(self.impersonation_lifetime))
+    }
+
+    /// The lifetime of a request token, given what was asked for; an error when that is zero or above the policy's.
+    pub(crate) fn request(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
+        bounded(asked, self.request_lifetime).map(|asked| asked.unwrap_or(self.request_lifetime))
+    }
+
     /// How long use may go unwritten: the setting, but never more than a tenth of the idle timeout.
     pub(crate) fn touch_throttle(&self, idle: Option<Duration>) -> Duration {
         idle.map_or(self.touch_every, |idle| self.touch_every.min(idle / 10))
@@ -283,6 +315,14 @@ impl Policy {
             Rotation::On { retry: None, .. } => idle.unwrap_or(DAY).min(DAY),
             Rotation::Off => Duration::ZERO,
         }
+    }
+}
+
+fn bounded(asked: Option<Duration>, longest: Duration) -> Result<Option<Duration>, InvalidInput> {
+    match asked {
+        Some(asked) if asked < Duration::from_millis(1) => Err(InvalidInput::new("lifetime", Problem::Zero)),
+        Some(asked) if asked > longest => Err(InvalidInput::new("lifetime", Problem::TooLarge)),
+        asked => Ok(asked),
     }
 }
 

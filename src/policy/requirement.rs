@@ -37,6 +37,7 @@ pub enum Freshness {
 pub struct Requirement {
     pub(crate) freshness: Freshness,
     pub(crate) touch: bool,
+    pub(crate) read_only: bool,
     pub(crate) audience: Option<String>,
     pub(crate) factors: Vec<FactorKind>,
     pub(crate) level: Option<AssuranceLevel>,
@@ -57,6 +58,7 @@ impl Requirement {
         Self {
             freshness: Freshness::Store,
             touch: true,
+            read_only: false,
             audience: None,
             factors: Vec::new(),
             level: None,
@@ -77,6 +79,14 @@ impl Requirement {
     #[must_use]
     pub fn touch(mut self, touch: bool) -> Self {
         self.touch = touch;
+        self
+    }
+
+    /// Nothing is written, whatever is found: not even that this generation's tokens have arrived, which rotation uses
+    /// to tell a lost reply from theft. For replicas and dashboards.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 
@@ -137,9 +147,14 @@ impl Requirement {
         })
     }
 
-    /// True when only a session's record can answer this.
+    /// True when it asks for more than a live session.
+    pub(crate) fn asks_for_proof(&self) -> bool {
+        !self.factors.is_empty() || self.level.is_some() || self.max_age.is_some()
+    }
+
+    /// True when only a session's record can answer this: what a token claims never suffices for proofs and counters.
     pub(crate) fn needs_record(&self) -> bool {
-        !self.factors.is_empty() || self.level.is_some() || self.max_age.is_some() || !self.spend.is_empty()
+        self.asks_for_proof() || !self.spend.is_empty()
     }
 }
 

@@ -67,10 +67,27 @@ pub(crate) struct SessionChange {
     pub(crate) claims: Option<HostClaims>,
     pub(crate) client: Option<ClientInfo>,
     pub(crate) resource_owner: Option<String>,
-    /// A lifetime asked for: counts from now.
-    pub(crate) lifetime: Option<Duration>,
-    /// The absolute lifetime that an authentication starts anew; none where the policy has none.
-    pub(crate) renewed_lifetime: Option<Duration>,
+    /// A lifetime asked for.
+    pub(crate) lifetime: Option<Lifetime>,
+    /// The absolute lifetime that an authentication starts anew.
+    pub(crate) renewed: Lifetime,
+}
+
+/// How long a session lives from now on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Lifetime {
+    After(Duration),
+    #[default]
+    Unlimited,
+}
+
+impl Lifetime {
+    fn end(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::After(lifetime) => now.saturating_add(lifetime),
+            Self::Unlimited => Timestamp::MAX,
+        }
+    }
 }
 
 /// A write that moves no version: it commutes with every other, and loses none.
@@ -112,7 +129,7 @@ impl Record {
             rare: (rare != Rare::default()).then(|| Arc::new(rare)),
             rotated_at: now,
             last_seen_at: now,
-            ends_at: end(now, birth.lifetime),
+            ends_at: birth.lifetime.map_or(Lifetime::Unlimited, Lifetime::After).end(now),
             idle_millis: millis(birth.idle),
             marked_generation: 0,
             marked_in_a_row: 0,
@@ -152,6 +169,11 @@ impl Record {
             body: Body::Request(Box::new(request)),
             tombstone: None,
         }
+    }
+
+    /// The same new record under another id and salt.
+    pub(crate) fn renamed(&self, id: SessionId, salt: [u8; 16]) -> Self {
+        Self { id, salt, ..self.clone() }
     }
 
     /// The record after a refresh: the generation after `from`, minted by this key. None when there is no session, or
@@ -375,7 +397,7 @@ impl Session {
             client,
             resource_owner,
             lifetime,
-            renewed_lifetime,
+            renewed,
         } = change;
         let authenticated = factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         if let Some(bound) = bind {
@@ -416,15 +438,11 @@ impl Session {
             self.rare_mut().resource_owner = Some(owner);
         }
         match (lifetime, authenticated) {
-            (Some(lifetime), _) => self.ends_at = end(now, Some(lifetime)),
-            (None, true) => self.ends_at = end(now, renewed_lifetime),
+            (Some(lifetime), _) => self.ends_at = lifetime.end(now),
+            (None, true) => self.ends_at = renewed.end(now),
             (None, false) => {}
         }
     }
-}
-
-fn end(now: Timestamp, lifetime: Option<Duration>) -> Timestamp {
-    lifetime.map_or(Timestamp::MAX, |lifetime| now.saturating_add(lifetime))
 }
 
 fn millis(duration: Option<Duration>) -> u64 {

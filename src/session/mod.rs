@@ -14,8 +14,8 @@ mod model;
 mod record;
 mod rotation;
 
+pub(crate) use change::{Lifetime, RequestBirth, SessionBirth, SessionChange};
 pub use change::{Mark, SpendRefused};
-pub(crate) use change::{RequestBirth, SessionBirth, SessionChange};
 pub use life::{Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, life};
 pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
 pub use rotation::{Age, Presented, RefreshDecision, Refusal, RotationRule, access_age, decide_refresh};

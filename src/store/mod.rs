@@ -95,7 +95,7 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct NewRecord {
     /// The record.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// The subject's epoch as it was before anything was verified. A record with a subject needs it.
     pub observed_epoch: Option<Epoch>,
     /// The cap on the subject's sessions.
@@ -108,8 +108,8 @@ pub struct NewRecord {
 
 impl NewRecord {
     /// This record, now, under no epoch and no cap.
-    pub fn new(record: Record, now: Timestamp) -> Self {
-        Self { record, observed_epoch: None, admit: None, replace_device: false, now }
+    pub fn new(record: impl Into<Arc<Record>>, now: Timestamp) -> Self {
+        Self { record: record.into(), observed_epoch: None, admit: None, replace_device: false, now }
     }
 }
 

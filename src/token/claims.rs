@@ -270,7 +270,7 @@ impl Raw<'_> {
         let (issued_at, expires_at) = (instant(self.iat)?, instant(self.exp)?);
         let not_before = instant(self.nbf)?;
         if expected.now >= expires_at {
-            return Err(TokenFault { kind: ErrorKind::Expired, what: "exp has passed" });
+            return Err(TokenFault { kind: ErrorKind::TokenExpired, what: "exp has passed" });
         }
         let latest = expected.now.saturating_add(expected.skew);
         if not_before > latest || issued_at > latest {

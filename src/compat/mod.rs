@@ -1,0 +1,1 @@
+//! The five systems whose sessions this crate speaks.

@@ -1,0 +1,184 @@
+//! Runs checks: in their fixed order, the subject first, and nothing of it is stored when one fails.
+
+use super::core::{Issuer, verifier_failed};
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
+    event::EventKind,
+    factor::{AssuranceLevel, Check, Factor, FactorDetails, FactorKind, SubjectRef},
+    id::SubjectId,
+    session::{Session, SubjectStamp},
+    verifier::{Attempt, Found, Lookup, Outcome, SubjectProfile},
+};
+
+/// What shall be proved, and what is known before.
+pub(super) struct Checks<'a> {
+    pub(super) checks: Vec<Check>,
+    /// Factors that the host vouches for.
+    pub(super) verified: Vec<FactorKind>,
+    /// The subject that the session or the host names already.
+    pub(super) subject: Option<SubjectId>,
+    /// What is known of it, when that was read before this call verified anything.
+    pub(super) stamp: Option<SubjectStamp>,
+    /// The epoch that the host read before it verified anything itself.
+    pub(super) epoch: Option<Epoch>,
+    /// The session whose challenges are open.
+    pub(super) session: Option<&'a Session>,
+}
+
+/// What was proved.
+#[derive(Debug, Default)]
+pub(super) struct Proven {
+    pub(super) subject: Option<SubjectId>,
+    /// What was known of the subject before anything was verified.
+    pub(super) stamp: Option<SubjectStamp>,
+    /// The epoch that a write must find unchanged.
+    pub(super) epoch: Option<Epoch>,
+    pub(super) profile: Option<SubjectProfile>,
+    pub(super) factors: Vec<Factor>,
+    /// The kinds of challenge that were used up.
+    pub(super) answered: Vec<FactorKind>,
+}
+
+impl Proven {
+    /// True for a subject that has a second factor and has not proved it: its session is only a beginning.
+    pub(super) fn is_beginning(&self, earlier: &[Factor]) -> bool {
+        let factors: Vec<_> = earlier.iter().chain(&self.factors).copied().collect();
+        self.profile.as_ref().is_some_and(|profile| profile.second_factor)
+            && AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2)
+    }
+}
+
+impl Issuer {
+    pub(super) async fn attempt(
+        &self,
+        checks: Checks<'_>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<Proven, Error> {
+        let Checks { mut checks, verified, subject, stamp, epoch, session } = checks;
+        checks.sort_by_key(Check::kind);
+        if checks.windows(2).any(|pair| matches!(pair, [a, b] if a.kind() == b.kind())) {
+            let twice = InvalidInput::new("checks", Problem::Malformed);
+            return Err(Error::from(twice).during(operation));
+        }
+        let mut proven = Proven { subject, stamp, epoch, ..Proven::default() };
+        let mut rest = checks.iter().peekable();
+        let named = rest.next_if(|check| matches!(check, Check::Subject(_)));
+        let by = match (named, &proven.subject) {
+            (Some(Check::Subject(by)), _) => Some(by.clone()),
+            (_, Some(subject)) => Some(SubjectRef::Id(subject.clone())),
+            _ => None,
+        };
+        if let Some(by) = by
+            && let Err(kind) = self.find(&by, &mut proven, operation).await?
+        {
+            self.dummy_work(rest.peek().copied(), now, operation).await?;
+            return Err(self.check_failed(proven.subject.as_ref(), kind, operation));
+        }
+        if let Some(subject) = &proven.subject
+            && proven.stamp.is_none()
+        {
+            // Before any credential is verified: whatever revokes all sessions from here on wins.
+            proven.stamp = Some(self.stamp(subject, operation).await?);
+        }
+        proven.epoch = proven.epoch.or(proven.stamp.as_ref().map(|stamp| stamp.epoch));
+        if named.is_some() {
+            proven.factors.push(Factor::new(FactorKind::Subject, now, FactorDetails::default()));
+        }
+        for check in rest {
+            self.verify_check(check, &mut proven, session, now, operation).await?;
+        }
+        for kind in verified {
+            if proven.subject.is_none() {
+                return Err(Error::new(ErrorKind::SubjectMissing, operation));
+            }
+            proven.factors.push(Factor::new(kind, now, FactorDetails::default()));
+        }
+        Ok(proven)
+    }
+
+    /// Asks the directory; the inner error is a refusal.
+    async fn find(
+        &self,
+        by: &SubjectRef,
+        proven: &mut Proven,
+        operation: Operation,
+    ) -> Result<Result<(), ErrorKind>, Error> {
+        let found = match (&self.inner.directory, by) {
+            (Some(directory), by) => {
+                let lookup = Lookup::new(&self.tenant, by);
+                directory.find(lookup).await.map_err(verifier_failed(operation))?
+            }
+            (None, SubjectRef::Id(id)) => Found::Active(SubjectProfile::new(id.clone())),
+            (None, SubjectRef::LoginName(_)) => return Err(Error::new(ErrorKind::NotSupported, operation)),
+        };
+        Ok(match found {
+            Found::Active(profile)
+                if proven.subject.as_ref().is_some_and(|known| *known != profile.subject) =>
+            {
+                Err(ErrorKind::SubjectChange)
+            }
+            Found::Active(profile) => {
+                proven.subject = Some(profile.subject.clone());
+                proven.profile = Some(profile);
+                Ok(())
+            }
+            Found::Disabled => Err(ErrorKind::SubjectDisabled),
+            Found::Locked => Err(ErrorKind::SubjectLocked),
+            Found::Unknown => Err(ErrorKind::SubjectUnknown),
+        })
+    }
+
+    /// Does what a known subject's check would have done, so that nobody learns by time who exists.
+    async fn dummy_work(
+        &self,
+        check: Option<&Check>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<(), Error> {
+        if let (Some(verifier), Some(check)) = (&self.inner.verifier, check) {
+            let attempt = Attempt::new(&self.tenant, None, check, now);
+            verifier.verify(attempt).await.map_err(verifier_failed(operation))?;
+        }
+        Ok(())
+    }
+
+    async fn verify_check(
+        &self,
+        check: &Check,
+        proven: &mut Proven,
+        session: Option<&Session>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<(), Error> {
+        let subject =
+            proven.subject.as_ref().ok_or_else(|| Error::new(ErrorKind::SubjectMissing, operation))?;
+        let verifier =
+            self.inner.verifier.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
+        let mut attempt = Attempt::new(&self.tenant, Some(subject), check, now);
+        attempt.challenge =
+            session.and_then(|session| session.challenge(check.kind())).filter(|slot| now < slot.ends_at());
+        let had_challenge = attempt.challenge.is_some();
+        let kind = match verifier.verify(attempt).await.map_err(verifier_failed(operation))? {
+            Outcome::Passed(details) => {
+                proven.factors.push(Factor::new(check.kind(), now, details));
+                if had_challenge {
+                    proven.answered.push(check.kind());
+                }
+                return Ok(());
+            }
+            Outcome::Wrong => ErrorKind::CheckFailed,
+            Outcome::Locked => ErrorKind::SubjectLocked,
+            Outcome::NotSetUp => ErrorKind::FactorNotSetUp,
+            Outcome::NotReady => ErrorKind::FactorNotReady,
+            Outcome::NoChallenge => ErrorKind::ChallengeMissing,
+        };
+        Err(self.check_failed(Some(subject), kind, operation))
+    }
+
+    fn check_failed(&self, subject: Option<&SubjectId>, kind: ErrorKind, operation: Operation) -> Error {
+        self.tell_of(subject, EventKind::Refused { operation, kind });
+        Error::new(kind, operation)
+    }
+}

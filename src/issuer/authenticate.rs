@@ -1,0 +1,134 @@
+//! From a presented token to a loaded record: form, checksum or signature, store, MAC, in this order.
+
+use super::core::Issuer;
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Operation},
+    session::{Age, CredentialsKind, Record, access_age},
+    store::Snapshot,
+    token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
+};
+
+/// What is compared when there is no record: the same work, and never the right answer.
+const DUMMY_SALT: [u8; 16] = [0; 16];
+
+/// A token that names a session: read, and as far proven as that goes without the store.
+pub(super) enum Token {
+    /// Its MAC is proven by the record.
+    Opaque(OpaqueToken),
+    /// Its signature has held.
+    Signed(Box<VerifiedClaims>),
+}
+
+impl Token {
+    fn generation(&self) -> u32 {
+        match self {
+            Self::Opaque(token) => token.generation,
+            Self::Signed(claims) => claims.generation(),
+        }
+    }
+
+    fn kind(&self) -> TokenKind {
+        match self {
+            Self::Opaque(token) => token.kind,
+            Self::Signed(_) => TokenKind::Access,
+        }
+    }
+
+    /// True when the token is of its record's current generation.
+    pub(super) fn is_current(&self, record: &Record) -> bool {
+        self.generation() == record.generation()
+    }
+
+    pub(super) fn into_claims(self) -> Option<Box<VerifiedClaims>> {
+        match self {
+            Self::Opaque(_) => None,
+            Self::Signed(claims) => Some(claims),
+        }
+    }
+}
+
+impl Issuer {
+    /// Reads a token that stands for a session: an access token of either form, or a session token.
+    pub(super) fn read_token(
+        &self,
+        token: &str,
+        audience: Option<&String>,
+        operation: Operation,
+    ) -> Result<Token, Error> {
+        match looks_opaque(token) {
+            true => self.read(token, &[TokenKind::Access, TokenKind::Session], operation).map(Token::Opaque),
+            false if self.inner.signer.is_some() => {
+                self.verify_for(token, audience, operation).map(|claims| Token::Signed(Box::new(claims)))
+            }
+            // Nothing here signs tokens, so none that is not opaque can be ours.
+            false => Err(refused(operation)(TokenFault::malformed("not an opaque token"))),
+        }
+    }
+
+    /// Loads the record that a token stands for.
+    pub(super) async fn locate(&self, token: &Token, operation: Operation) -> Result<Snapshot, Error> {
+        match token {
+            Token::Opaque(token) => self.prove(token, operation).await,
+            Token::Signed(claims) => self
+                .load(claims.session_id(), operation)
+                .await?
+                .ok_or_else(|| refused(operation)(TokenFault::invalid("no such session"))),
+        }
+    }
+
+    /// Says whether an authentic token still stands for its record now.
+    pub(super) fn stands(
+        &self,
+        token: &Token,
+        record: &Record,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<Age, Error> {
+        let refuse = |kind| Err(self.refuse(record, Error::new(kind, operation)));
+        let Some(session) = record.session() else { return refuse(ErrorKind::WrongTokenKind) };
+        if matches!(token, Token::Opaque(token) if token.expires_at.is_some_and(|end| now >= end)) {
+            return refuse(ErrorKind::TokenExpired);
+        }
+        match token.kind() {
+            TokenKind::Session if token.is_current(record) => Ok(Age::Current),
+            TokenKind::Session => refuse(ErrorKind::Superseded),
+            _ if session.credentials() == CredentialsKind::Session => refuse(ErrorKind::WrongTokenKind),
+            _ => match access_age(record, token.generation()) {
+                Age::Outdated => refuse(ErrorKind::RefreshRequired),
+                age => Ok(age),
+            },
+        }
+    }
+
+    /// Reads an opaque token: its form, its checksum, its kind. The store is not touched.
+    pub(super) fn read(
+        &self,
+        token: &str,
+        kinds: &[TokenKind],
+        operation: Operation,
+    ) -> Result<OpaqueToken, Error> {
+        let token = self.inner.keys.parse(token).map_err(refused(operation))?;
+        match kinds.contains(&token.kind) {
+            true => Ok(token),
+            false => Err(Error::new(ErrorKind::WrongTokenKind, operation)),
+        }
+    }
+
+    /// Loads the record that an opaque token names, and proves the token by it. A missing record and a wrong MAC are
+    /// one answer after the same work.
+    pub(super) async fn prove(&self, token: &OpaqueToken, operation: Operation) -> Result<Snapshot, Error> {
+        let snapshot = self.load(token.id, operation).await?;
+        let salt = snapshot.as_ref().map_or(&DUMMY_SALT, |snapshot| snapshot.record.salt());
+        let genuine = self.inner.keys.proves(token, &self.tenant, salt);
+        match snapshot {
+            Some(snapshot) if genuine => Ok(snapshot),
+            _ => Err(refused(operation)(TokenFault::invalid("no such session, or a MAC that does not hold"))),
+        }
+    }
+}
+
+/// How a fault of a token is shown by a verb.
+pub(super) fn refused(operation: Operation) -> impl Fn(TokenFault) -> Error {
+    move |fault| Error::new(fault.kind, operation).with_source(fault)
+}

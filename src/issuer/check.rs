@@ -1,0 +1,174 @@
+//! `check`: whether a token is good now, and for what.
+
+use super::{
+    Checked, Presented, SessionView,
+    authenticate::Token,
+    core::{Issuer, store_failed},
+    output::Proof,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorClass, ErrorKind, Operation},
+    event::EventKind,
+    metadata::HostClaims,
+    policy::{Freshness, OnStoreFailure, Requirement},
+    session::{Age, CredentialsKind, Mark, Session},
+    store::{Marked, Snapshot},
+    token::VerifiedClaims,
+};
+
+const OPERATION: Operation = Operation::Check;
+
+impl Issuer {
+    /// Says whether a token is good now, and for what: an access token of either form, or a session token.
+    ///
+    /// # Errors
+    /// Of the token: `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `WrongAudience`, `TokenExpired`,
+    /// `RefreshRequired`, `Superseded`. Of the session: `Expired`, `Inactive`, `Revoked`, `ActorEnded`. Of the
+    /// requirement: `RequirementNotMet`, `ImpersonationRefused`, `QuotaExceeded`. Of the surroundings: `Unavailable`,
+    /// which is never a reason to log anybody out.
+    pub async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error> {
+        let token = match self.read_token(presented.token, need.audience.as_ref(), OPERATION)? {
+            Token::Signed(claims)
+                if !need.needs_record() && self.may_answer_alone(&claims, need.freshness) =>
+            {
+                return checked_alone(claims, need);
+            }
+            token => token,
+        };
+        match self.check_by_record(token, need).await {
+            Err((error, Some(claims))) if self.falls_back(&error, &claims, need) => {
+                checked_alone(claims, need)
+            }
+            outcome => outcome.map_err(|(error, _)| error),
+        }
+    }
+
+    /// Whether a signed token's own claims are fresh enough an answer.
+    fn may_answer_alone(&self, claims: &VerifiedClaims, freshness: Freshness) -> bool {
+        match freshness {
+            Freshness::Store => false,
+            Freshness::Stateless => true,
+            Freshness::AtMost(age) => {
+                let now = self.inner.clock.monotonic();
+                self.inner.revocations.read().is_ok_and(|view| view.clears(&self.tenant, claims, age, now))
+            }
+        }
+    }
+
+    fn falls_back(&self, error: &Error, claims: &VerifiedClaims, need: &Requirement) -> bool {
+        self.inner.policy.on_store_failure == OnStoreFailure::AcceptSigned
+            && error.class() == ErrorClass::Unavailable
+            && !claims.is_impersonation()
+            && !need.needs_record()
+    }
+
+    /// The record decides. An error hands the claims back, for a policy that goes on without a store.
+    async fn check_by_record(
+        &self,
+        token: Token,
+        need: &Requirement,
+    ) -> Result<Checked, (Error, Option<Box<VerifiedClaims>>)> {
+        let decided = async {
+            let snapshot = self.locate(&token, OPERATION).await?;
+            let now = self.now();
+            self.live(&snapshot, now, OPERATION)?;
+            let age = self.stands(&token, &snapshot.record, now, OPERATION)?;
+            self.actors_live(&snapshot.record, now, OPERATION).await?;
+            self.meets(&snapshot, need, now)?;
+            self.note_use(&snapshot, token.is_current(&snapshot.record), need, now).await?;
+            Ok((snapshot, age))
+        };
+        let (snapshot, age) = match decided.await {
+            Ok(decided) => decided,
+            Err(error) => return Err((error, token.into_claims())),
+        };
+        if snapshot.record.session().is_some_and(Session::is_impersonation) {
+            self.tell(&snapshot.record, EventKind::ImpersonationUsed);
+        }
+        let claims = token.into_claims();
+        let needs_refresh =
+            age == Age::Previous || claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
+        Ok(Checked { proof: Proof::Store { view: SessionView::of(snapshot), claims }, needs_refresh })
+    }
+
+    fn meets(&self, snapshot: &Snapshot, need: &Requirement, now: Timestamp) -> Result<(), Error> {
+        let Some(session) = snapshot.record.session() else { return Ok(()) };
+        if session.is_impersonation() && !need.impersonation {
+            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
+        }
+        if !need.asks_for_proof() {
+            return Ok(());
+        }
+        let unmet = match &snapshot.subject {
+            Some(stamp) => need.unmet(&stamp.counting(session), now),
+            None => need.unmet(session.factors(), now),
+        };
+        match unmet {
+            None => Ok(()),
+            Some(unmet) => {
+                let error = Error::new(ErrorKind::RequirementNotMet, OPERATION).with_source(unmet);
+                Err(self.refuse(&snapshot.record, error))
+            }
+        }
+    }
+
+    /// Writes down that the session was used: now and then its time, at once the first use of a generation, always its
+    /// counters. Only a counter that is full, or a session that has just ended, refuses the check.
+    async fn note_use(
+        &self,
+        snapshot: &Snapshot,
+        is_current: bool,
+        need: &Requirement,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let record = &snapshot.record;
+        let Some(session) = record.session() else { return Ok(()) };
+        let rotates = session.credentials() == CredentialsKind::Pair;
+        let throttle = self.inner.policy.touch_throttle(session.idle_timeout());
+        let seen = is_current && rotates && !session.successor_seen() && !need.read_only;
+        let touch = need.touch
+            && !need.read_only
+            && now.since(session.last_seen_at()) >= throttle
+            && now > session.last_seen_at();
+        if !seen && !touch && need.spend.is_empty() {
+            return Ok(());
+        }
+        let mark = Mark {
+            seen_at: (touch || (seen && need.touch)).then_some(now),
+            seen_generation: seen.then(|| record.generation()),
+            spend: need.spend.clone(),
+        };
+        match self.inner.store.mark(&self.key(record.id()), mark, now).await {
+            Ok(Marked::Done) => Ok(()),
+            Ok(Marked::QuotaExceeded) => {
+                Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
+            }
+            Ok(Marked::NotLive) => {
+                // It has ended since it was loaded: say why.
+                let again = self.load(record.id(), OPERATION).await?;
+                let again = again.ok_or_else(|| Error::new(ErrorKind::InvalidToken, OPERATION))?;
+                self.live(&again, now, OPERATION)
+            }
+            Err(error) if !need.spend.is_empty() => Err(store_failed(OPERATION)(error)),
+            Err(_) => {
+                self.tell(record, EventKind::WriteFailed { operation: OPERATION });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The token's own claims decide.
+fn checked_alone(claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
+    match claims.is_impersonation() && !need.impersonation {
+        true => Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION)),
+        false => Ok(Checked { proof: Proof::Claims(claims), needs_refresh: false }),
+    }
+}
+
+/// True when the session's claims for its tokens have changed since this one was issued.
+fn are_outdated(claims: &VerifiedClaims, snapshot: &Snapshot) -> bool {
+    let stored = snapshot.record.session().and_then(Session::claims);
+    stored.unwrap_or(&HostClaims::new()) != claims.host()
+}

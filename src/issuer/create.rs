@@ -1,0 +1,186 @@
+//! `create`: a new session, or the one that a device already has.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use super::{
+    Issued, NewSession,
+    attempt::{Checks, Proven},
+    core::{Issuer, store_failed},
+    mint::Minting,
+};
+use crate::{
+    actor::ActorChain,
+    clock::Timestamp,
+    error::{Error, ErrorKind, Operation, RevokeReason},
+    event::EventKind,
+    id::SessionId,
+    policy::Credentials,
+    session::{CapRule, CredentialsKind, Record, SessionBirth},
+    store::{Inserted, NewRecord, Snapshot},
+};
+
+const OPERATION: Operation = Operation::Create;
+
+impl Issuer {
+    /// Creates a session, or finds the one that a device already has.
+    ///
+    /// # Errors
+    /// `InvalidInput` (a lifetime out of range), `SubjectUnknown`, `SubjectDisabled`, `SubjectLocked`, `CheckFailed` and
+    /// its kin, `CapReached`, `ActorEnded`, `ImpersonationRefused`, `SubjectMoved` (its sessions were revoked while this
+    /// call verified), `Unavailable`. Nothing is stored then.
+    pub async fn create(&self, new: NewSession) -> Result<Issued, Error> {
+        let now = self.now();
+        self.checked_access_lifetime(new.access_lifetime)
+            .map_err(|input| Error::from(input).during(OPERATION))?;
+        let policy = &self.inner.policy;
+        let asked = match new.actors {
+            Some(_) => policy.impersonation(new.lifetime).map(Some),
+            None => policy.lifetime(new.lifetime),
+        };
+        let mut lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
+        if new.actors.is_some()
+            && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
+        {
+            // Somebody who acts in another's place proves nothing about that other.
+            return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
+        }
+        let actors = match new.actors {
+            Some(chain) => Some(self.bound_chain(chain, now).await?),
+            None => None,
+        };
+        let checks = Checks {
+            checks: new.checks,
+            verified: new.verified,
+            subject: new.subject,
+            stamp: None,
+            epoch: new.epoch,
+            session: None,
+        };
+        let proven = self.attempt(checks, now, OPERATION).await?;
+        if proven.is_beginning(&[]) && policy.single_factor_lifetime.is_some() {
+            lifetime = lifetime.into_iter().chain(policy.single_factor_lifetime).min();
+        }
+        let Proven { subject, stamp, epoch, profile, factors, .. } = proven;
+        let (id, salt) = self.new_id(subject.as_ref(), now, OPERATION)?;
+        let birth = SessionBirth {
+            id,
+            tenant: self.tenant.clone(),
+            salt,
+            now,
+            keep: policy.keep_after_end,
+            bound: subject.zip(epoch),
+            factors,
+            client: new.client,
+            device: new.device,
+            creator: new.creator,
+            actors,
+            metadata: new.metadata,
+            claims: new.claims,
+            resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
+            lifetime,
+            idle: policy.idle,
+            mac_key: self.minting_key(now, OPERATION)?,
+            credentials: credentials_kind(policy.credentials),
+        };
+        let record = Arc::new(Record::new_session(birth));
+        let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
+            Stored::New(record, evicted) => (record, stamp, evicted),
+            Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
+        };
+        let mut minting = Minting::new(record, stamp, now, OPERATION);
+        minting.access_lifetime = new.access_lifetime;
+        minting.evicted = evicted;
+        self.issue(minting).await
+    }
+
+    /// Stores a new record, or finds the session that has its device's slot.
+    async fn insert(
+        &self,
+        mut record: Arc<Record>,
+        replace_device: bool,
+        now: Timestamp,
+    ) -> Result<Stored, Error> {
+        // An id comes twice when two nodes draw the same 46 bits in one millisecond: a second draw settles it.
+        for _ in 0..3 {
+            let mut new = NewRecord::new(Arc::clone(&record), now);
+            new.observed_epoch = record.bound().map(|(_, epoch)| epoch);
+            new.admit = self.cap_rule();
+            new.replace_device = replace_device;
+            match self.inner.store.insert(new).await.map_err(store_failed(OPERATION))? {
+                Inserted::Created { evicted } => {
+                    self.tell(&record, EventKind::Created);
+                    let evicted = self.tell_evicted(&evicted);
+                    return Ok(Stored::New(record, evicted));
+                }
+                Inserted::DuplicateId => {
+                    let (id, salt) =
+                        self.new_id(record.bound().map(|(subject, _)| subject), now, OPERATION)?;
+                    record = Arc::new(record.renamed(id, salt));
+                }
+                Inserted::DeviceTaken(holder) => return Ok(Stored::OfDevice(holder)),
+                Inserted::CapReached => return Err(Error::new(ErrorKind::CapReached, OPERATION)),
+                Inserted::EpochMoved => return Err(Error::new(ErrorKind::SubjectMoved, OPERATION)),
+            }
+        }
+        Err(Error::new(ErrorKind::Internal, OPERATION).with_source("three ids in a row were taken"))
+    }
+
+    pub(super) fn cap_rule(&self) -> Option<CapRule> {
+        let cap = self.inner.policy.cap?;
+        NonZeroU32::new(cap.limit).map(|limit| CapRule::new(limit, cap.on_full))
+    }
+
+    pub(super) fn tell_evicted(&self, evicted: &[Arc<Record>]) -> Vec<SessionId> {
+        for record in evicted {
+            let reason = record.tombstone().map_or(RevokeReason::Limit, |tombstone| tombstone.reason);
+            self.tell(record, EventKind::Revoked { reason, by: None });
+        }
+        evicted.iter().map(|record| record.id()).collect()
+    }
+
+    /// Binds every actor to its session or its epoch, and keeps the root: an actor who is impersonating brings along
+    /// those behind it.
+    async fn bound_chain(&self, mut chain: ActorChain, now: Timestamp) -> Result<ActorChain, Error> {
+        let behind = match chain.actors().last().and_then(|last| last.session()) {
+            Some(session) => self.load(session, OPERATION).await?,
+            None => None,
+        };
+        let behind = behind.as_ref().and_then(|snapshot| snapshot.record.session()?.actors().cloned());
+        for actor in behind.iter().flat_map(ActorChain::actors) {
+            chain = chain.behind(actor.clone()).map_err(|input| Error::from(input).during(OPERATION))?;
+        }
+        for actor in chain.actors_mut() {
+            let epoch = self.stamp(&actor.subject().clone(), OPERATION).await?.epoch;
+            let own = match actor.session() {
+                Some(session) => self.load(session, OPERATION).await?.filter(|snapshot| {
+                    let of_actor =
+                        snapshot.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
+                    of_actor
+                        && snapshot.record.session().is_some()
+                        && self.live(snapshot, now, OPERATION).is_ok()
+                }),
+                None => {
+                    actor.bind(epoch);
+                    continue;
+                }
+            };
+            let own = own.and_then(|snapshot| snapshot.record.bound().map(|(_, epoch)| epoch));
+            actor.bind(own.ok_or_else(|| Error::new(ErrorKind::ActorEnded, OPERATION))?);
+        }
+        Ok(chain)
+    }
+}
+
+/// What an insert found.
+enum Stored {
+    New(Arc<Record>, Vec<SessionId>),
+    OfDevice(Snapshot),
+}
+
+pub(super) fn credentials_kind(credentials: Credentials) -> CredentialsKind {
+    match credentials {
+        Credentials::Pair(_) => CredentialsKind::Pair,
+        Credentials::Access(_) => CredentialsKind::Access,
+        Credentials::Session => CredentialsKind::Session,
+    }
+}

@@ -1,0 +1,86 @@
+//! `decide`: approve or deny a request token (flow D).
+
+use super::{
+    Decide, OpenedRequest,
+    attempt::{Checks, Proven},
+    core::{Issuer, MAX_TRIES, store_failed},
+    request_input::Decision,
+};
+use crate::{
+    error::{Error, ErrorKind, Operation},
+    event::EventKind,
+    session::State,
+    store::{Change, Committed},
+    token::TokenKind,
+};
+
+const OPERATION: Operation = Operation::Decide;
+
+impl Issuer {
+    /// Approves or denies a request token. Final.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `AlreadyDecided`, `Revoked`; those of
+    /// [`create`](Self::create) for checks, after which the request waits on.
+    pub async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
+        let token = self.read(decide.token, &[TokenKind::Request], OPERATION)?;
+        let proven = match decide.decision {
+            Decision::Deny => None,
+            Decision::Approve { subject, epoch } => {
+                Some(self.approver(Vec::new(), Some(subject), epoch).await?)
+            }
+            Decision::ApproveByChecks(checks) => {
+                // Whoever guesses passwords by way of request tokens needs a genuine one that still waits.
+                let snapshot = self.prove(&token, OPERATION).await?;
+                self.live(&snapshot, self.now(), OPERATION)?;
+                match snapshot.record.state() {
+                    State::Requested(_) => Some(self.approver(checks, None, None).await?),
+                    _ => {
+                        return Err(
+                            self.refuse(&snapshot.record, Error::new(ErrorKind::AlreadyDecided, OPERATION))
+                        );
+                    }
+                }
+            }
+        };
+        let approved = proven.as_ref().and_then(|proven| proven.subject.clone().zip(proven.epoch));
+        if proven.is_some() && approved.is_none() {
+            return Err(Error::new(ErrorKind::SubjectMissing, OPERATION));
+        }
+        for _ in 0..MAX_TRIES {
+            let snapshot = self.prove(&token, OPERATION).await?;
+            let now = self.now();
+            self.live(&snapshot, now, OPERATION)?;
+            let record = &snapshot.record;
+            let Some(next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime) else {
+                return Err(self.refuse(record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
+            };
+            let mut change = Change::new(record.version(), next, now);
+            change.observed_epoch = approved.as_ref().map(|(_, epoch)| *epoch);
+            match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
+                Committed::Done { record, .. } => {
+                    let kind = match approved {
+                        Some(_) => EventKind::RequestApproved,
+                        None => EventKind::RequestDenied,
+                    };
+                    self.tell(&record, kind);
+                    return Ok(OpenedRequest { token: None, record });
+                }
+                Committed::EpochMoved => return Err(Error::new(ErrorKind::SubjectMoved, OPERATION)),
+                Committed::CapReached => return Err(Error::new(ErrorKind::Internal, OPERATION)),
+                Committed::Conflict(_) | Committed::Gone => {}
+            }
+        }
+        Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    async fn approver(
+        &self,
+        checks: Vec<crate::factor::Check>,
+        subject: Option<crate::id::SubjectId>,
+        epoch: Option<crate::clock::Epoch>,
+    ) -> Result<Proven, Error> {
+        let checks = Checks { checks, verified: Vec::new(), subject, stamp: None, epoch, session: None };
+        self.attempt(checks, self.now(), OPERATION).await
+    }
+}

@@ -1,0 +1,109 @@
+//! `exchange`: an approved request token for a session, once (flow D).
+
+use super::{
+    Exchange, Issued,
+    core::{Issuer, MAX_TRIES, store_failed},
+    create::credentials_kind,
+    mint::Minting,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Operation},
+    event::EventKind,
+    session::{Record, SessionBirth, State},
+    store::{Change, Committed},
+    token::TokenKind,
+};
+
+const OPERATION: Operation = Operation::Exchange;
+
+impl Issuer {
+    /// Trades an approved request token for a session. The id stays; the limits start anew.
+    ///
+    /// A second exchange is refused, and revokes nothing: request tokens travel in addresses, where others read them.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` (also for an app that did not open it), `NotApproved` (the
+    /// token waits on), `Denied`, `AlreadyDecided` (it was exchanged), `Expired`, `Revoked`, `CapReached`,
+    /// `Unavailable`.
+    pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
+        let token = self.read(exchange.token, &[TokenKind::Request], OPERATION)?;
+        for _ in 0..MAX_TRIES {
+            let snapshot = self.prove(&token, OPERATION).await?;
+            let now = self.now();
+            let record = &snapshot.record;
+            self.may_exchange(record, &exchange)?;
+            self.live(&snapshot, now, OPERATION)?;
+            let refused = match record.state() {
+                State::Approved(..) => None,
+                State::Requested(_) => Some(ErrorKind::NotApproved),
+                State::Denied(_) => Some(ErrorKind::Denied),
+                State::Active(_) | State::Ended(_) => Some(ErrorKind::AlreadyDecided),
+            };
+            if let Some(kind) = refused {
+                return Err(self.refuse(record, Error::new(kind, OPERATION)));
+            }
+            let next = record.exchanged(self.birth_of(record, &exchange, now)?);
+            let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
+            let mut change = Change::new(record.version(), next, now);
+            change.observed_epoch = snapshot.subject.as_ref().map(|stamp| stamp.epoch);
+            change.admit = self.cap_rule();
+            match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
+                Committed::Done { record, evicted } => {
+                    self.tell(&record, EventKind::RequestExchanged);
+                    let mut minting = Minting::new(record, snapshot.subject, now, OPERATION);
+                    minting.evicted = self.tell_evicted(&evicted);
+                    return self.issue(minting).await;
+                }
+                Committed::CapReached => return Err(Error::new(ErrorKind::CapReached, OPERATION)),
+                Committed::Conflict(_) | Committed::Gone | Committed::EpochMoved => {}
+            }
+        }
+        Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    /// Only the app that opened a request may exchange it; to any other it is unknown.
+    fn may_exchange(&self, record: &Record, exchange: &Exchange<'_>) -> Result<(), Error> {
+        let opener = match (record.request(), record.session()) {
+            (Some(request), _) => Some(request.app()),
+            (None, Some(session)) => session.app(),
+            (None, None) => None,
+        };
+        match opener == Some(&exchange.app) {
+            true => Ok(()),
+            false => {
+                Err(Error::new(ErrorKind::InvalidToken, OPERATION)
+                    .with_source("another app opened the request"))
+            }
+        }
+    }
+
+    fn birth_of(
+        &self,
+        record: &Record,
+        exchange: &Exchange<'_>,
+        now: Timestamp,
+    ) -> Result<SessionBirth, Error> {
+        let policy = &self.inner.policy;
+        Ok(SessionBirth {
+            id: record.id(),
+            tenant: self.tenant.clone(),
+            salt: *record.salt(),
+            now,
+            keep: policy.keep_after_end,
+            bound: None,
+            factors: Vec::new(),
+            client: exchange.client.clone(),
+            device: None,
+            creator: None,
+            actors: None,
+            metadata: exchange.metadata.clone(),
+            claims: exchange.claims.clone(),
+            resource_owner: None,
+            lifetime: policy.absolute.as_duration(),
+            idle: policy.idle,
+            mac_key: self.minting_key(now, OPERATION)?,
+            credentials: credentials_kind(policy.credentials),
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! Tokens for a record: what its credentials are, at its generation.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{
+    Issued, SessionView,
+    core::{Issuer, sign_failed},
+};
+use crate::{
+    actor::ActorChain,
+    clock::Timestamp,
+    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
+    factor::{Amr, AssuranceLevel, authenticated_at},
+    id::SessionId,
+    policy::AccessFormat,
+    secret::Secret,
+    session::{CredentialsKind, Record, SubjectStamp},
+    signer::SignRequest,
+    token::{ActorClaim, Claims, Mint, TokenKind, seal, signing_input},
+};
+
+/// What a verb hands out, and how.
+pub(super) struct Minting {
+    pub(super) record: Arc<Record>,
+    pub(super) subject: Option<SubjectStamp>,
+    pub(super) now: Timestamp,
+    pub(super) operation: Operation,
+    pub(super) access_lifetime: Option<Duration>,
+    pub(super) replayed: bool,
+    pub(super) evicted: Vec<SessionId>,
+}
+
+impl Minting {
+    pub(super) fn new(
+        record: Arc<Record>,
+        subject: Option<SubjectStamp>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Self {
+        Self { record, subject, now, operation, access_lifetime: None, replayed: false, evicted: Vec::new() }
+    }
+}
+
+impl Issuer {
+    /// The tokens of a record's current generation: nothing here is stored, and the opaque ones are the same each time.
+    pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
+        let Minting { record, subject, now, operation, access_lifetime, replayed, evicted } = minting;
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
+        let (token, refresh, expires_at) = match session.credentials() {
+            CredentialsKind::Session => {
+                (self.opaque(&record, TokenKind::Session, None, operation)?, None, record.effective_end())
+            }
+            kind => {
+                let lifetime = access_lifetime.unwrap_or(self.inner.policy.access_lifetime);
+                let end = record.effective_end().unwrap_or(Timestamp::MAX);
+                let expires_at = end.min(now.saturating_add(lifetime));
+                let access = match self.inner.policy.credentials.access_format() {
+                    Some(AccessFormat::Signed) => {
+                        self.signed(&record, subject.as_ref(), now, expires_at, operation).await?
+                    }
+                    _ => self.opaque(&record, TokenKind::Access, Some(expires_at), operation)?,
+                };
+                let refresh = match kind {
+                    CredentialsKind::Pair => {
+                        Some(self.opaque(&record, TokenKind::Refresh, None, operation)?)
+                    }
+                    _ => None,
+                };
+                (access, refresh, Some(expires_at))
+            }
+        };
+        Ok(Issued { token, refresh, expires_at, view: SessionView::new(record, subject), replayed, evicted })
+    }
+
+    pub(super) fn opaque(
+        &self,
+        record: &Record,
+        kind: TokenKind,
+        expires_at: Option<Timestamp>,
+        operation: Operation,
+    ) -> Result<Secret, Error> {
+        // Tokens of a generation are minted under the key that was minting when it began, on every node and for ever:
+        // an answer given again is the same answer. A request has one generation, and is minted once.
+        let key = match record.session() {
+            Some(session) => Some(session.mac_key()),
+            None => self.inner.keys.minting(record.created_at()),
+        };
+        let mint = key.and_then(|key| {
+            self.inner.keys.mint(&Mint {
+                kind,
+                key,
+                tenant: record.tenant(),
+                id: record.id(),
+                generation: record.generation(),
+                salt: record.salt(),
+                expires_at,
+            })
+        });
+        mint.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidConfiguration, operation)
+                .with_source("the ring of token keys lacks the key of this session's tokens")
+        })
+    }
+
+    /// The key that mints opaque tokens now.
+    pub(super) fn minting_key(&self, now: Timestamp, operation: Operation) -> Result<u16, Error> {
+        self.inner.keys.minting(now).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidConfiguration, operation)
+                .with_source("no key of the ring of token keys has started yet")
+        })
+    }
+
+    async fn signed(
+        &self,
+        record: &Record,
+        stamp: Option<&SubjectStamp>,
+        now: Timestamp,
+        expires_at: Timestamp,
+        operation: Operation,
+    ) -> Result<Secret, Error> {
+        let signer =
+            self.inner.signer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
+        let factors = stamp.map_or_else(|| session.factors().to_vec(), |stamp| stamp.counting(session));
+        let mut token_id = String::new();
+        URL_SAFE_NO_PAD.encode_string(self.random::<12>(operation)?, &mut token_id);
+        let (subject, epoch) = record.bound().unzip();
+        let claims = Claims {
+            issuer: &self.inner.name,
+            audience: &self.inner.audience,
+            tenant: &self.tenant,
+            subject,
+            session: record.id(),
+            session_claim: self.inner.policy.session_claim,
+            generation: record.generation(),
+            epoch,
+            issued_at: now,
+            expires_at,
+            token_id: &token_id,
+            authenticated_at: authenticated_at(&factors),
+            amr: Amr::of(&factors),
+            level: AssuranceLevel::of(&factors),
+            actors: session.actors().and_then(actor_claim),
+            host: session.claims(),
+        };
+        let payload = serde_json::to_vec(&claims)
+            .map_err(|source| Error::new(ErrorKind::Internal, operation).with_source(source))?;
+        let key = signer.signing_key(now).map_err(sign_failed(operation))?;
+        let input = signing_input(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
+        let signature =
+            signer.sign(SignRequest::new(&key, input.as_bytes())).await.map_err(sign_failed(operation))?;
+        Ok(Secret::from(seal(input, &signature)))
+    }
+
+    /// An access token's own lifetime: above zero, and at most what the policy says. Never clamped.
+    pub(super) fn checked_access_lifetime(&self, asked: Option<Duration>) -> Result<(), InvalidInput> {
+        match asked {
+            Some(asked) if asked.as_secs() == 0 => Err(InvalidInput::new("access lifetime", Problem::Zero)),
+            Some(asked) if asked > self.inner.policy.access_lifetime => {
+                Err(InvalidInput::new("access lifetime", Problem::TooLarge))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The chain as a token carries it: the nearest actor outside, those behind it nested (RFC 8693).
+fn actor_claim(chain: &ActorChain) -> Option<ActorClaim> {
+    chain.actors().iter().rev().fold(None, |behind, actor| {
+        Some(ActorClaim {
+            sub: actor.subject().as_str().to_owned(),
+            sid: actor.session(),
+            epo: actor.epoch(),
+            act: behind.map(Box::new),
+        })
+    })
+}

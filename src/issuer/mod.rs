@@ -1,0 +1,196 @@
+//! The issuer: create, check, verify, refresh, update, revoke, list; open, decide and exchange; sweep and sync.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `input`, `request_input`, `output` | what the verbs take and give |
+//! | `builder` | how an issuer is put together |
+//! | `create`, `check`, `verify`, `refresh`, `update`, `revoke`, `list` | one verb each |
+//! | `open`, `decide`, `exchange` | request tokens (flow D), one verb each |
+//! | `sweep`, `sync` | housekeeping that the host schedules |
+//! | `attempt` | runs checks through the host's verifier |
+//! | `authenticate` | from a presented token to a loaded record |
+//! | `mint` | tokens for a record |
+//! | `core` | the parts, the clock, ids and events |
+//! | `revocations` | the local view of the store's revocation log |
+
+mod attempt;
+mod authenticate;
+mod builder;
+mod check;
+mod core;
+mod create;
+mod decide;
+mod exchange;
+mod input;
+mod list;
+mod mint;
+mod open;
+mod output;
+mod refresh;
+mod request_input;
+mod revocations;
+mod revoke;
+mod sweep;
+mod sync;
+mod update;
+mod verify;
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+
+pub use self::{
+    builder::{ConfigurationProblems, IssuerBuilder},
+    core::Issuer,
+    input::{CredentialChange, NewSession, Presented, Refresh, Revoke, SessionQuery, Update},
+    output::{Checked, Issued, OpenedRequest, Revoked, SessionPage, SessionView, SweepReport},
+    request_input::{Decide, Exchange, OpenRequest},
+};
+use crate::{error::Error, policy::Requirement, token::VerifiedClaims};
+
+/// Creates, checks, refreshes, updates, lists and revokes sessions.
+///
+/// [`Issuer`] implements it; hosts hold an `Arc<dyn SessionIssuer>` and put their own behind it in tests.
+///
+/// # Contract
+/// - A handle speaks for one tenant. Another tenant's token is not found.
+/// - A refused call changes nothing, but for reuse: that ends the session.
+/// - Dropping a future leaves the session as it was or as the call would have left it, and nothing in between.
+#[async_trait]
+pub trait SessionIssuer: Debug + Send + Sync {
+    /// Creates a session, or finds the one that a device already has.
+    async fn create(&self, new: NewSession) -> Result<Issued, Error>;
+
+    /// Says whether a token is good now, and for what.
+    async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error>;
+
+    /// Says what a signed access token claims: signature, times and audience, and nothing that needs I/O.
+    fn verify(&self, token: &str) -> Result<VerifiedClaims, Error>;
+
+    /// Trades a refresh token for the next pair.
+    async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error>;
+
+    /// Changes a session: more factors, other metadata, another lifetime.
+    async fn update(&self, update: Update<'_>) -> Result<Issued, Error>;
+
+    /// Ends sessions: one, several, or all of a subject, a device or an actor.
+    async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error>;
+
+    /// Says that a subject's credential has changed: voids its old factors and, unless told otherwise, ends sessions.
+    async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error>;
+
+    /// Lists sessions.
+    async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error>;
+}
+
+/// Request tokens: opened by an app, decided by a subject, exchanged exactly once for a session (flow D).
+#[async_trait]
+pub trait RequestTokens: Debug + Send + Sync {
+    /// Opens a request token for an app.
+    async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error>;
+
+    /// Approves or denies it. Final.
+    async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error>;
+
+    /// Trades an approved request token for a session, once.
+    async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error>;
+}
+
+#[async_trait]
+impl SessionIssuer for Issuer {
+    async fn create(&self, new: NewSession) -> Result<Issued, Error> {
+        self.create(new).await
+    }
+    async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error> {
+        self.check(presented, need).await
+    }
+    fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
+        self.verify(token)
+    }
+    async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error> {
+        self.refresh(refresh).await
+    }
+    async fn update(&self, update: Update<'_>) -> Result<Issued, Error> {
+        self.update(update).await
+    }
+    async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
+        self.revoke(revoke).await
+    }
+    async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error> {
+        self.credential_changed(change).await
+    }
+    async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error> {
+        self.list(query).await
+    }
+}
+
+#[async_trait]
+impl RequestTokens for Issuer {
+    async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error> {
+        self.open(open).await
+    }
+    async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
+        self.decide(decide).await
+    }
+    async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
+        self.exchange(exchange).await
+    }
+}
+
+type Boxed<'f, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'f>>;
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: SessionIssuer + ?Sized> SessionIssuer for $pointer<T> {
+            fn create<'a, 'f>(&'a self, new: NewSession) -> Boxed<'f, Issued> where 'a: 'f, Self: 'f {
+                (**self).create(new)
+            }
+            fn check<'a, 'b, 'c, 'f>(&'a self, presented: Presented<'b>, need: &'c Requirement) -> Boxed<'f, Checked>
+            where 'a: 'f, 'b: 'f, 'c: 'f, Self: 'f {
+                (**self).check(presented, need)
+            }
+            fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
+                (**self).verify(token)
+            }
+            fn refresh<'a, 'b, 'f>(&'a self, refresh: Refresh<'b>) -> Boxed<'f, Issued>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).refresh(refresh)
+            }
+            fn update<'a, 'b, 'f>(&'a self, update: Update<'b>) -> Boxed<'f, Issued>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).update(update)
+            }
+            fn revoke<'a, 'b, 'f>(&'a self, revoke: Revoke<'b>) -> Boxed<'f, Revoked>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).revoke(revoke)
+            }
+            fn credential_changed<'a, 'f>(&'a self, change: CredentialChange) -> Boxed<'f, Revoked>
+            where 'a: 'f, Self: 'f {
+                (**self).credential_changed(change)
+            }
+            fn list<'a, 'f>(&'a self, query: SessionQuery) -> Boxed<'f, SessionPage> where 'a: 'f, Self: 'f {
+                (**self).list(query)
+            }
+        }
+
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: RequestTokens + ?Sized> RequestTokens for $pointer<T> {
+            fn open<'a, 'f>(&'a self, open: OpenRequest) -> Boxed<'f, OpenedRequest> where 'a: 'f, Self: 'f {
+                (**self).open(open)
+            }
+            fn decide<'a, 'b, 'f>(&'a self, decide: Decide<'b>) -> Boxed<'f, OpenedRequest>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).decide(decide)
+            }
+            fn exchange<'a, 'b, 'f>(&'a self, exchange: Exchange<'b>) -> Boxed<'f, Issued>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).exchange(exchange)
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);

@@ -1,0 +1,201 @@
+//! `refresh`: a refresh token for the next pair. The rule is in `session/rotation.rs`.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Issued, Refresh,
+    core::{Issuer, MAX_TRIES, store_failed},
+    mint::Minting,
+};
+use crate::{
+    client::ClientInfo,
+    clock::Timestamp,
+    error::{Error, ErrorKind, Operation, RevokeReason},
+    event::EventKind,
+    session::{
+        Mark, Presented, Record, RefreshDecision, Refusal, RotationRule, Session, Tombstone, decide_refresh,
+    },
+    store::{Change, Committed, Ended, Marked, Snapshot},
+    token::TokenKind,
+};
+
+const OPERATION: Operation = Operation::Refresh;
+
+/// What one try came to.
+enum Step {
+    Done(Issued),
+    /// The record changed in between: read it again, and decide again.
+    Again,
+}
+
+/// One try: what was read, and what was asked.
+struct Try<'a> {
+    snapshot: Snapshot,
+    refresh: &'a Refresh<'a>,
+    generation: u32,
+    now: Timestamp,
+}
+
+impl Issuer {
+    /// Trades a refresh token for the next pair.
+    ///
+    /// A reply that was lost is given again: within the overlap window, and within the retry window while nobody has
+    /// used the successor. A token that comes back otherwise was stolen, and ends its session.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `Inactive`, `Revoked`, `ClientMismatch`,
+    /// `Superseded`, `AlreadyRotated`, `ReuseDetected` (the one that changes something), `ActorEnded`, `InvalidInput`,
+    /// `Unavailable` and `Contention`, after which the same token may be tried again.
+    pub async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error> {
+        self.checked_access_lifetime(refresh.access_lifetime)
+            .map_err(|input| Error::from(input).during(OPERATION))?;
+        let token = self.read(refresh.token, &[TokenKind::Refresh], OPERATION)?;
+        let mut lost_a_race = false;
+        for _ in 0..MAX_TRIES {
+            let snapshot = self.prove(&token, OPERATION).await?;
+            let now = self.now();
+            let attempt = Try { snapshot, refresh: &refresh, generation: token.generation, now };
+            match self.try_refresh(attempt, lost_a_race).await? {
+                Step::Done(issued) => return Ok(issued),
+                Step::Again => lost_a_race = true,
+            }
+        }
+        Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    async fn try_refresh(&self, attempt: Try<'_>, lost_a_race: bool) -> Result<Step, Error> {
+        let record = &attempt.snapshot.record;
+        let rule = RotationRule::of(&self.inner.policy, record.session().and_then(Session::idle_timeout));
+        let presented = Presented::new(attempt.generation).by(attempt.refresh.client);
+        let decision =
+            decide_refresh(record, attempt.snapshot.subject.as_ref(), presented, attempt.now, &rule);
+        if !matches!(decision, RefreshDecision::Refuse(_) | RefreshDecision::Reuse) {
+            self.actors_live(record, attempt.now, OPERATION).await?;
+        }
+        match decision {
+            RefreshDecision::Rotate { ahead } => {
+                let key = self.minting_key(attempt.now, OPERATION)?;
+                let next = record.rotated(attempt.generation, attempt.now, key);
+                self.commit_refresh(attempt, next, ahead).await
+            }
+            RefreshDecision::Keep { ahead: true } => {
+                let next = record.used(attempt.generation, attempt.now);
+                self.commit_refresh(attempt, next, true).await
+            }
+            RefreshDecision::Keep { ahead: false } => match self.with_fresh_claims(&attempt, record) {
+                Some(next) => self.commit_refresh(attempt, Some(next), false).await,
+                None => self.answer_again(attempt, None).await,
+            },
+            RefreshDecision::Replay { age, mark: false } => self.answer_again(attempt, Some(age)).await,
+            RefreshDecision::Replay { age, mark: true } => self.answer_late(attempt, age).await,
+            RefreshDecision::Reuse if lost_a_race => {
+                Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)))
+            }
+            RefreshDecision::Reuse => Err(self.end_reused(record, attempt.now).await?),
+            RefreshDecision::Refuse(refusal) => Err(self.refuse(record, refused(refusal))),
+        }
+    }
+
+    fn with_fresh_claims(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
+        attempt.refresh.claims.as_ref().and_then(|claims| record.with_claims(claims))
+    }
+
+    /// Stores the next generation, and hands out its tokens.
+    async fn commit_refresh(
+        &self,
+        attempt: Try<'_>,
+        next: Option<Record>,
+        ahead: bool,
+    ) -> Result<Step, Error> {
+        let next = next.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, OPERATION).with_source("the session has no generation left")
+        })?;
+        let next = self.with_fresh_claims(&attempt, &next).unwrap_or(next);
+        let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
+        if ahead {
+            self.tell(&record, EventKind::TokenAhead);
+        }
+        self.tell(&record, EventKind::Refreshed);
+        self.hand_out(attempt, record, false).await
+    }
+
+    /// Commits on the version that was read; none when that is no longer the one.
+    async fn commit_next(&self, attempt: &Try<'_>, next: Record) -> Result<Option<Arc<Record>>, Error> {
+        let record = &attempt.snapshot.record;
+        let mut change = Change::new(record.version(), next, attempt.now);
+        change.observed_epoch = attempt.snapshot.subject.as_ref().map(|stamp| stamp.epoch);
+        match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
+            Committed::Done { record, .. } => Ok(Some(record)),
+            Committed::Conflict(_) | Committed::EpochMoved | Committed::Gone => Ok(None),
+            Committed::CapReached => Err(Error::new(ErrorKind::Internal, OPERATION)),
+        }
+    }
+
+    /// Gives the current generation's tokens without moving anything: a replay inside the overlap, or no rotation. The
+    /// mark is what makes sure that the session has not ended in between.
+    async fn answer_again(&self, attempt: Try<'_>, replay: Option<Duration>) -> Result<Step, Error> {
+        let record = Arc::clone(&attempt.snapshot.record);
+        let mark = Mark { seen_at: Some(attempt.now), ..Mark::default() };
+        match self.inner.store.mark(&record.key(), mark, attempt.now).await {
+            Ok(Marked::Done) => {}
+            Ok(Marked::NotLive | Marked::QuotaExceeded) => return Ok(Step::Again),
+            Err(_) => self.tell(&record, EventKind::WriteFailed { operation: OPERATION }),
+        }
+        match replay {
+            Some(age) => self.tell_replay(&record, attempt.refresh.client, age),
+            None => self.tell(&record, EventKind::Refreshed),
+        }
+        self.hand_out(attempt, record, replay.is_some()).await
+    }
+
+    /// Gives the current generation's tokens again, outside the overlap: the generation is marked.
+    async fn answer_late(&self, attempt: Try<'_>, age: Duration) -> Result<Step, Error> {
+        let next = attempt.snapshot.record.replayed(attempt.now);
+        let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
+        let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
+        self.tell_replay(&record, attempt.refresh.client, age);
+        self.hand_out(attempt, record, true).await
+    }
+
+    async fn hand_out(&self, attempt: Try<'_>, record: Arc<Record>, replayed: bool) -> Result<Step, Error> {
+        let mut minting = Minting::new(record, attempt.snapshot.subject, attempt.now, OPERATION);
+        minting.access_lifetime = attempt.refresh.access_lifetime;
+        minting.replayed = replayed;
+        self.issue(minting).await.map(Step::Done)
+    }
+
+    /// Theft: the session ends, whatever else is in flight. The inner error is what the caller is told.
+    async fn end_reused(&self, record: &Record, now: Timestamp) -> Result<Error, Error> {
+        let tombstone = Tombstone::new(RevokeReason::Reuse, now);
+        match self.inner.store.end(&record.key(), &tombstone).await.map_err(store_failed(OPERATION))? {
+            Ended::Ended { was } => {
+                self.tell(&was, EventKind::ReuseDetected);
+                self.tell(&was, EventKind::Revoked { reason: RevokeReason::Reuse, by: None });
+            }
+            Ended::AlreadyEnded | Ended::Gone => {}
+        }
+        Ok(Error::new(ErrorKind::ReuseDetected, OPERATION))
+    }
+
+    fn tell_replay(&self, record: &Record, client: Option<&ClientInfo>, age: Duration) {
+        let own = record.session().map(Session::client);
+        let differs = |part: fn(&ClientInfo) -> Option<String>| {
+            client.is_some_and(|client| own.and_then(part) != part(client))
+        };
+        let ip_changed = differs(|client| client.ip().map(|ip| ip.to_string()));
+        let agent_changed = differs(|client| client.agent().map(str::to_owned));
+        self.tell(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let kind = match refusal {
+        Refusal::Revoked(reason) => return Error::revoked(reason, OPERATION),
+        Refusal::Expired => ErrorKind::Expired,
+        Refusal::Inactive => ErrorKind::Inactive,
+        Refusal::ClientMismatch => ErrorKind::ClientMismatch,
+        Refusal::Superseded => ErrorKind::Superseded,
+        Refusal::NotRefreshable => ErrorKind::WrongTokenKind,
+    };
+    Error::new(kind, OPERATION)
+}

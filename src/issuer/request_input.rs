@@ -1,0 +1,132 @@
+//! What the verbs of request tokens take (flow D).
+
+use std::time::Duration;
+
+use crate::{
+    client::ClientInfo,
+    clock::Epoch,
+    error::InvalidInput,
+    factor::Check,
+    id::{AppId, SubjectId, check_line},
+    metadata::{HostClaims, Metadata},
+};
+
+/// A request token to open.
+#[derive(Debug, Clone)]
+pub struct OpenRequest {
+    pub(super) app: AppId,
+    pub(super) redirect: Option<String>,
+    pub(super) lifetime: Option<Duration>,
+}
+
+impl OpenRequest {
+    /// For this app, which alone may exchange it.
+    pub fn new(app: AppId) -> Self {
+        Self { app, redirect: None, lifetime: None }
+    }
+
+    /// Where the host sends the subject after the decision: kept, and given back (at most 2048 characters).
+    pub fn redirect(mut self, redirect: &str) -> Result<Self, InvalidInput> {
+        check_line("redirect", redirect, 2048)?;
+        self.redirect = (!redirect.is_empty()).then(|| redirect.to_owned());
+        Ok(self)
+    }
+
+    /// How long it waits: above zero, and at most what the policy says.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+}
+
+/// A decision on a request token.
+pub struct Decide<'a> {
+    pub(super) token: &'a str,
+    pub(super) decision: Decision,
+}
+
+pub(super) enum Decision {
+    Approve { subject: SubjectId, epoch: Option<Epoch> },
+    ApproveByChecks(Vec<Check>),
+    Deny,
+}
+
+impl std::fmt::Debug for Decide<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.decision {
+            Decision::Approve { .. } => "Decide(approve)",
+            Decision::ApproveByChecks(_) => "Decide(approve by checks)",
+            Decision::Deny => "Decide(deny)",
+        })
+    }
+}
+
+impl<'a> Decide<'a> {
+    /// This subject, whom the host has authenticated, approves.
+    pub fn approve(token: &'a str, subject: SubjectId) -> Self {
+        Self { token, decision: Decision::Approve { subject, epoch: None } }
+    }
+
+    /// Whoever passes these checks approves. If one fails, the request waits on.
+    pub fn approve_by_checks(token: &'a str, checks: impl IntoIterator<Item = Check>) -> Self {
+        Self { token, decision: Decision::ApproveByChecks(checks.into_iter().collect()) }
+    }
+
+    /// The subject refuses. Final.
+    pub fn deny(token: &'a str) -> Self {
+        Self { token, decision: Decision::Deny }
+    }
+
+    /// The subject's epoch, read before the host verified its credential.
+    #[must_use]
+    pub fn epoch(mut self, at: Epoch) -> Self {
+        if let Decision::Approve { epoch, .. } = &mut self.decision {
+            *epoch = Some(at);
+        }
+        self
+    }
+}
+
+/// An approved request token to trade for a session.
+pub struct Exchange<'a> {
+    pub(super) token: &'a str,
+    pub(super) app: AppId,
+    pub(super) client: ClientInfo,
+    pub(super) metadata: Metadata,
+    pub(super) claims: HostClaims,
+}
+
+impl std::fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// This token, by the app that opened it.
+    pub fn new(token: &'a str, app: AppId) -> Self {
+        Self { token, app, client: ClientInfo::new(), metadata: Metadata::new(), claims: HostClaims::new() }
+    }
+
+    /// The client that the session lives in.
+    #[must_use]
+    pub fn client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The host's metadata.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The host's claims for the session's access tokens.
+    #[must_use]
+    pub fn claims(mut self, claims: HostClaims) -> Self {
+        self.claims = claims;
+        self
+    }
+}

@@ -1,0 +1,127 @@
+//! The local view of the store's revocation log: which signed tokens it clears without asking the store.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use crate::{
+    clock::{Epoch, Timestamp},
+    id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    store::{Cursor, RevocationEntry},
+    token::VerifiedClaims,
+};
+
+/// How much earlier than the view's beginning a token may have been issued by a sibling whose clock is behind.
+const SKEW: Duration = Duration::from_secs(120);
+
+/// What is known of revocations, as of the last sync.
+#[derive(Debug, Default)]
+pub(super) struct Revocations {
+    cursor: Cursor,
+    /// The moment, on the monotonic clock, at which the last complete sync began.
+    synced_at: Option<Duration>,
+    /// Tokens issued before this may have been revoked in a part of the log that was never read.
+    complete_from: Option<Timestamp>,
+    sessions: HashMap<SessionKey, Timestamp>,
+    /// Sessions in the order of their arrival, so that old ones are forgotten without a scan.
+    order: VecDeque<SessionKey>,
+    subjects: HashMap<SubjectKey, SubjectEntry>,
+}
+
+#[derive(Debug)]
+struct SubjectEntry {
+    epoch: Epoch,
+    kept: Option<SessionId>,
+    factors_changed_at: Option<Timestamp>,
+}
+
+impl Revocations {
+    pub(super) fn cursor(&self) -> Cursor {
+        self.cursor.clone()
+    }
+
+    /// Takes in a batch.
+    pub(super) fn learn(&mut self, entries: Vec<RevocationEntry>, next: Cursor, now: Timestamp) {
+        for entry in entries {
+            match entry {
+                RevocationEntry::Session { key, until } => {
+                    if self.sessions.insert(key.clone(), until).is_none() {
+                        self.order.push_back(key);
+                    }
+                }
+                RevocationEntry::Subject { key, epoch, kept, factors_changed_at } => {
+                    let entry =
+                        self.subjects.entry(key).or_insert(SubjectEntry { epoch, kept, factors_changed_at });
+                    // An entry may come twice, and late: only a higher epoch says who is kept.
+                    if epoch > entry.epoch {
+                        (entry.epoch, entry.kept) = (epoch, kept);
+                    }
+                    entry.factors_changed_at = entry.factors_changed_at.max(factors_changed_at);
+                }
+            }
+        }
+        self.cursor = next;
+        while let Some(key) = self.order.front() {
+            if self.sessions.get(key).is_some_and(|until| *until > now) {
+                break;
+            }
+            self.sessions.remove(key);
+            self.order.pop_front();
+        }
+    }
+
+    /// Nothing was left when a read that began then was answered.
+    pub(super) fn synced(&mut self, began: Duration) {
+        self.synced_at = Some(began);
+    }
+
+    /// The log has forgotten what this view has not read: only tokens issued from now on can be cleared.
+    pub(super) fn reset(&mut self, next: Cursor, now: Timestamp) {
+        *self = Self { cursor: next, complete_from: Some(now.saturating_add(SKEW)), ..Self::default() };
+    }
+
+    /// True when this view, not older than `age`, knows of no revocation that touches the token. Anything else is a
+    /// question for the store, whose answer is final.
+    pub(super) fn clears(
+        &self,
+        tenant: &TenantId,
+        claims: &VerifiedClaims,
+        age: Duration,
+        now: Duration,
+    ) -> bool {
+        let fresh = self.synced_at.is_some_and(|at| now.saturating_sub(at) <= age);
+        let complete = self.complete_from.is_none_or(|from| claims.issued_at() >= from);
+        fresh
+            && complete
+            && !self.ended(tenant, claims.session_id())
+            && self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), claims.issued_at())
+            && claims.actor_claims().all(|actor| {
+                let subject = SubjectId::new(&actor.sub).ok();
+                let id = actor.sid.unwrap_or(claims.session_id());
+                !actor.sid.is_some_and(|sid| self.ended(tenant, sid))
+                    && self.spares(tenant, subject.as_ref(), id, actor.epo, claims.issued_at())
+            })
+    }
+
+    fn ended(&self, tenant: &TenantId, id: SessionId) -> bool {
+        !self.sessions.is_empty() && self.sessions.contains_key(&SessionKey::new(tenant.clone(), id))
+    }
+
+    fn spares(
+        &self,
+        tenant: &TenantId,
+        subject: Option<&SubjectId>,
+        id: SessionId,
+        epoch: Option<Epoch>,
+        issued_at: Timestamp,
+    ) -> bool {
+        let Some(subject) = subject.filter(|_| !self.subjects.is_empty()) else { return true };
+        let Some(entry) = self.subjects.get(&SubjectKey::new(tenant.clone(), subject.clone())) else {
+            return true;
+        };
+        let alive = epoch.is_some_and(|epoch| epoch >= entry.epoch) || entry.kept == Some(id);
+        // A token's times are whole seconds: one issued in the second of the change may be older than it.
+        alive && entry.factors_changed_at.is_none_or(|at| issued_at > at)
+    }
+}

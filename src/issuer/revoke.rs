@@ -1,0 +1,165 @@
+//! `revoke`: end one session, several, or all of a subject, a device or an actor.
+
+use super::{
+    CredentialChange, Revoke, Revoked,
+    authenticate::Token,
+    core::{Issuer, store_failed},
+    input::{AfterChange, Target},
+};
+use crate::{
+    error::{Error, ErrorKind, Operation, RevokeReason},
+    event::EventKind,
+    factor::FactorKind,
+    id::{SessionId, SubjectId},
+    session::Tombstone,
+    store::{Bump, Ended, Query, Select, SubjectMark, SubjectMarked},
+    token::{TokenKind, looks_opaque},
+};
+
+const OPERATION: Operation = Operation::Revoke;
+/// How many sessions of a device or an actor one call ends.
+const BATCH: u32 = 500;
+
+impl Issuer {
+    /// Ends sessions. Ending what has ended, or is not there, is fine.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session; `NotFound` where a session
+    /// shall be kept that is not a live one of the subject (then nothing ends); `Unavailable`.
+    pub async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
+        let Revoke { target, reason, by } = revoke;
+        match target {
+            Target::Token(token) => {
+                let id = self.session_of(token).await?;
+                self.end_each([id], reason, by.as_ref()).await
+            }
+            Target::OthersThan(token) => {
+                let (id, subject) = self.keeper(token).await?;
+                self.bump(subject, Bump::all_but(id, reason), &[], by).await
+            }
+            Target::Sessions(ids) => self.end_each(ids, reason, by.as_ref()).await,
+            Target::Subject(subject) => self.bump(subject, Bump::all(reason), &[], by).await,
+            Target::SubjectBut(subject, keep) => {
+                self.bump(subject, Bump::all_but(keep, reason), &[], by).await
+            }
+            Target::Device(device) => self.end_batch(Select::Device(device), reason, by.as_ref()).await,
+            Target::Actor(actor) => self.end_batch(Select::Actor(actor), reason, by.as_ref()).await,
+        }
+    }
+
+    /// Says that a subject's credential has changed: its old proofs no longer count, and sessions end as asked.
+    ///
+    /// # Errors
+    /// `NotFound` where a session shall be kept that is not a live one of the subject (then nothing changes);
+    /// `Unavailable`.
+    pub async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error> {
+        let CredentialChange { subject, kinds, sessions, by } = change;
+        let reason = RevokeReason::CredentialChange;
+        match sessions {
+            AfterChange::EndAll => self.bump(subject, Bump::all(reason), &kinds, by).await,
+            AfterChange::EndAllBut(keep) => self.bump(subject, Bump::all_but(keep, reason), &kinds, by).await,
+            AfterChange::KeepAll => {
+                let now = self.now();
+                let mark = SubjectMark::floors(kinds.clone(), now);
+                let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
+                let SubjectMarked::Done(_) = marked.map_err(store_failed(OPERATION))? else {
+                    return Err(Error::new(ErrorKind::Internal, OPERATION));
+                };
+                self.pass(now);
+                self.tell_of(Some(&subject), EventKind::FactorsVoided { factors: kinds });
+                Ok(Revoked::default())
+            }
+        }
+    }
+
+    /// The session that an authentic token names, whatever its generation and state.
+    async fn session_of(&self, token: &str) -> Result<SessionId, Error> {
+        const ANY: [TokenKind; 4] =
+            [TokenKind::Access, TokenKind::Refresh, TokenKind::Session, TokenKind::Request];
+        match looks_opaque(token) {
+            true => {
+                let token = self.read(token, &ANY, OPERATION)?;
+                Ok(self.prove(&token, OPERATION).await?.record.id())
+            }
+            false => match self.read_token(token, None, OPERATION)? {
+                Token::Signed(claims) => Ok(claims.session_id()),
+                Token::Opaque(_) => Err(Error::new(ErrorKind::Internal, OPERATION)),
+            },
+        }
+    }
+
+    /// The session of a token that stands for a live session, and its subject.
+    async fn keeper(&self, token: &str) -> Result<(SessionId, SubjectId), Error> {
+        let token = self.read_token(token, None, OPERATION)?;
+        let snapshot = self.locate(&token, OPERATION).await?;
+        let now = self.now();
+        self.live(&snapshot, now, OPERATION)?;
+        self.stands(&token, &snapshot.record, now, OPERATION)?;
+        self.actors_live(&snapshot.record, now, OPERATION).await?;
+        let subject = snapshot.record.bound().map(|(subject, _)| subject.clone());
+        let subject = subject.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, OPERATION))?;
+        Ok((snapshot.record.id(), subject))
+    }
+
+    async fn bump(
+        &self,
+        subject: SubjectId,
+        bump: Bump,
+        voided: &[FactorKind],
+        by: Option<SubjectId>,
+    ) -> Result<Revoked, Error> {
+        let now = self.now();
+        let mut mark = SubjectMark::bump(bump, now);
+        mark.floors = voided.to_vec();
+        let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
+        match marked.map_err(store_failed(OPERATION))? {
+            SubjectMarked::KeepNotLive => Err(Error::new(ErrorKind::NotFound, OPERATION)),
+            SubjectMarked::Done(stamp) => {
+                self.pass(now);
+                let kind = EventKind::SubjectRevoked {
+                    reason: bump.reason,
+                    by,
+                    epoch: stamp.epoch,
+                    kept: stamp.kept,
+                };
+                self.tell_of(Some(&subject), kind);
+                Ok(Revoked { sessions: Vec::new(), subject: true, more: false })
+            }
+        }
+    }
+
+    async fn end_each(
+        &self,
+        ids: impl IntoIterator<Item = SessionId>,
+        reason: RevokeReason,
+        by: Option<&SubjectId>,
+    ) -> Result<Revoked, Error> {
+        let mut revoked = Revoked::default();
+        for id in ids {
+            let tombstone = Tombstone::new(reason, self.now()).by(by.cloned());
+            let ended =
+                self.inner.store.end(&self.key(id), &tombstone).await.map_err(store_failed(OPERATION))?;
+            if let Ended::Ended { was } = ended {
+                self.tell(&was, EventKind::Revoked { reason, by: by.cloned() });
+                revoked.sessions.push(id);
+            }
+        }
+        Ok(revoked)
+    }
+
+    async fn end_batch(
+        &self,
+        select: Select,
+        reason: RevokeReason,
+        by: Option<&SubjectId>,
+    ) -> Result<Revoked, Error> {
+        let mut query = Query::new(self.tenant.clone(), select);
+        query.limit = BATCH;
+        let page = self.inner.store.list(&query).await.map_err(store_failed(OPERATION))?;
+        let ids: Vec<_> =
+            page.items.iter().map(|item| item.record.id()).chain(page.damaged.iter().copied()).collect();
+        let mut revoked = self.end_each(ids, reason, by).await?;
+        revoked.more = page.next.is_some();
+        Ok(revoked)
+    }
+}
