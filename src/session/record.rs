@@ -154,6 +154,11 @@ impl Record {
         self.id
     }
 
+    /// Its id where it lies, for stores that find it there.
+    pub(crate) fn id_ref(&self) -> &SessionId {
+        &self.id
+    }
+
     /// Its tenant.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant

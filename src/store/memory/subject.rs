@@ -1,0 +1,204 @@
+//! What is known of a subject, and which records name it.
+
+use std::{
+    borrow::Borrow,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::RevokeReason,
+    id::{SessionId, SubjectId},
+    session::{FactorFloor, SubjectStamp},
+};
+
+/// How long what is known of a subject without records is kept.
+const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A subject: its stamp, its records without a tombstone, and how many have one.
+///
+/// There is one for every session that has a subject of its own, so what most subjects lack is behind one pointer.
+pub(super) struct Row {
+    subject: SubjectId,
+    pub(super) epoch: Epoch,
+    revoked: Option<Box<Revoked>>,
+    records: Records,
+}
+
+/// What a mass revocation or a change of a credential leaves behind.
+struct Revoked {
+    kept: Option<SessionId>,
+    reason: RevokeReason,
+    floors: Option<Arc<[FactorFloor]>>,
+}
+
+/// The count is within the variants so that the usual ones stay at 24 bytes.
+enum Records {
+    None { ended: u32 },
+    One { ended: u32, id: SessionId },
+    Many { ended: u32, ids: Box<Ids> },
+}
+
+struct Ids(Vec<SessionId>);
+
+impl Row {
+    pub(super) fn first(subject: SubjectId, now: Timestamp) -> Self {
+        let SubjectStamp { epoch, .. } = SubjectStamp::first(now);
+        Self { subject, epoch, revoked: None, records: Records::None { ended: 0 } }
+    }
+
+    pub(super) fn stamp(&self) -> SubjectStamp {
+        let Some(revoked) = &self.revoked else {
+            return SubjectStamp { epoch: self.epoch, ..SubjectStamp::first(Timestamp::EPOCH) };
+        };
+        SubjectStamp {
+            epoch: self.epoch,
+            kept: revoked.kept,
+            reason: revoked.reason,
+            floors: revoked.floors.clone(),
+        }
+    }
+
+    pub(super) fn set_stamp(&mut self, stamp: SubjectStamp) {
+        let SubjectStamp { epoch, kept, reason, floors } = stamp;
+        self.epoch = epoch;
+        self.revoked = Some(Box::new(Revoked { kept, reason, floors }));
+    }
+
+    /// The records without a tombstone.
+    pub(super) fn ids(&self) -> &[SessionId] {
+        match &self.records {
+            Records::None { .. } => &[],
+            Records::One { id, .. } => std::slice::from_ref(id),
+            Records::Many { ids, .. } => &ids.0,
+        }
+    }
+
+    pub(super) fn add(&mut self, id: SessionId) {
+        match &mut self.records {
+            Records::None { ended } => self.records = Records::One { ended: *ended, id },
+            Records::One { ended, id: first } => {
+                self.records = Records::Many { ended: *ended, ids: Box::new(Ids(vec![*first, id])) };
+            }
+            Records::Many { ids, .. } => ids.0.push(id),
+        }
+    }
+
+    /// A record got its tombstone: it is still there, and no longer counts among the others.
+    pub(super) fn end(&mut self, id: SessionId) {
+        self.remove(id);
+        match &mut self.records {
+            Records::None { ended } | Records::One { ended, .. } | Records::Many { ended, .. } => *ended += 1,
+        }
+    }
+
+    /// A record is gone.
+    pub(super) fn forget(&mut self, id: SessionId, had_tombstone: bool) {
+        if !had_tombstone {
+            return self.remove(id);
+        }
+        match &mut self.records {
+            Records::None { ended } | Records::One { ended, .. } | Records::Many { ended, .. } => {
+                *ended = ended.saturating_sub(1);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: SessionId) {
+        match &mut self.records {
+            Records::None { .. } => {}
+            Records::One { ended, id: only } if *only == id => self.records = Records::None { ended: *ended },
+            Records::One { .. } => {}
+            Records::Many { ended, ids } => {
+                ids.0.retain(|old| *old != id);
+                match ids.0.as_slice() {
+                    [] => self.records = Records::None { ended: *ended },
+                    [only] => self.records = Records::One { ended: *ended, id: *only },
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// True when no record names the subject and nothing happened to it for a day. A login that is under way with
+    /// the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
+    pub(super) fn may_be_forgotten(&self, now: Timestamp) -> bool {
+        let floors = self.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref()).unwrap_or_default();
+        let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(self.epoch.get(), i64::max);
+        matches!(self.records, Records::None { ended: 0 })
+            && now >= Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
+    }
+}
+
+/// A row in a set, found by its subject: a bucket is one pointer.
+pub(super) struct RowSlot(Box<Row>);
+
+impl RowSlot {
+    pub(super) fn new(row: Row) -> Self {
+        Self(Box::new(row))
+    }
+
+    pub(super) fn row(&self) -> &Row {
+        &self.0
+    }
+
+    pub(super) fn row_mut(&mut self) -> &mut Row {
+        &mut self.0
+    }
+
+    pub(super) fn subject(&self) -> &SubjectId {
+        &self.0.subject
+    }
+}
+
+impl Borrow<str> for RowSlot {
+    fn borrow(&self) -> &str {
+        self.0.subject.as_str()
+    }
+}
+
+impl Hash for RowSlot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.subject.as_str().hash(state);
+    }
+}
+
+impl PartialEq for RowSlot {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.subject == other.0.subject
+    }
+}
+
+impl Eq for RowSlot {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u16) -> SessionId {
+        SessionId::assemble(Timestamp::from_secs(1), number, [0; 6], 0)
+    }
+
+    #[test]
+    fn a_row_knows_its_records_and_is_kept_while_one_names_it() {
+        let mut row = Row::first(SubjectId::new("alice").unwrap(), Timestamp::from_secs(0));
+        let late = Timestamp::from_secs(1_000_000);
+        (1..=3).for_each(|number| row.add(id(number)));
+        assert_eq!(row.ids(), [id(1), id(2), id(3)]);
+        row.forget(id(2), false);
+        row.end(id(1));
+        row.end(id(3));
+        assert!(row.ids().is_empty() && !row.may_be_forgotten(late), "two tombstones name it");
+        row.forget(id(1), true);
+        assert!(!row.may_be_forgotten(late));
+        row.forget(id(3), true);
+        assert!(row.may_be_forgotten(late) && !row.may_be_forgotten(Timestamp::from_secs(60)));
+    }
+
+    #[test]
+    fn a_row_costs_one_small_allocation() {
+        assert!(size_of::<Row>() <= 56, "{}", size_of::<Row>());
+    }
+}

@@ -1,0 +1,110 @@
+//! What may be forgotten: records a while after their end, and subjects that no record names.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{
+    MemoryStore, poisoned,
+    shard::{SHARDS, ShardSet, TenantShard},
+};
+use crate::{
+    clock::Timestamp,
+    id::{SessionKey, SubjectKey},
+    session::{Record, is_purgeable},
+    store::{StoreError, Swept},
+};
+
+/// A table with less than an eighth in use gives memory back.
+const SHRINK_BELOW: usize = 8;
+
+impl MemoryStore {
+    /// Goes once around the shards, beginning where the last sweep stopped. Looks under a lock that lets others read,
+    /// and then removes one record at a time.
+    pub(super) fn sweep_now(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
+        self.log.lock().map_err(poisoned)?.forget(now);
+        let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+        let mut removed = Vec::new();
+        for _ in 0..SHARDS {
+            let from = self.sweep_from.load(Ordering::Relaxed);
+            let index = usize::try_from(from).unwrap_or(0) % SHARDS;
+            for key in self.purgeable(index, now, limit - removed.len())? {
+                removed.extend(self.remove(&key, now)?);
+            }
+            if removed.len() >= limit || !self.forget_subjects(index, now, limit)? {
+                return Ok(Swept::new(removed, true));
+            }
+            // A sweep that runs beside this one may have moved on already; then it looks at that shard.
+            let next = from.wrapping_add(1);
+            let _ = self.sweep_from.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Ok(Swept::new(removed, false))
+    }
+
+    fn purgeable(&self, index: usize, now: Timestamp, limit: usize) -> Result<Vec<SessionKey>, StoreError> {
+        let shard = self.shards.read(index)?;
+        let slots = shard.tenants.values().flat_map(|tenant| &tenant.records);
+        Ok(slots.filter(|slot| is_purgeable(&slot.0, now)).take(limit).map(|slot| slot.0.key()).collect())
+    }
+
+    fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Arc<Record>>, StoreError> {
+        let removed = self.shards.act(ShardSet::of(key.id), |held| {
+            let found = held.record(&key.tenant, key.id)?.filter(|record| is_purgeable(record, now));
+            let Some(record) = found.cloned() else { return Ok(None) };
+            held.require(ShardSet::of_record(&record))?;
+            self.actors.forget(&record)?;
+            held.remove(&key.tenant, key.id)?;
+            if let Some((subject, _)) = record.bound() {
+                let ended = record.tombstone().is_some();
+                held.change_row(&key.tenant, subject, |row| row.forget(key.id, ended))?;
+            }
+            Ok(Some(record))
+        })?;
+        if let Some(record) = &removed {
+            self.devices.forget(record)?;
+        }
+        Ok(removed)
+    }
+
+    /// Forgets subjects of one shard that nothing names; false when there may be more.
+    fn forget_subjects(&self, index: usize, now: Timestamp, limit: usize) -> Result<bool, StoreError> {
+        let idle: Vec<SubjectKey> = {
+            let shard = self.shards.read(index)?;
+            let rows = shard
+                .tenants
+                .iter()
+                .flat_map(|(tenant, rows)| rows.subjects.iter().map(move |slot| (tenant, slot)));
+            rows.filter(|(_, slot)| slot.row().may_be_forgotten(now))
+                .map(|(tenant, slot)| SubjectKey::new(tenant.clone(), slot.subject().clone()))
+                .collect()
+        };
+        let mut shard = self.shards.write(index)?;
+        let mut left = limit;
+        for key in idle {
+            let Some(tenant) = shard.tenants.get_mut(&key.tenant) else { continue };
+            let row = tenant.row(&key.subject);
+            if !row.is_some_and(|row| row.may_be_forgotten(now)) || self.actors.contains(&key)? {
+                continue;
+            }
+            if left == 0 {
+                return Ok(false);
+            }
+            left -= 1;
+            tenant.subjects.remove(key.subject.as_str());
+        }
+        shard.tenants.retain(|_, tenant| {
+            tenant.shrink();
+            !(tenant.records.is_empty() && tenant.subjects.is_empty())
+        });
+        Ok(true)
+    }
+}
+
+impl TenantShard {
+    fn shrink(&mut self) {
+        if self.records.capacity() / SHRINK_BELOW > self.records.len() {
+            self.records.shrink_to(self.records.len() * 2);
+        }
+        if self.subjects.capacity() / SHRINK_BELOW > self.subjects.len() {
+            self.subjects.shrink_to(self.subjects.len() * 2);
+        }
+    }
+}

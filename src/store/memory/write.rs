@@ -1,0 +1,277 @@
+//! Writing: every verb looks at all it needs, and then writes; nothing can fail in between.
+
+use std::sync::{Arc, MutexGuard};
+
+use super::{
+    MemoryStore, broken,
+    log::Log,
+    poisoned,
+    shard::{Halt, Held, ShardSet},
+};
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::RevokeReason,
+    id::{SessionId, SessionKey, SubjectKey},
+    session::{Admission, CapRule, FactorFloor, Life, Mark, Record, Tombstone, admit, life},
+    store::{
+        Change, Committed, Ended, Inserted, Marked, NewRecord, RevocationEntry, Snapshot, StoreError,
+        SubjectMark, SubjectMarked,
+    },
+};
+
+impl MemoryStore {
+    pub(super) fn insert_now(&self, new: NewRecord) -> Result<Inserted, StoreError> {
+        let NewRecord { record, observed_epoch, admit: rule, replace_device, now } = new;
+        if record.tombstone().is_some() {
+            return Err(broken());
+        }
+        let record = Arc::new(record);
+        let mut slot = self.devices.slot_of(&record)?;
+        let holder = slot.as_ref().and_then(|slot| slot.holder());
+        let wanted = ShardSet::of_record(&record).and(ShardSet::of_all(holder.as_ref()));
+        self.shards.act(wanted, |held| {
+            if held.record(record.tenant(), record.id())?.is_some() {
+                return Ok(Inserted::DuplicateId);
+            }
+            let mut leaving = match entry(held, &record, observed_epoch, rule, now)? {
+                Entry::Moved => return Ok(Inserted::EpochMoved),
+                Entry::Full => return Ok(Inserted::CapReached),
+                Entry::Open(ids) => leaving(held, &record, &ids, RevokeReason::Limit)?,
+            };
+            let device = slot.as_ref().map(|slot| slot.device());
+            if let Some(holder) = holder
+                && let Some(held_by) = held.record(record.tenant(), holder)?
+                && held_by.device_slot() == device
+                && life(held_by, held.stamp_of(held_by)?.as_ref(), now) == Life::Live
+            {
+                if !replace_device {
+                    return Ok(Inserted::DeviceTaken(snapshot(held, held_by)?));
+                }
+                leaving.push((held_by.clone(), RevokeReason::Superseded));
+            }
+
+            let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
+            self.actors.add(&record)?;
+            let evicted = end_all(held, log, leaving, now)?;
+            held.put(record.clone())?;
+            if let Some((subject, _)) = record.bound() {
+                held.change_row(record.tenant(), subject, |row| row.add(record.id()))?;
+            }
+            if let Some(slot) = &mut slot {
+                slot.take(record.id());
+            }
+            Ok(Inserted::Created { evicted })
+        })
+    }
+
+    pub(super) fn commit_now(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
+        let Change { expected, next, admit: rule, observed_epoch, now } = change;
+        if next.id() != key.id || *next.tenant() != key.tenant || next.tombstone().is_some() {
+            return Err(broken());
+        }
+        let wanted = ShardSet::of_record(&next);
+        let mut next = Some(next);
+        self.shards.act(wanted, |held| {
+            let Some(current) = held.record(&key.tenant, key.id)?.cloned() else {
+                return Ok(Committed::Gone);
+            };
+            if current.tombstone().is_some() || current.version() != expected {
+                return Ok(Committed::Conflict(snapshot(held, &current)?));
+            }
+            let decided = next.as_ref().ok_or_else(broken)?;
+            if !may_follow(&current, decided) {
+                return Err(Halt::Failed(broken()));
+            }
+            let rule = rule.filter(|_| is_session_of_subject(decided) && !is_session_of_subject(&current));
+            let leaving = match entry(held, decided, observed_epoch, rule, now)? {
+                Entry::Moved => return Ok(Committed::EpochMoved),
+                Entry::Full => return Ok(Committed::CapReached),
+                Entry::Open(ids) => leaving(held, decided, &ids, RevokeReason::Limit)?,
+            };
+
+            let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
+            let mut record = next.take().ok_or_else(broken)?;
+            record.follow(&current);
+            if current.session().is_none() {
+                self.actors.add(&record)?;
+            }
+            let evicted = end_all(held, log, leaving, now)?;
+            let record = Arc::new(record);
+            held.put(record.clone())?;
+            if let (None, Some((subject, _))) = (current.bound(), record.bound()) {
+                held.change_row(&key.tenant, subject, |row| row.add(key.id))?;
+            }
+            Ok(Committed::Done { record, evicted })
+        })
+    }
+
+    pub(super) fn end_now(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
+        self.shards.act(ShardSet::of(key.id), |held| {
+            let Some(was) = held.record(&key.tenant, key.id)?.cloned() else { return Ok(Ended::Gone) };
+            if was.tombstone().is_some() {
+                return Ok(Ended::AlreadyEnded);
+            }
+            held.require(ShardSet::of_record(&was))?;
+            let mut log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
+            end_one(held, &mut log, &was, tombstone)?;
+            Ok(Ended::Ended { was })
+        })
+    }
+
+    pub(super) fn mark_now(
+        &self,
+        key: &SessionKey,
+        mark: &Mark,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        self.shards.act(ShardSet::of(key.id), |held| {
+            let Some(record) = held.record(&key.tenant, key.id)? else { return Ok(Marked::NotLive) };
+            if life(record, held.stamp_of(record)?.as_ref(), now) != Life::Live {
+                return Ok(Marked::NotLive);
+            }
+            Ok(match held.mark(&key.tenant, key.id, mark)? {
+                Ok(()) => Marked::Done,
+                Err(_) => Marked::QuotaExceeded,
+            })
+        })
+    }
+
+    pub(super) fn mark_subject_now(
+        &self,
+        key: &SubjectKey,
+        mark: &SubjectMark,
+    ) -> Result<SubjectMarked, StoreError> {
+        let SubjectMark { bump, floors, now } = mark;
+        let SubjectKey { tenant, subject } = key;
+        let keep = bump.and_then(|bump| bump.keep);
+        let wanted = ShardSet::of_subject(tenant, subject).and(ShardSet::of_all(keep.as_ref()));
+        self.shards.act(wanted, |held| {
+            if let Some(keep) = keep
+                && !is_live_session_of(held, key, keep, *now)?
+            {
+                return Ok(SubjectMarked::KeepNotLive);
+            }
+            let mut log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
+            let mut stamp = held.stamp_or_first(tenant, subject, *now)?;
+            if let Some(bump) = bump {
+                stamp.bump(bump.keep, bump.reason, *now);
+            }
+            for kind in floors {
+                stamp.raise_floor(FactorFloor::new(*kind, *now));
+            }
+            if bump.is_some() || !floors.is_empty() {
+                log.push(RevocationEntry::Subject {
+                    key: key.clone(),
+                    epoch: stamp.epoch,
+                    kept: stamp.kept,
+                    factors_changed_at: (!floors.is_empty()).then_some(*now),
+                });
+                held.change_row(tenant, subject, |row| row.set_stamp(stamp.clone()))?;
+            }
+            Ok(SubjectMarked::Done(stamp))
+        })
+    }
+}
+
+/// May this record be among its subject's?
+enum Entry {
+    /// It may, once these have ended.
+    Open(Vec<SessionId>),
+    Full,
+    Moved,
+}
+
+fn entry(
+    held: &Held<'_>,
+    record: &Record,
+    observed: Option<Epoch>,
+    rule: Option<CapRule>,
+    now: Timestamp,
+) -> Result<Entry, Halt> {
+    let Some((subject, _)) = record.bound() else { return Ok(Entry::Open(Vec::new())) };
+    let row = held.row(record.tenant(), subject)?;
+    let Some(row) = row.filter(|row| observed == Some(row.epoch)) else { return Ok(Entry::Moved) };
+    if rule.is_none() {
+        return Ok(Entry::Open(Vec::new()));
+    }
+    held.require(ShardSet::of_all(row.ids()))?;
+    let mut others = Vec::with_capacity(row.ids().len());
+    for id in row.ids() {
+        others.extend(held.record(record.tenant(), *id)?.map(|other| &**other));
+    }
+    Ok(match admit(rule, record, others, &row.stamp(), now) {
+        Admission::Admit(leaving) => Entry::Open(leaving),
+        Admission::Full => Entry::Full,
+    })
+}
+
+type Leaving = Vec<(Arc<Record>, RevokeReason)>;
+
+fn leaving(
+    held: &Held<'_>,
+    newcomer: &Record,
+    ids: &[SessionId],
+    reason: RevokeReason,
+) -> Result<Leaving, Halt> {
+    let mut leaving = Vec::with_capacity(ids.len());
+    for id in ids {
+        leaving.extend(held.record(newcomer.tenant(), *id)?.map(|record| (record.clone(), reason)));
+    }
+    Ok(leaving)
+}
+
+/// Ends these; answers them with their tombstones.
+fn end_all(
+    held: &mut Held<'_>,
+    mut log: MutexGuard<'_, Log>,
+    leaving: Leaving,
+    now: Timestamp,
+) -> Result<Vec<Arc<Record>>, Halt> {
+    leaving
+        .into_iter()
+        .map(|(record, reason)| end_one(held, &mut log, &record, &Tombstone::new(reason, now)))
+        .collect()
+}
+
+fn end_one(
+    held: &mut Held<'_>,
+    log: &mut Log,
+    record: &Record,
+    tombstone: &Tombstone,
+) -> Result<Arc<Record>, Halt> {
+    let ended = Arc::new(record.ended(tombstone));
+    log.push(RevocationEntry::Session { key: ended.key(), until: ended.purge_at() });
+    held.put(ended.clone())?;
+    if let Some((subject, _)) = record.bound() {
+        held.change_row(record.tenant(), subject, |row| row.end(record.id()))?;
+    }
+    Ok(ended)
+}
+
+fn snapshot(held: &Held<'_>, record: &Arc<Record>) -> Result<Snapshot, Halt> {
+    Ok(Snapshot::new(record.clone(), held.stamp_of(record)?))
+}
+
+fn is_live_session_of(
+    held: &Held<'_>,
+    key: &SubjectKey,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Halt> {
+    let Some(record) = held.record(&key.tenant, id)? else { return Ok(false) };
+    Ok(is_session_of_subject(record)
+        && record.bound().is_some_and(|(subject, _)| *subject == key.subject)
+        && life(record, held.stamp_of(record)?.as_ref(), now) == Life::Live)
+}
+
+/// True for what a cap counts, as long as it lives.
+fn is_session_of_subject(record: &Record) -> bool {
+    record.session().is_some() && record.bound().is_some()
+}
+
+/// A subject, once set, never changes, and nothing takes a device's slot after its birth.
+fn may_follow(current: &Record, next: &Record) -> bool {
+    let subject =
+        current.bound().is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
+    subject && (next.device_slot().is_none() || next.device_slot() == current.device_slot())
+}
