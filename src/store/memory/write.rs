@@ -25,7 +25,6 @@ impl MemoryStore {
         if record.tombstone().is_some() {
             return Err(broken());
         }
-        let record = Arc::new(record);
         let mut slot = self.devices.slot_of(&record)?;
         let holder = slot.as_ref().and_then(|slot| slot.holder());
         let wanted = ShardSet::of_record(&record).and(ShardSet::of_all(holder.as_ref()));
