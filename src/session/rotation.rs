@@ -166,7 +166,8 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
     let age = now.millis_since(session.rotated_at());
     let overlap = millis(rule.overlap);
     let in_overlap = -overlap < age && age < overlap;
-    let in_retry = !session.successor_seen() && age < millis(rule.retry);
+    // A window of zero holds nothing, not even a rotation that a sibling's clock puts into the future.
+    let in_retry = !session.successor_seen() && !rule.retry.is_zero() && age < millis(rule.retry);
     let behind = g - n;
     let jumped_from = session.jumped_from;
     // Between the generation that a jump left and the one it reached lies one that no rotation minted after it. A
