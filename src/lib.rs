@@ -1,4 +1,60 @@
 //! Create, check, refresh, update, list and revoke sessions in your own process.
+//!
+//! A host application links this crate, plugs in a store and a token signer, and calls an [`Issuer`]. There is no
+//! network layer, no runtime and no global state.
+//!
+//! ```
+//! use session_issuer::{
+//!     Issuer, NewSession, Policy, Refresh, Requirement, Revoke,
+//!     entropy::SystemEntropy, id::SubjectId, policy::{AccessFormat, Credentials},
+//!     store::MemoryStore, token::TokenKeys,
+//! };
+//!
+//! # pollster::block_on(async {
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives the process
+//!     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
+//!     .build()?;
+//!
+//! let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
+//! issuer.check(login.token().into(), &Requirement::new()).await?;
+//!
+//! let pair = issuer.refresh(Refresh::new(login.refresh_token().unwrap())).await?;
+//! issuer.revoke(Revoke::token(pair.token())).await?;
+//! assert!(issuer.check(pair.token().into(), &Requirement::new()).await.is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Where things are
+//! | you want to | look at |
+//! | --- | --- |
+//! | put an issuer together | [`Issuer::builder`], [`IssuerBuilder`](issuer::IssuerBuilder) |
+//! | hold it in your application | `Arc<dyn` [`SessionIssuer`]`>` |
+//! | choose lifetimes, rotation, caps | [`Policy`] and its presets; every default with its reason: [`guide::defaults`] |
+//! | say what a check needs | [`Requirement`] |
+//! | let it check passwords and codes | [`verifier`] |
+//! | keep sessions somewhere else | [`store::SessionStore`], [`guide::stores`] |
+//! | sign with other keys | [`signer::TokenSigner`] |
+//! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
+//! | know what rotation finds, and what it does not | [`guide::rotation`] |
+//! | know what a revocation means, and when | [`guide::revocation`] |
+//! | speak Hanko's, Stack Auth's, ZITADEL's, TMDB's or ZELF's JSON | [`compat`] |
+//! | test your own code | `testing` (feature) |
+//!
+//! # Words
+//! A *session* has an id (not a secret), perhaps a *subject* (whom it is about), and a *generation* (where its tokens
+//! stand). An *access token* proves it for a short time, a *refresh token* buys the next pair, a *session token* is its
+//! handle at one exact generation, a *request token* may become one. A *check* that passed is a *factor*. An *epoch* is a
+//! subject's count of mass revocations. A *mark* is a write that moves no version; a *jump* is a generation step that old
+//! tokens cannot follow.
+//!
+//! # Features
+//! | feature | adds | pulls in |
+//! | --- | --- | --- |
+//! | none by default | issuer, memory store, HS256, the five systems' JSON | |
+//! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -10,6 +66,7 @@ pub mod entropy;
 pub mod error;
 pub mod event;
 pub mod factor;
+pub mod guide;
 pub mod id;
 pub mod issuer;
 pub mod metadata;
@@ -19,13 +76,12 @@ pub mod session;
 pub mod signer;
 pub mod store;
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 pub mod token;
 pub mod verifier;
 
 pub use clock::Timestamp;
 pub use error::Error;
-pub use issuer::{
-    Checked, Issued, Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update,
-};
+pub use issuer::{Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update};
 pub use policy::{Policy, Requirement};

@@ -23,7 +23,7 @@ use session_issuer::{
 use crate::world::*;
 
 /// A verb, as a host would call it on a fresh login.
-type Call = fn(&World, &session_issuer::Issued) -> Result<(), Error>;
+type Call = fn(&World, &session_issuer::issuer::Issued) -> Result<(), Error>;
 
 const CALLS: [(&str, Call); 9] = [
     ("create", |world, _| world.create(NewSession::for_subject(id("alice"))).map(drop)),
@@ -47,7 +47,7 @@ const CALLS: [(&str, Call); 9] = [
     ("list", |world, _| block_on(world.issuer.list(SessionQuery::of_subject(id("alice")))).map(drop)),
 ];
 
-fn fresh(policy: Policy) -> (World, session_issuer::Issued) {
+fn fresh(policy: Policy) -> (World, session_issuer::issuer::Issued) {
     let world = World::new(policy);
     let login = world.login("alice");
     world.store.reset_calls();

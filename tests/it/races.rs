@@ -10,12 +10,12 @@ use std::{
 };
 
 use session_issuer::{
-    Error, Issued, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
+    Error, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
     error::ErrorKind,
     event::EventKind,
     factor::Check,
     id::AppId,
-    issuer::{Decide, Exchange, OpenRequest},
+    issuer::{Decide, Exchange, Issued, OpenRequest},
     policy::{Cap, OnFull, Rotation, Spend},
     testing::block_on,
 };

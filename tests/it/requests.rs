@@ -26,7 +26,7 @@ fn approve(world: &World, token: &str, subject: &str) {
     assert!(decided.is_approved());
 }
 
-fn exchange(world: &World, token: &str) -> Result<session_issuer::Issued, session_issuer::Error> {
+fn exchange(world: &World, token: &str) -> Result<session_issuer::issuer::Issued, session_issuer::Error> {
     block_on(world.issuer.exchange(Exchange::new(token, app())))
 }
 

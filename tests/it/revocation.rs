@@ -1,13 +1,13 @@
 //! Revocation: one, all, all but one, by device, by actor; caps; lists; the log. Numbers are those of the lifecycle cases.
 
 use session_issuer::{
-    Issued, NewSession, Policy, Requirement, Revoke, SessionQuery,
+    NewSession, Policy, Requirement, Revoke, SessionQuery,
     actor::{Actor, ActorChain},
     error::{ErrorKind, RevokeReason},
     event::EventKind,
     factor::{Check, FactorKind},
     id::TenantId,
-    issuer::CredentialChange,
+    issuer::{CredentialChange, Issued},
     policy::{Cap, Freshness, OnFull},
     store::Select,
     testing::{Fault, Verb, block_on},

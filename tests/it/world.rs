@@ -8,11 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
-    Checked, Error, Issued, Issuer, NewSession, Policy, Refresh, Requirement,
+    Error, Issuer, NewSession, Policy, Refresh, Requirement,
     error::ErrorKind,
     event::{Event, EventKind},
     factor::{Check, FactorKind, SubjectRef},
     id::{DeviceId, SubjectId},
+    issuer::{Checked, Issued},
     policy::{AccessFormat, Credentials},
     signer::KeyRing,
     store::MemoryStore,

@@ -26,7 +26,7 @@ fn issuer() -> Issuer {
         .unwrap()
 }
 
-fn login(issuer: &Issuer) -> session_issuer::Issued {
+fn login(issuer: &Issuer) -> session_issuer::issuer::Issued {
     let claims = HostClaims::new().with("plan", "gold").unwrap();
     let new = NewSession::for_subject(SubjectId::new("alice").unwrap()).claims(claims);
     pollster::block_on(issuer.create(new)).unwrap()

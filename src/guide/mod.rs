@@ -1,0 +1,13 @@
+//! Longer reading: defaults and their reasons, rotation, revocation, stores.
+
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
+
+#[doc = include_str!("rotation.md")]
+pub mod rotation {}
+
+#[doc = include_str!("revocation.md")]
+pub mod revocation {}
+
+#[doc = include_str!("stores.md")]
+pub mod stores {}
