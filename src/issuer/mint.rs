@@ -54,8 +54,13 @@ impl Issuer {
             }
             kind => {
                 let lifetime = access_lifetime.unwrap_or(self.inner.policy.access_lifetime);
-                let end = record.effective_end().unwrap_or(Timestamp::MAX);
-                let expires_at = end.min(now.saturating_add(lifetime));
+                // Never past the session's own end. A token that nothing can refresh has the absolute one in view: use
+                // moves the idle one on.
+                let end = match kind {
+                    CredentialsKind::Pair => record.effective_end(),
+                    _ => session.ends_at(),
+                };
+                let expires_at = end.unwrap_or(Timestamp::MAX).min(now.saturating_add(lifetime));
                 let access = match self.inner.policy.credentials.access_format() {
                     Some(AccessFormat::Signed) => {
                         self.signed(&record, subject.as_ref(), now, expires_at, operation).await?

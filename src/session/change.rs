@@ -306,8 +306,9 @@ impl Record {
         let same_generation = self.generation == current.generation;
         if let (Body::Session(session), Body::Session(old)) = (&mut self.body, &current.body) {
             session.last_seen_at = session.last_seen_at.max(old.last_seen_at);
-            if same_generation && old.successor_seen {
-                session.saw_successor();
+            if old.successor_seen {
+                session.clear_marks();
+                session.successor_seen |= same_generation;
             }
             let counters = old.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
             let own = session.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
@@ -357,6 +358,10 @@ impl Session {
 
     fn saw_successor(&mut self) {
         self.successor_seen = true;
+        self.clear_marks();
+    }
+
+    fn clear_marks(&mut self) {
         self.marked_in_a_row = 0;
         self.marked_generation = 0;
     }

@@ -8,6 +8,7 @@
 //! | `g - 1` | otherwise, or too many marked in a row | reuse: the session ends |
 //! | `g - 2` | inside the overlap window | superseded |
 //! | left by a jump | while it would have been answered as `g - 1` | superseded |
+//! | the one before that | the same, until the next rotation | superseded |
 //! | any other below `g` | | reuse: the session ends |
 //!
 //! `model` (a test beside this file) searches this rule with honest clients, lost replies, thieves, jumps, moving
@@ -166,14 +167,18 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
     let age = now.millis_since(session.rotated_at());
     let overlap = millis(rule.overlap);
     let in_overlap = -overlap < age && age < overlap;
-    let in_retry = !session.successor_seen() && age < millis(rule.retry);
+    // A window of zero holds nothing, not even a rotation that a sibling's clock puts into the future.
+    let in_retry = !session.successor_seen() && !rule.retry.is_zero() && age < millis(rule.retry);
     let behind = g - n;
     let jumped_from = session.jumped_from;
     // Between the generation that a jump left and the one it reached lies one that no rotation minted after it. A
     // token of it exists only where a failover lost a rotation before the jump: it must not follow either.
     let left_by_jump = jumped_from != 0 && (n == jumped_from || n == jumped_from + 1);
+    // A jump overtakes a refresh whose answer is still awaited: an access token of `g - 1` may step up, and the next
+    // request of a second tab too. Two moves ago is then three generations ago.
+    let overtaken_by_jump = n + 1 == jumped_from && jumped_from + 2 == g;
 
-    if left_by_jump {
+    if left_by_jump || overtaken_by_jump {
         return match in_overlap || in_retry {
             true => RefreshDecision::Refuse(Refusal::Superseded),
             false => RefreshDecision::Reuse,

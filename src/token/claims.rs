@@ -293,13 +293,13 @@ impl Raw<'_> {
             None => None,
         };
         let subject = subject.map_err(|_| TokenFault::invalid("sub is not a subject"))?;
-        if subject.is_some() != self.epo.is_some() {
+        if subject.is_some() != self.epo.is_some() || self.epo.is_some_and(|epoch| epoch.get() < 0) {
             return Err(TokenFault::invalid("sub and epo go together"));
         }
         Ok(VerifiedClaims {
             subject,
             session: self.sid.ok_or(lacks)?,
-            generation: self.r#gen.ok_or(lacks)?,
+            generation: self.r#gen.filter(|generation| *generation > 0).ok_or(lacks)?,
             epoch: self.epo,
             audience,
             issued_at,

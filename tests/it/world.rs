@@ -1,0 +1,227 @@
+//! A small world for a test: an issuer over a counting store, a clock that stands still, and everything that happened.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use session_issuer::{
+    Checked, Error, Issued, Issuer, NewSession, Policy, Refresh, Requirement,
+    error::ErrorKind,
+    event::{Event, EventKind},
+    factor::{Check, FactorKind, SubjectRef},
+    id::{DeviceId, SubjectId},
+    policy::{AccessFormat, Credentials},
+    signer::KeyRing,
+    store::MemoryStore,
+    testing::{FaultyStore, ManualClock, RecordingSink, SeededEntropy, block_on},
+    token::TokenKeys,
+    verifier::{
+        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
+    },
+};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(3600);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub type Store = Arc<FaultyStore<MemoryStore>>;
+
+pub struct World {
+    pub issuer: Issuer,
+    pub clock: ManualClock,
+    pub store: Store,
+    pub sink: Arc<RecordingSink>,
+    pub people: Arc<People>,
+}
+
+pub fn secret(seed: u8) -> Vec<u8> {
+    (0..48_u8).map(|n| n.wrapping_mul(167).wrapping_add(seed).rotate_left(u32::from(n % 7))).collect()
+}
+
+pub fn opaque_pairs() -> Policy {
+    Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))
+}
+
+impl World {
+    pub fn new(policy: Policy) -> Self {
+        let (clock, store) = (ManualClock::new(), Arc::new(FaultyStore::new(MemoryStore::new())));
+        Self::over(policy, clock, store)
+    }
+
+    /// Another issuer over the same store, as another node would be.
+    pub fn over(policy: Policy, clock: ManualClock, store: Store) -> Self {
+        let (sink, people) = (Arc::new(RecordingSink::new()), Arc::new(People::default()));
+        let issuer = Issuer::builder()
+            .store(Arc::clone(&store))
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
+            .verifier(Arc::clone(&people))
+            .directory(Arc::clone(&people))
+            .events(Arc::clone(&sink))
+            .clock(clock.clone())
+            .entropy(SeededEntropy::new(clock.entropy_seed()))
+            .policy(policy)
+            .build()
+            .unwrap();
+        Self { issuer, clock, store, sink, people }
+    }
+
+    pub fn login(&self, subject: &str) -> Issued {
+        block_on(self.issuer.create(NewSession::for_subject(id(subject)))).unwrap()
+    }
+
+    pub fn create(&self, new: NewSession) -> Result<Issued, Error> {
+        block_on(self.issuer.create(new))
+    }
+
+    pub fn refresh(&self, token: &str) -> Result<Issued, Error> {
+        block_on(self.issuer.refresh(Refresh::new(token)))
+    }
+
+    pub fn check(&self, token: &str) -> Result<Checked, Error> {
+        self.check_for(token, &Requirement::new())
+    }
+
+    pub fn check_for(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
+        block_on(self.issuer.check(token.into(), need))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.sink.events()
+    }
+
+    pub fn count(&self, is: impl Fn(&EventKind) -> bool) -> usize {
+        self.sink.count(is)
+    }
+}
+
+/// Two worlds over one store must not draw the same ids.
+trait EntropySeed {
+    fn entropy_seed(&self) -> u64;
+}
+
+impl EntropySeed for ManualClock {
+    fn entropy_seed(&self) -> u64 {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+pub fn id(subject: &str) -> SubjectId {
+    SubjectId::new(subject).unwrap()
+}
+
+pub fn device(device: &str) -> DeviceId {
+    DeviceId::new(device).unwrap()
+}
+
+pub fn refresh_of(issued: &Issued) -> String {
+    issued.refresh_token().unwrap().to_owned()
+}
+
+pub fn kind<T>(result: Result<T, Error>) -> Result<T, ErrorKind> {
+    result.map_err(|error| error.kind())
+}
+
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, expected: ErrorKind) -> Error {
+    let error = result.expect_err("it was not refused");
+    assert_eq!(error.kind(), expected, "{error:?}");
+    error
+}
+
+/// The host's people: a directory and a verifier over a table in memory.
+#[derive(Debug, Default)]
+pub struct People {
+    table: Mutex<HashMap<String, Person>>,
+    pub attempts: Mutex<Vec<(Option<SubjectId>, FactorKind)>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    pub login: String,
+    pub password: String,
+    pub totp: Option<String>,
+    pub disabled: bool,
+    pub locked: bool,
+    pub second_factor: bool,
+}
+
+impl People {
+    pub fn add(&self, subject: &str, password: &str) {
+        let login = format!("{subject}@example.com");
+        let person = Person { login, password: password.to_owned(), ..Person::default() };
+        self.table.lock().unwrap().insert(subject.to_owned(), person);
+    }
+
+    pub fn change(&self, subject: &str, change: impl FnOnce(&mut Person)) {
+        change(self.table.lock().unwrap().get_mut(subject).unwrap());
+    }
+
+    fn get(&self, subject: &str) -> Option<Person> {
+        self.table.lock().unwrap().get(subject).cloned()
+    }
+}
+
+#[async_trait]
+impl SubjectDirectory for People {
+    async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
+        let table = self.table.lock().unwrap();
+        let found = match lookup.by {
+            // Nobody is on the list: the host is taken at its word.
+            SubjectRef::Id(subject) if table.is_empty() => {
+                return Ok(Found::Active(SubjectProfile::new(subject.clone())));
+            }
+            SubjectRef::Id(subject) => table.get_key_value(subject.as_str()),
+            SubjectRef::LoginName(name) => table.iter().find(|(_, person)| person.login == *name),
+            _ => None,
+        };
+        Ok(match found {
+            None => Found::Unknown,
+            Some((_, person)) if person.disabled => Found::Disabled,
+            Some((_, person)) if person.locked => Found::Locked,
+            Some((subject, person)) => Found::Active(
+                SubjectProfile::new(id(subject)).resource_owner("org-1").second_factor(person.second_factor),
+            ),
+        })
+    }
+}
+
+#[async_trait]
+impl FactorVerifier for People {
+    async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
+        let kind = attempt.check.kind();
+        self.attempts.lock().unwrap().push((attempt.subject.cloned(), kind));
+        let Some(person) = attempt.subject.and_then(|subject| self.get(subject.as_str())) else {
+            return Ok(Outcome::Wrong);
+        };
+        Ok(match attempt.check {
+            Check::Password(_) if person.locked => Outcome::Locked,
+            Check::Password(given) if given.expose() == person.password => Outcome::passed(),
+            Check::Totp(given) => match person.totp {
+                None => Outcome::NotSetUp,
+                Some(code) if code == given.expose() => Outcome::passed(),
+                Some(_) => Outcome::Wrong,
+            },
+            Check::OtpSms(_) if attempt.challenge.is_none() => Outcome::NoChallenge,
+            Check::OtpSms(given) if given.expose() == "0000" => Outcome::passed(),
+            _ => Outcome::Wrong,
+        })
+    }
+}
+
+/// Whether every write so far has left the store as it was: what bad input must not change.
+pub fn unchanged(world: &World, act: impl FnOnce()) {
+    let before = world.store.writes();
+    act();
+    assert_eq!(world.store.writes(), before, "something was written");
+}
