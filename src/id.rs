@@ -4,7 +4,7 @@
 
 use std::{fmt, hash::Hasher, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use siphasher::sip::SipHasher13;
 use uuid::Uuid;
 
@@ -21,8 +21,9 @@ pub const MAX_ID_CHARS: usize = 200;
 /// The issuer makes it from its own clock and entropy, in rising order. Its last 16 bits are a stable hash of
 /// (tenant, subject), so that a store can put a subject's sessions together; they are random where the subject was
 /// unknown at birth.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// `Display` and serde write the hyphenated form; reading takes that form alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 
 impl SessionId {
@@ -75,6 +76,32 @@ impl FromStr for SessionId {
             return Err(malformed);
         }
         Self::from_uuid(Uuid::try_parse(text).map_err(|_| malformed)?)
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = SessionId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a UUIDv7 of 36 characters")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SessionId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -65,7 +65,7 @@ impl TokenKeys {
     }
 
     /// A ring of one random key, for hosts whose sessions need not outlive the process.
-    pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+    pub fn generate(entropy: &impl Entropy) -> Result<Self, EntropyError> {
         let mut secret = Zeroizing::new([0; 32]);
         entropy.fill(&mut *secret)?;
         Self::new(1, &*secret).map_err(EntropyError::new)

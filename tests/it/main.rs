@@ -1,7 +1,11 @@
 mod access;
+mod bad_input;
+mod core_flows;
+mod errors;
 mod lifetimes;
 mod requests;
 mod revocation;
+mod rooms;
 mod rotation;
 mod tokens;
 mod world;

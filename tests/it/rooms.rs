@@ -1,0 +1,149 @@
+//! Who may import whom: reads `src/**/*.rs` and refuses every edge between rooms that is not drawn here.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// Level 0: nothing but each other, without a cycle.
+const NAMES: &[&str] = &["clock", "entropy", "error", "id", "secret"];
+/// Level 1: pure data.
+const DATA: &[&str] = &["actor", "client", "factor", "metadata"];
+/// Level 3: the joints.
+const JOINTS: &[&str] = &["event", "signer", "store", "verifier"];
+
+/// What a room may import, besides itself.
+fn allowed(room: &str) -> Vec<&'static str> {
+    let up_to = |levels: &[&[&'static str]]| levels.concat();
+    match room {
+        "clock" | "error" | "secret" => vec![],
+        "entropy" => vec!["error"],
+        "id" => vec!["clock", "error"],
+        "actor" | "client" | "factor" | "metadata" => NAMES.to_vec(),
+        "policy" | "token" => up_to(&[NAMES, DATA]),
+        // The rules take the policy as an argument.
+        "session" => up_to(&[NAMES, DATA, &["policy"]]),
+        "event" | "signer" | "store" | "verifier" => up_to(&[NAMES, DATA, &["policy", "session", "token"]]),
+        "store::memory" => up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]]),
+        "signer::hs256" => vec!["error", "secret"],
+        "signer::key_ring" => up_to(&[NAMES, &["token", "signer"]]),
+        "issuer" => up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token"]]),
+        "compat" | "testing" | "guide" => {
+            up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "issuer"]])
+        }
+        other => panic!("{other} is no room: draw it in tests/it/rooms.rs"),
+    }
+}
+
+#[test]
+fn no_room_imports_what_lies_above_or_beside_it() {
+    let mut edges = BTreeSet::new();
+    for (file, text) in sources() {
+        let room = room_of(&file);
+        for import in imports(&text) {
+            if room != "lib" && import != room && !room.starts_with(&format!("{import}::")) {
+                assert!(allowed(&room).contains(&import.as_str()), "{file}: {room} may not import {import}");
+                edges.insert((room.clone(), import));
+            }
+        }
+        assert!(
+            !text.contains("crate::store::memory") && !text.contains("crate::signer::key_ring"),
+            "{file}"
+        );
+    }
+    assert!(edges.len() > 50, "the reader of imports has gone blind: {edges:?}");
+}
+
+#[test]
+fn the_rules_are_pure() {
+    for (file, text) in sources() {
+        if ["policy", "session", "token"].contains(&room_of(&file).as_str()) && !file.contains("model") {
+            for word in ["async ", "dyn ", "Clock", ".await"] {
+                assert!(!text.contains(word), "{file} has {word:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_runtime_no_network_and_no_files() {
+    for (file, text) in sources() {
+        for word in ["std::net::Tcp", "std::fs", "std::env", "std::thread::spawn", "tokio", "block_on("] {
+            let testing = file.starts_with("testing");
+            assert!(testing || !code(&text).contains(word), "{file} has {word}");
+        }
+    }
+}
+
+/// Every source file below `src/`, by its path there, without its comments.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, root: &Path, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                walk(&entry, root, found);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let name = entry.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push((name, code(&fs::read_to_string(&entry).unwrap())));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &root, &mut found);
+    assert!(found.len() > 40);
+    found
+}
+
+/// The text without comments and without the tests at its end.
+fn code(text: &str) -> String {
+    let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn room_of(file: &str) -> String {
+    let parts: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
+    match parts.as_slice() {
+        ["store", "memory", ..] => "store::memory".to_owned(),
+        ["signer", backend @ ("hs256" | "key_ring")] => format!("signer::{backend}"),
+        [room, ..] => (*room).to_owned(),
+        [] => unreachable!(),
+    }
+}
+
+/// The rooms named in `crate::room` and in `crate::{room, room::{..}, ..}`.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, path) in text.match_indices("crate::") {
+        if text[..at].ends_with('$') {
+            continue; // a macro's own crate, in somebody else's code
+        }
+        let rest = &text[at + path.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(first_names(group)),
+            None => found.extend(leading_name(rest)),
+        }
+    }
+    // Names at the root are exports, not rooms.
+    found.into_iter().filter(|name| name.starts_with(char::is_lowercase)).collect()
+}
+
+fn first_names(group: &str) -> Vec<String> {
+    let (mut depth, mut begins, mut names) = (0, true, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && c.is_alphanumeric() => {
+                names.extend(leading_name(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn leading_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
