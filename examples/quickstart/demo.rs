@@ -10,7 +10,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::Value;
 use session_issuer::{
     Checked, Issued, Issuer, Policy, Requirement, Timestamp,
     clock::Clock,
@@ -26,21 +25,21 @@ use session_issuer::{
 };
 
 /// The user of ZITADEL's page, with her login name and password.
-pub const USER: &str = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
+pub(crate) const USER: &str = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
 const LOGIN_NAME: &str = "mini@mouse.com";
 const PASSWORD: &str = "V3ryS3cure!";
 
 /// One store and one set of keys for all issuers here; each has its own tenant and policy.
-pub struct Host {
+pub(crate) struct Host {
     store: Arc<MemoryStore>,
     keys: TokenKeys,
     ring: KeyRing,
-    pub clock: Arc<DemoClock>,
+    pub(crate) clock: Arc<DemoClock>,
 }
 
 impl Host {
     /// Random keys: sessions end with this process. A real host loads its secrets.
-    pub fn new() -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
         let mut secret = [0; 32];
         SystemEntropy.fill(&mut secret)?;
         Ok(Self {
@@ -51,7 +50,7 @@ impl Host {
         })
     }
 
-    pub fn issuer(&self, tenant: &str, policy: Policy) -> Result<Issuer, Box<dyn Error>> {
+    pub(crate) fn issuer(&self, tenant: &str, policy: Policy) -> Result<Issuer, Box<dyn Error>> {
         let issuer = Issuer::builder()
             .store(Arc::clone(&self.store))
             .token_keys(self.keys.clone())
@@ -96,10 +95,10 @@ impl FactorVerifier for Users {
 
 /// A clock that moves when it is told to, so that nothing here waits.
 #[derive(Debug)]
-pub struct DemoClock(AtomicI64);
+pub(crate) struct DemoClock(AtomicI64);
 
 impl DemoClock {
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
     }
 }
@@ -115,12 +114,12 @@ impl Clock for DemoClock {
 }
 
 /// One line a call.
-pub fn say(who: &str, verb: &str, what: String) {
+pub(crate) fn say(who: &str, verb: &str, what: String) {
     println!("{who:<11} {verb:<8} {what}");
 }
 
 /// What a check of this token answers.
-pub async fn checked(issuer: &Issuer, token: &str) -> String {
+pub(crate) async fn checked(issuer: &Issuer, token: &str) -> String {
     let about = |checked: Checked| match checked.subject() {
         Ok(user) => format!(
             "ok       {user}, proved: {}",
@@ -132,37 +131,32 @@ pub async fn checked(issuer: &Issuer, token: &str) -> String {
 }
 
 /// What the host's log has of a refusal, and what an outsider sees of it.
-pub fn told(outcome: Result<String, session_issuer::Error>) -> String {
+pub(crate) fn told(outcome: Result<String, session_issuer::Error>) -> String {
     outcome.unwrap_or_else(|error| {
         let reason = error.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
         format!("refused  {}{reason}; outsiders see {}", error.code(), error.public().code)
     })
 }
 
-pub fn pair(issued: &Issued) -> String {
-    format!("ok       {} {}", short(issued.token()), short(refresh_token(issued)))
+pub(crate) fn pair(issued: &Issued) -> String {
+    let generation = issued.session().record().generation();
+    format!("ok       generation {generation}: {}", short(refresh_token(issued)))
 }
 
-pub fn refresh_token(issued: &Issued) -> &str {
+pub(crate) fn refresh_token(issued: &Issued) -> &str {
     issued.refresh_token().unwrap_or_default()
 }
 
-/// No more than the beginning of a token.
-fn short(text: &str) -> String {
-    if text.len() <= 40 { text.to_owned() } else { text.chars().take(24).chain("...".chars()).collect() }
+/// An answer as the system would send it, with its tokens cut.
+pub(crate) fn json(answer: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string(answer)?;
+    Ok(text.split('"').map(short).collect::<Vec<_>>().join("\""))
 }
 
-/// An answer as the system would send it, with long texts cut.
-pub fn json(answer: &impl serde::Serialize) -> Result<String, serde_json::Error> {
-    fn shorten(value: &mut Value) {
-        match value {
-            Value::String(text) => *text = short(text),
-            Value::Object(members) => members.values_mut().for_each(shorten),
-            Value::Array(items) => items.iter_mut().for_each(shorten),
-            _ => {}
-        }
+/// No more than the beginning of a token: of a long text without spaces.
+fn short(text: &str) -> String {
+    match text.len() > 40 && !text.contains(' ') {
+        true => text.chars().take(24).chain("...".chars()).collect(),
+        false => text.to_owned(),
     }
-    let mut value = serde_json::to_value(answer)?;
-    shorten(&mut value);
-    Ok(value.to_string())
 }
