@@ -18,6 +18,8 @@ pub mod secret;
 pub mod session;
 pub mod signer;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 pub mod verifier;
 

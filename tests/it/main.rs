@@ -1,3 +1,15 @@
+//! One binary for all integration tests.
+
+// The modules share `world`, whose items are public to them and to nobody else.
+#![allow(unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed test panics"
+)]
+
 mod access;
 mod bad_input;
 mod core_flows;
@@ -7,5 +19,6 @@ mod requests;
 mod revocation;
 mod rooms;
 mod rotation;
+mod stores;
 mod tokens;
 mod world;

@@ -128,10 +128,6 @@ pub fn refresh_of(issued: &Issued) -> String {
     issued.refresh_token().unwrap().to_owned()
 }
 
-pub fn kind<T>(result: Result<T, Error>) -> Result<T, ErrorKind> {
-    result.map_err(|error| error.kind())
-}
-
 #[track_caller]
 pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, expected: ErrorKind) -> Error {
     let error = result.expect_err("it was not refused");

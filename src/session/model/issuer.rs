@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::{
-    Age, CredentialsKind, Life, Mark, Presented, Record, RefreshDecision, RotationRule, Session,
+    Age, CredentialsKind, Life, Lifetime, Mark, Presented, Record, RefreshDecision, RotationRule, Session,
     SessionBirth, SessionChange, SubjectStamp, Tombstone, access_age, decide_refresh, life,
 };
 use crate::{
@@ -100,7 +100,7 @@ impl Issuer {
     pub(super) fn step_up(&mut self) {
         let change = SessionChange {
             factors: vec![Factor::new(FactorKind::Totp, self.now, FactorDetails::default())],
-            renewed_lifetime: self.absolute,
+            renewed: self.absolute.map_or(Lifetime::Unlimited, Lifetime::After),
             ..SessionChange::default()
         };
         if let Some(next) = self.record.updated(change, self.now, KEY) {

@@ -19,12 +19,24 @@ const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A subject: its stamp, its records without a tombstone, and how many have one.
 ///
-/// There is one for every session that has a subject of its own, so what most subjects lack is behind one pointer.
-pub(super) struct Row {
+/// There is one for every session that has a subject of its own, so the usual one is small.
+pub(super) enum Row {
+    /// One record, none that ended, and nothing was ever revoked.
+    One {
+        subject: SubjectId,
+        epoch: Epoch,
+        id: SessionId,
+    },
+    Other(Box<Full>),
+}
+
+pub(super) struct Full {
     subject: SubjectId,
-    pub(super) epoch: Epoch,
+    epoch: Epoch,
     revoked: Option<Box<Revoked>>,
-    records: Records,
+    /// How many records have a tombstone.
+    ended: u32,
+    ids: Vec<SessionId>,
 }
 
 /// What a mass revocation or a change of a credential leaves behind.
@@ -34,90 +46,87 @@ struct Revoked {
     floors: Option<Arc<[FactorFloor]>>,
 }
 
-/// The count is within the variants so that the usual ones stay at 24 bytes.
-enum Records {
-    None { ended: u32 },
-    One { ended: u32, id: SessionId },
-    Many { ended: u32, ids: Box<Ids> },
-}
-
-struct Ids(Vec<SessionId>);
-
 impl Row {
     pub(super) fn first(subject: SubjectId, now: Timestamp) -> Self {
         let SubjectStamp { epoch, .. } = SubjectStamp::first(now);
-        Self { subject, epoch, revoked: None, records: Records::None { ended: 0 } }
+        Self::Other(Box::new(Full { subject, epoch, revoked: None, ended: 0, ids: Vec::new() }))
+    }
+
+    fn subject(&self) -> &SubjectId {
+        match self {
+            Self::One { subject, .. } => subject,
+            Self::Other(full) => &full.subject,
+        }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        match self {
+            Self::One { epoch, .. } => *epoch,
+            Self::Other(full) => full.epoch,
+        }
     }
 
     pub(super) fn stamp(&self) -> SubjectStamp {
-        let Some(revoked) = &self.revoked else {
-            return SubjectStamp { epoch: self.epoch, ..SubjectStamp::first(Timestamp::EPOCH) };
-        };
-        SubjectStamp {
-            epoch: self.epoch,
-            kept: revoked.kept,
-            reason: revoked.reason,
-            floors: revoked.floors.clone(),
+        let first = SubjectStamp { epoch: self.epoch(), ..SubjectStamp::first(Timestamp::EPOCH) };
+        match self {
+            Self::Other(full) => match &full.revoked {
+                Some(revoked) => {
+                    let Revoked { kept, reason, floors } = &**revoked;
+                    SubjectStamp { kept: *kept, reason: *reason, floors: floors.clone(), ..first }
+                }
+                None => first,
+            },
+            Self::One { .. } => first,
+        }
+    }
+
+    /// The records without a tombstone.
+    pub(super) fn ids(&self) -> &[SessionId] {
+        match self {
+            Self::One { id, .. } => std::slice::from_ref(id),
+            Self::Other(full) => &full.ids,
         }
     }
 
     pub(super) fn set_stamp(&mut self, stamp: SubjectStamp) {
         let SubjectStamp { epoch, kept, reason, floors } = stamp;
-        self.epoch = epoch;
-        self.revoked = Some(Box::new(Revoked { kept, reason, floors }));
-    }
-
-    /// The records without a tombstone.
-    pub(super) fn ids(&self) -> &[SessionId] {
-        match &self.records {
-            Records::None { .. } => &[],
-            Records::One { id, .. } => std::slice::from_ref(id),
-            Records::Many { ids, .. } => &ids.0,
-        }
+        self.change(|full| {
+            full.epoch = epoch;
+            full.revoked = Some(Box::new(Revoked { kept, reason, floors }));
+        });
     }
 
     pub(super) fn add(&mut self, id: SessionId) {
-        match &mut self.records {
-            Records::None { ended } => self.records = Records::One { ended: *ended, id },
-            Records::One { ended, id: first } => {
-                self.records = Records::Many { ended: *ended, ids: Box::new(Ids(vec![*first, id])) };
-            }
-            Records::Many { ids, .. } => ids.0.push(id),
-        }
+        self.change(|full| full.ids.push(id));
     }
 
     /// A record got its tombstone: it is still there, and no longer counts among the others.
     pub(super) fn end(&mut self, id: SessionId) {
-        self.remove(id);
-        match &mut self.records {
-            Records::None { ended } | Records::One { ended, .. } | Records::Many { ended, .. } => *ended += 1,
-        }
+        self.change(|full| {
+            full.ids.retain(|old| *old != id);
+            full.ended += 1;
+        });
     }
 
     /// A record is gone.
     pub(super) fn forget(&mut self, id: SessionId, had_tombstone: bool) {
-        if !had_tombstone {
-            return self.remove(id);
-        }
-        match &mut self.records {
-            Records::None { ended } | Records::One { ended, .. } | Records::Many { ended, .. } => {
-                *ended = ended.saturating_sub(1);
-            }
-        }
+        self.change(|full| match had_tombstone {
+            true => full.ended = full.ended.saturating_sub(1),
+            false => full.ids.retain(|old| *old != id),
+        });
     }
 
-    fn remove(&mut self, id: SessionId) {
-        match &mut self.records {
-            Records::None { .. } => {}
-            Records::One { ended, id: only } if *only == id => self.records = Records::None { ended: *ended },
-            Records::One { .. } => {}
-            Records::Many { ended, ids } => {
-                ids.0.retain(|old| *old != id);
-                match ids.0.as_slice() {
-                    [] => self.records = Records::None { ended: *ended },
-                    [only] => self.records = Records::One { ended: *ended, id: *only },
-                    _ => {}
-                }
+    fn change(&mut self, change: impl FnOnce(&mut Full)) {
+        if let Self::One { subject, epoch, id } = self {
+            let (subject, epoch, ids) = (subject.clone(), *epoch, vec![*id]);
+            *self = Self::Other(Box::new(Full { subject, epoch, revoked: None, ended: 0, ids }));
+        }
+        if let Self::Other(full) = self {
+            change(full);
+            if let Full { subject, epoch, revoked: None, ended: 0, ids } = &**full
+                && let [id] = ids.as_slice()
+            {
+                *self = Self::One { subject: subject.clone(), epoch: *epoch, id: *id };
             }
         }
     }
@@ -125,9 +134,11 @@ impl Row {
     /// True when no record names the subject and nothing happened to it for a day. A login that is under way with
     /// the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
     pub(super) fn may_be_forgotten(&self, now: Timestamp) -> bool {
-        let floors = self.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref()).unwrap_or_default();
-        let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(self.epoch.get(), i64::max);
-        matches!(self.records, Records::None { ended: 0 })
+        let Self::Other(full) = self else { return false };
+        let floors = full.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref()).unwrap_or_default();
+        let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(full.epoch.get(), i64::max);
+        full.ids.is_empty()
+            && full.ended == 0
             && now >= Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
     }
 }
@@ -149,25 +160,25 @@ impl RowSlot {
     }
 
     pub(super) fn subject(&self) -> &SubjectId {
-        &self.0.subject
+        self.0.subject()
     }
 }
 
 impl Borrow<str> for RowSlot {
     fn borrow(&self) -> &str {
-        self.0.subject.as_str()
+        self.0.subject().as_str()
     }
 }
 
 impl Hash for RowSlot {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.subject.as_str().hash(state);
+        self.0.subject().as_str().hash(state);
     }
 }
 
 impl PartialEq for RowSlot {
     fn eq(&self, other: &Self) -> bool {
-        self.0.subject == other.0.subject
+        self.0.subject() == other.0.subject()
     }
 }
 
@@ -199,6 +210,6 @@ mod tests {
 
     #[test]
     fn a_row_costs_one_small_allocation() {
-        assert!(size_of::<Row>() <= 56, "{}", size_of::<Row>());
+        assert!(size_of::<Row>() <= 40, "{}", size_of::<Row>());
     }
 }

@@ -189,7 +189,7 @@ fn entry(
 ) -> Result<Entry, Halt> {
     let Some((subject, _)) = record.bound() else { return Ok(Entry::Open(Vec::new())) };
     let row = held.row(record.tenant(), subject)?;
-    let Some(row) = row.filter(|row| observed == Some(row.epoch)) else { return Ok(Entry::Moved) };
+    let Some(row) = row.filter(|row| observed == Some(row.epoch())) else { return Ok(Entry::Moved) };
     if rule.is_none() {
         return Ok(Entry::Open(Vec::new()));
     }

@@ -1,0 +1,293 @@
+//! A store that fails when it is told to, and counts what it is asked.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Timestamp,
+    id::{SessionKey, SubjectKey},
+    session::{Mark, SubjectStamp, Tombstone},
+    store::{
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
+        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectMark, SubjectMarked,
+        Swept,
+    },
+};
+
+/// A store around another that fails, delays and counts by plan.
+///
+/// Calls are counted from one, in the order in which they are first polled. Without a plan it forwards everything.
+///
+/// # Examples
+/// ```
+/// use session_issuer::{
+///     Timestamp,
+///     store::{MemoryStore, SessionStore},
+///     testing::{Fault, FaultyStore, Verb, block_on},
+/// };
+///
+/// let store = FaultyStore::new(MemoryStore::new()).fail_at(2, Fault::Before);
+/// assert!(block_on(store.sweep(Timestamp::EPOCH, 10)).is_ok());
+/// assert!(block_on(store.sweep(Timestamp::EPOCH, 10)).is_err());
+/// assert_eq!(store.calls().of(Verb::Sweep), 2);
+/// ```
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    state: Mutex<State>,
+}
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It fails, and the store was not asked.
+    Before,
+    /// It fails, and the store has done it: the reply is lost.
+    After,
+    /// It is pending this often before the store is asked.
+    Delay(u32),
+}
+
+/// What a store can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verb {
+    /// `insert`.
+    Insert,
+    /// `load`.
+    Load,
+    /// `stamp`. Counted as a read, although it begins to know a new subject.
+    Stamp,
+    /// `commit`.
+    Commit,
+    /// `end`.
+    End,
+    /// `mark`.
+    Mark,
+    /// `mark_subject`.
+    MarkSubject,
+    /// `list`.
+    List,
+    /// `revoked_since`.
+    RevokedSince,
+    /// `sweep`.
+    Sweep,
+}
+
+impl Verb {
+    fn writes(self) -> bool {
+        match self {
+            Self::Insert | Self::Commit | Self::End | Self::Mark | Self::MarkSubject | Self::Sweep => true,
+            Self::Load | Self::Stamp | Self::List | Self::RevokedSince => false,
+        }
+    }
+}
+
+/// How often each verb was called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls(HashMap<Verb, u64>);
+
+impl Calls {
+    /// How often this verb was.
+    pub fn of(&self, verb: Verb) -> u64 {
+        self.0.get(&verb).copied().unwrap_or(0)
+    }
+
+    /// How often any was.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    fn where_writes_is(&self, writes: bool) -> u64 {
+        self.0.iter().filter(|(verb, _)| verb.writes() == writes).map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Calls,
+    /// By verb, or over all verbs; the number of the call; what goes wrong.
+    plan: Vec<(Option<Verb>, u64, Fault)>,
+    is_down: bool,
+}
+
+impl<S> FaultyStore<S> {
+    /// This store, and no plan yet.
+    pub fn new(inner: S) -> Self {
+        Self { inner, state: Mutex::default() }
+    }
+
+    /// The n-th call of all goes wrong like this.
+    #[must_use]
+    pub fn fail_at(self, call: u64, fault: Fault) -> Self {
+        self.lock().plan.push((None, call, fault));
+        self
+    }
+
+    /// The n-th call of this verb goes wrong like this.
+    #[must_use]
+    pub fn fail_verb_at(self, verb: Verb, call: u64, fault: Fault) -> Self {
+        self.lock().plan.push((Some(verb), call, fault));
+        self
+    }
+
+    /// The next call of this verb goes wrong like this.
+    pub fn fail_next(&self, verb: Verb, fault: Fault) {
+        let mut state = self.lock();
+        let next = state.calls.of(verb) + 1;
+        state.plan.push((Some(verb), next, fault));
+    }
+
+    /// Whether the store is down: every call fails and nothing is done.
+    pub fn fail_all(&self, is_down: bool) {
+        self.lock().is_down = is_down;
+    }
+
+    /// How often each verb was called, failed calls included.
+    pub fn calls(&self) -> Calls {
+        self.lock().calls.clone()
+    }
+
+    /// How many calls so far were writes.
+    pub fn writes(&self) -> u64 {
+        self.lock().calls.where_writes_is(true)
+    }
+
+    /// How many calls so far were reads.
+    pub fn reads(&self) -> u64 {
+        self.lock().calls.where_writes_is(false)
+    }
+
+    /// Counts from zero again. A plan that has not come true counts from here.
+    pub fn reset_calls(&self) {
+        self.lock().calls = Calls::default();
+    }
+
+    /// The store within.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    async fn ask<T>(
+        &self,
+        verb: Verb,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.begin(verb) {
+            None => answer.await,
+            Some(Fault::Before) => Err(failure()),
+            Some(Fault::After) => answer.await.and_then(|_| Err(failure())),
+            Some(Fault::Delay(times)) => {
+                Pending(times).await;
+                answer.await
+            }
+        }
+    }
+
+    fn begin(&self, verb: Verb) -> Option<Fault> {
+        let mut state = self.lock();
+        *state.calls.0.entry(verb).or_default() += 1;
+        if state.is_down {
+            return Some(Fault::Before);
+        }
+        let (of_verb, of_all) = (state.calls.of(verb), state.calls.total());
+        let at = state.plan.iter().position(|(planned, call, _)| match planned {
+            Some(planned) => *planned == verb && *call == of_verb,
+            None => *call == of_all,
+        })?;
+        Some(state.plan.swap_remove(at).2)
+    }
+
+    /// Counts and plans are whole after every step, whoever panicked.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failure() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).with_source("this store was told to fail")
+}
+
+/// Pending this often, waking itself.
+struct Pending(u32);
+
+impl Future for Pending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match self.0.checked_sub(1) {
+            None => Poll::Ready(()),
+            Some(left) => {
+                self.0 = left;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<S: fmt::Display> fmt::Display for FaultyStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "faulty {}", self.inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: SessionStore> SessionStore for FaultyStore<S> {
+    async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
+        self.ask(Verb::Insert, self.inner.insert(new)).await
+    }
+
+    async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
+        self.ask(Verb::Load, self.inner.load(key)).await
+    }
+
+    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+        self.ask(Verb::Stamp, self.inner.stamp(subject, now)).await
+    }
+
+    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
+        self.ask(Verb::Commit, self.inner.commit(key, change)).await
+    }
+
+    async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
+        self.ask(Verb::End, self.inner.end(key, tombstone)).await
+    }
+
+    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
+        self.ask(Verb::Mark, self.inner.mark(key, mark, now)).await
+    }
+
+    async fn mark_subject(
+        &self,
+        subject: &SubjectKey,
+        mark: SubjectMark,
+    ) -> Result<SubjectMarked, StoreError> {
+        self.ask(Verb::MarkSubject, self.inner.mark_subject(subject, mark)).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
+        self.ask(Verb::List, self.inner.list(query)).await
+    }
+
+    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+        self.ask(Verb::RevokedSince, self.inner.revoked_since(cursor, limit)).await
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
+        self.ask(Verb::Sweep, self.inner.sweep(now, limit)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}

@@ -1,0 +1,146 @@
+//! Every promise of `SessionStore`, on every store and every wrapper here.
+
+use std::sync::Arc;
+
+use session_issuer::{
+    clock::Timestamp,
+    error::RevokeReason,
+    id::{SessionKey, SubjectId, SubjectKey, TenantId},
+    session::Tombstone,
+    store::{
+        Cursor, Inserted, MemoryStore, NewRecord, Query, RevocationBatch, Select, SessionStore,
+        StoreErrorKind,
+    },
+    testing::{Fault, FaultyStore, ManualClock, Verb, block_on, fixtures, store_suite},
+};
+
+store_suite! {
+    mod memory;
+    store: || async { MemoryStore::new() }
+}
+
+store_suite! {
+    mod shared;
+    store: || async { Arc::new(MemoryStore::new()) as Arc<dyn SessionStore> }
+}
+
+store_suite! {
+    mod boxed;
+    store: || async { Box::new(MemoryStore::new()) as Box<dyn SessionStore> }
+}
+
+store_suite! {
+    mod faulty_without_faults;
+    store: || async { FaultyStore::new(MemoryStore::new()) }
+}
+
+const NOW: Timestamp = ManualClock::START;
+
+fn insert(store: &impl SessionStore) -> (SessionKey, Result<Inserted, StoreErrorKind>) {
+    let record = fixtures::session().build();
+    let key = record.key();
+    (key, block_on(store.insert(NewRecord::new(record, NOW))).map_err(|error| error.kind()))
+}
+
+fn end(store: &impl SessionStore, key: &SessionKey) {
+    let _ = block_on(store.end(key, &Tombstone::new(RevokeReason::Logout, NOW))).unwrap();
+}
+
+#[test]
+fn every_naughty_string_is_a_name_that_is_kept_apart_or_no_name_at_all() {
+    let strings: Vec<String> = serde_json::from_str(include_str!("../vectors/strings/blns.json")).unwrap();
+    let names: Vec<_> = strings.iter().filter_map(|text| SubjectId::new(text).ok()).collect();
+    assert!(names.len() > 400, "{}", names.len());
+    let store = MemoryStore::new();
+    let mut keys = Vec::new();
+    for name in &names {
+        let known =
+            block_on(store.stamp(&SubjectKey::new(TenantId::default(), name.clone()), NOW)).unwrap().epoch;
+        let record = fixtures::session().subject(name.clone(), known).build();
+        keys.push(record.key());
+        let mut new = NewRecord::new(record, NOW);
+        new.observed_epoch = Some(known);
+        assert!(matches!(block_on(store.insert(new)).unwrap(), Inserted::Created { .. }));
+    }
+    for (name, key) in names.iter().zip(&keys) {
+        let query = Query::new(TenantId::default(), Select::Subject((*name).clone()));
+        let ids: Vec<_> =
+            block_on(store.list(&query)).unwrap().items.iter().map(|item| item.record.id()).collect();
+        assert!(ids.contains(&key.id), "{name:?}");
+        let same = names.iter().zip(&keys).filter(|(other, _)| *other == name).count();
+        assert_eq!(ids.len(), same, "{name:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_fell_behind_a_full_log_is_told_to_begin_anew() {
+    let store = MemoryStore::with_log_capacity(4);
+    let ended: Vec<_> = (0..6)
+        .map(|_| {
+            let (key, _) = insert(&store);
+            end(&store, &key);
+            key
+        })
+        .collect();
+    let RevocationBatch::Reset { next } = block_on(store.revoked_since(&Cursor::start(), 10)).unwrap() else {
+        panic!("the first two entries are lost")
+    };
+    let (last, _) = insert(&store);
+    end(&store, &last);
+    let batch = block_on(store.revoked_since(&next, 10)).unwrap();
+    let RevocationBatch::Entries { entries, more: false, .. } = batch else { panic!("{batch:?}") };
+    let shown = format!("{entries:?}");
+    assert!(
+        entries.len() == 1
+            && shown.contains(&last.id.to_string())
+            && !shown.contains(&ended[5].id.to_string())
+    );
+}
+
+#[test]
+fn a_call_that_fails_before_the_store_is_asked_does_nothing() {
+    let store = FaultyStore::new(MemoryStore::new()).fail_at(1, Fault::Before);
+    let (key, inserted) = insert(&store);
+    assert!(matches!(inserted, Err(StoreErrorKind::Unavailable)));
+    assert!(block_on(store.load(&key)).unwrap().is_none());
+}
+
+#[test]
+fn a_call_whose_reply_is_lost_is_done() {
+    let store = FaultyStore::new(MemoryStore::new()).fail_verb_at(Verb::Insert, 2, Fault::After);
+    assert!(matches!(insert(&store).1, Ok(Inserted::Created { .. })));
+    let (key, inserted) = insert(&store);
+    assert!(matches!(inserted, Err(StoreErrorKind::Unavailable)));
+    assert!(block_on(store.load(&key)).unwrap().is_some());
+}
+
+#[test]
+fn a_call_that_is_dropped_while_it_is_delayed_does_nothing() {
+    let store = FaultyStore::new(MemoryStore::new()).fail_at(1, Fault::Delay(3));
+    let record = fixtures::session().build();
+    let key = record.key();
+    {
+        let mut insert = store.insert(NewRecord::new(record, NOW));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        for _ in 0..3 {
+            assert!(insert.as_mut().poll(&mut context).is_pending());
+        }
+    }
+    assert!(block_on(store.load(&key)).unwrap().is_none());
+    store.fail_next(Verb::Insert, Fault::Delay(2));
+    assert!(matches!(insert(&store).1, Ok(Inserted::Created { .. })));
+}
+
+#[test]
+fn a_store_that_is_down_fails_every_call_and_counts_them() {
+    let store = FaultyStore::new(MemoryStore::new());
+    store.fail_all(true);
+    let (key, inserted) = insert(&store);
+    assert!(inserted.is_err() && block_on(store.load(&key)).is_err());
+    store.fail_all(false);
+    assert!(block_on(store.load(&key)).unwrap().is_none());
+    assert_eq!((store.writes(), store.reads(), store.calls().total()), (1, 2, 3));
+    assert_eq!(store.to_string(), "faulty memory");
+    store.reset_calls();
+    assert_eq!(store.calls().of(Verb::Load), 0);
+}
