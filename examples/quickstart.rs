@@ -77,16 +77,18 @@ async fn tmdb(host: &Host) -> Done {
     let issuer = host.issuer("tmdb", Policy::tmdb())?;
     let service = tmdb::Service::new(issuer.clone());
     let app = tmdb::Caller::app(AppId::new("film-club")?);
-    let mut body: serde_json::Value = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
-    if let Err(error) = tmdb::create_session(&service, &app, serde_json::from_value(body.clone())?).await {
-        say("TMDB", "create", json(&error)?);
+    let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
+    if let Err(error) = tmdb::create_session(&service, &app, body).await {
+        say("TMDB", "create", json(&error)?); // the page's token is not one of ours
     }
     let opened = tmdb::create_request_token(&service, &app).await?;
     say("", "open", json(&opened)?);
-    issuer.decide(Decide::approve(opened.request_token.expose(), SubjectId::new(USER)?)).await?;
+    let token = opened.request_token.expose();
+    issuer.decide(Decide::approve(token, SubjectId::new(USER)?)).await?;
     say("", "approve", format!("ok       {USER}"));
-    body["request_token"] = opened.request_token.expose().into();
-    let answer = tmdb::create_session(&service, &app, serde_json::from_value(body)?).await?;
+    let mut body = tmdb::CreateSession::default();
+    body.request_token = Some(token.into());
+    let answer = tmdb::create_session(&service, &app, body).await?;
     say("", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_id.expose()).await);
     Ok(())

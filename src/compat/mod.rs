@@ -15,6 +15,35 @@
 //! Unknown fields of a request are ignored, as the systems do. JSON that does not parse, or a value of the wrong
 //! type, never gets here: that is for the host's door to refuse.
 //!
+//! # Examples
+//! ```
+//! use session_issuer::{
+//!     Issuer, Policy, compat::hanko, entropy::{Entropy, SystemEntropy}, id::CreatorId, signer::KeyRing,
+//!     store::MemoryStore, token::TokenKeys,
+//! };
+//!
+//! # pollster::block_on(async {
+//! let mut secret = [0; 32];
+//! SystemEntropy.fill(&mut secret)?; // for one process; a real host loads its secret
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?)
+//!     .signer(KeyRing::hs256("k1", &secret)?)
+//!     .policy(Policy::hanko())
+//!     .build()?;
+//! let (service, admin) = (hanko::Service::new(issuer), hanko::Caller::Admin(CreatorId::new("admin-api")?));
+//!
+//! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
+//! let answer = hanko::create_session(&service, &admin, request).await?;
+//! assert!(serde_json::to_string(&answer)?.starts_with(r#"{"session_token":"ey"#));
+//!
+//! let refused = hanko::create_session(&service, &admin, serde_json::from_str("{}")?).await.unwrap_err();
+//! assert_eq!(refused.status, 400);
+//! assert_eq!(serde_json::to_string(&refused)?, r#"{"code":400,"message":"user_id is a required field"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! [`Issuer`]: crate::Issuer
 //! [`Policy::hanko`]: crate::Policy::hanko
 //! [`Policy::stack_auth`]: crate::Policy::stack_auth
@@ -39,7 +68,7 @@ use crate::{
     secret::Secret,
 };
 
-/// An error as one of the systems answers it: a status, and a body that serializes.
+/// An error as one of the systems answers it: a status and a body.
 ///
 /// It serializes as its body alone. What it keeps from callers, [`cause`](Self::cause) keeps for logs. `Debug` shows no
 /// body: some echo what was sent.
@@ -61,7 +90,7 @@ impl<B> ApiError<B> {
         self
     }
 
-    /// The issuer's own error, more precise than the answer; none when the request broke a rule of the system.
+    /// The issuer's own error, for logs: more precise than the answer. None when the request broke a rule of the system.
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_deref()
     }
@@ -106,8 +135,8 @@ pub trait Profiles<P>: fmt::Debug + Send + Sync {
     async fn profile(&self, user: &SubjectId) -> Result<P, VerifyError>;
 }
 
-/// A user id of a system whose ids are UUIDs: the hyphenated form, in lower case whatever was sent, so that one user
-/// has one name.
+/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and told in lower case, so that one
+/// user has one name.
 fn uuid_subject(text: &str) -> Option<SubjectId> {
     let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
     SubjectId::new(uuid.hyphenated().to_string()).ok()
@@ -118,7 +147,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
     Ok(Option::<String>::deserialize(deserializer)?.map(Secret::from))
 }
 
-/// For fields of an answer that hand a token out: the one place where a secret is written.
+/// For fields of an answer that hand a token out. The one place where a secret is written.
 fn exposed<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.expose())
 }

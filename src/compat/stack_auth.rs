@@ -173,13 +173,13 @@ impl Caller {
 pub struct CreateSession {
     /// Whom the session is for: a hyphenated UUID, or `me`. Required.
     pub user_id: Option<String>,
-    /// How long the session lives: 1 to 31 708 800 000 ms (367 days); 365 days when absent.
+    /// How long the session lives, in milliseconds. 1 to 31 708 800 000 (367 days); 365 days when absent.
     pub expires_in_millis: Option<i64>,
     /// The caller acts in the user's place; false when absent.
     pub is_impersonation: Option<bool>,
 }
 
-redacted!(CreateSession, Profile);
+redacted!(CreateSession, ErrorBody, Profile);
 
 /// The answer to `POST /auth/sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -194,7 +194,7 @@ pub struct CreateSessionResponse {
 }
 
 /// The body of an error: `{code, details, error}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ErrorBody {
     /// The known error's name, in capitals.

@@ -189,7 +189,7 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     Ok(if request.kill_session.unwrap_or(false) { new.replace_device() } else { new })
 }
 
-/// The device of an address and an identifier: a hash, since together they may be longer than a device id.
+/// The device of an address and an identifier. A hash, since together they may be longer than a device id.
 fn device(ip: Option<&str>, identifier: &str) -> Result<DeviceId, InvalidInput> {
     let ip = ip.unwrap_or_default();
     let mut hash = Sha256::new();

@@ -115,8 +115,8 @@ impl Caller {
 pub struct CreateSession {
     /// What is to be proved. Without it, the session is about nobody yet.
     pub checks: Option<Checks>,
-    /// What to keep on the session: values in base64, at most 4 KiB each; keys of 1 to 200 characters. An empty value
-    /// sets nothing.
+    /// What to keep on the session. Values in base64, at most 4 KiB each; keys of 1 to 200 characters; 64 entries and
+    /// 16 KiB in all. An empty value sets nothing.
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -175,7 +175,7 @@ pub struct Details {
     /// The session's version; a string in JSON, as protobuf writes 64 bits.
     #[serde(serialize_with = "uint64")]
     pub sequence: u64,
-    /// When the change happened; RFC 3339 in JSON, in UTC, with milliseconds where they are not zero.
+    /// When the change happened. RFC 3339 in JSON, in UTC, with milliseconds where they are not zero.
     #[serde(serialize_with = "date_time")]
     pub change_date: Timestamp,
     /// The organisation that owns the session: the directory's word, or else the caller's.

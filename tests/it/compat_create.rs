@@ -104,8 +104,7 @@ fn split<B: Serialize>(error: ApiError<B>) -> (u16, Value) {
 fn every_create_call_tells_of_one_new_session_exactly_once() {
     each(|system, world, create| {
         create(&world.issuer).unwrap();
-        let born = world
-            .count(|kind| matches!(kind, EventKind::Created | EventKind::RequestExchanged));
+        let born = world.count(|kind| matches!(kind, EventKind::Created | EventKind::RequestExchanged));
         assert_eq!(born, 1, "{system}: {:?}", world.events());
     });
 }
@@ -152,7 +151,8 @@ fn requests_and_answers_never_show_what_they_hold() {
     let hanko: hanko::CreateSession =
         body(json!({ "user_id": USER, "user_agent": "agent-007", "ip_address": "192.0.2.7" }));
     let stack: stack_auth::CreateSession = body(json!({ "user_id": USER }));
-    let checks = json!({ "user": { "userId": USER, "loginName": "mini" }, "password": { "password": "hunter2" } });
+    let checks =
+        json!({ "user": { "userId": USER, "loginName": "mini" }, "password": { "password": "hunter2" } });
     let zitadel: zitadel::CreateSession = body(json!({ "checks": checks }));
     let tmdb: tmdb::CreateSession = body(json!({ "request_token": "hunter2" }));
     let zelf: zelf::CreateSession = body(json!({ "identifier": "device-1" }));

@@ -8,7 +8,9 @@ use session_issuer::{
     Issuer, NewSession, Policy, Requirement, SessionQuery,
     compat::{
         Profiles,
-        hanko::{ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service, create_session},
+        hanko::{
+            ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service, create_session,
+        },
     },
     error::{ErrorKind, RevokeReason},
     event::EventKind,
@@ -99,10 +101,7 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
         json!({ "user_id": USER, "user_agent": "a".repeat(1025) }),
         "user_agent must be a maximum of 1024 characters in length",
     );
-    bad_request(
-        json!({ "user_id": USER, "user_agent": "a\r\nb" }),
-        "user_agent has a control character",
-    );
+    bad_request(json!({ "user_id": USER, "user_agent": "a\r\nb" }), "user_agent has a control character");
     assert_eq!(sessions(&world), 0);
     post(&service(&world), json!({ "user_id": USER, "user_agent": "a".repeat(1024) })).unwrap();
 }
@@ -182,9 +181,8 @@ fn expired_sessions_do_not_count_against_the_limit() {
 // 15, 37
 #[test]
 fn a_token_carries_the_email_and_the_lifespan_and_no_template_takes_a_name_of_ours() {
-    let five_minutes = Policy::hanko()
-        .access_lifetime(5 * MINUTE)
-        .absolute_lifetime(AbsoluteLifetime::After(5 * MINUTE));
+    let five_minutes =
+        Policy::hanko().access_lifetime(5 * MINUTE).absolute_lifetime(AbsoluteLifetime::After(5 * MINUTE));
     let world = world_of(five_minutes);
     let mut profile = Profile::default();
     profile.custom.insert("plan".to_owned(), json!({ "name": "gold", "seats": [1, 2] }));

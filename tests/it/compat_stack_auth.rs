@@ -116,7 +116,8 @@ fn a_session_lives_at_least_a_millisecond_at_most_367_days_and_usually_365() {
     for millis in [MAX_EXPIRES_IN_MILLIS + 1, 370 * 86_400_000, i64::MAX, 0, -1, i64::MIN] {
         refused(millis);
     }
-    let shortest = post(&service(&world), &server(), json!({ "user_id": USER, "expires_in_millis": 1 })).unwrap();
+    let shortest =
+        post(&service(&world), &server(), json!({ "user_id": USER, "expires_in_millis": 1 })).unwrap();
     world.advance(Duration::from_millis(1));
     refused_refresh(&world, &shortest);
 }
@@ -129,7 +130,9 @@ fn refused_refresh(world: &World, answer: &CreateSessionResponse) {
 fn every_broken_rule_is_named_and_nothing_is_stored() {
     let world = world_of(Policy::stack_auth());
     let bad = |request, rules: &str| {
-        unchanged(&world, || assert_eq!(shown(post(&service(&world), &server(), request)), schema_error(rules)));
+        unchanged(&world, || {
+            assert_eq!(shown(post(&service(&world), &server(), request)), schema_error(rules))
+        });
     };
     bad(json!({}), "\n  - body.user_id must be defined");
     for malformed in ["", "alice", "Me", "d654e6ba70a348efa95d37c8d8a7901a"] {
@@ -163,10 +166,8 @@ fn an_unknown_user_is_named_in_the_answer() {
         "details": { "user_id": STRANGER },
         "error": format!("The given user with the ID {STRANGER} does not exist."),
     });
-    for request in [
-        json!({ "user_id": STRANGER }),
-        json!({ "user_id": STRANGER, "is_impersonation": true }),
-    ] {
+    for request in [json!({ "user_id": STRANGER }), json!({ "user_id": STRANGER, "is_impersonation": true })]
+    {
         let outcome = || post(&service(&world), &server(), request.clone());
         unchanged(&world, || assert_eq!(shown(outcome()), (400, expected.clone())));
         assert_eq!(cause(outcome()), Some(ErrorKind::SubjectUnknown));
@@ -204,7 +205,7 @@ fn an_impersonation_ends_with_the_operators_own_session_and_none_begins_after_it
     block_on(world.issuer.revoke(Revoke::token(own.token()))).unwrap();
     refused(world.refresh(answer.refresh_token.expose()), ErrorKind::ActorEnded);
     let outcome = post(&service(&world), &caller, request);
-    assert_eq!(outcome.as_ref().map_err(|error| error.status).unwrap_err(), &401);
+    assert_eq!(outcome.as_ref().map_err(|error| error.status).unwrap_err(), 401);
     assert_eq!(cause(outcome), Some(ErrorKind::ActorEnded));
 }
 

@@ -126,7 +126,8 @@ fn what_is_no_request_token_of_this_app_is_unknown() {
     let token = approved(&world);
     let tampered = token.replace("ses_", "sez_");
     unchanged(&world, || {
-        for unknown in ["0609d2cbb31c2329a39455d843492a57f088cfd8", "something", &tampered, &"x".repeat(9000)] {
+        for unknown in ["0609d2cbb31c2329a39455d843492a57f088cfd8", "something", &tampered, &"x".repeat(9000)]
+        {
             assert_eq!(shown(exchange(&world, unknown)), invalid_token(), "{unknown}");
         }
         let other = post_as(&world, &app("another"), json!({ "request_token": token }));

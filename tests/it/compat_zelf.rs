@@ -5,9 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use serde_json::{Value, json};
 use session_issuer::{
     Policy,
-    compat::zelf::{
-        ApiError, Caller, CreateSession, Service, SessionData, TYPES, create_session,
-    },
+    compat::zelf::{ApiError, Caller, CreateSession, Service, SessionData, TYPES, create_session},
     error::{ErrorKind, RevokeReason},
     event::EventKind,
     testing::{Fault, Verb, block_on},
@@ -79,7 +77,10 @@ fn four_types_are_known_and_no_fifth() {
     let data = create(&world, &from(HOME), json!({}));
     let checked = world.check(data.token.expose()).unwrap();
     let metadata = checked.session().unwrap().session().unwrap().metadata().clone();
-    assert_eq!((metadata.get("type"), metadata.get("isWebExtension")), (Some(&b"general"[..]), Some(&b"false"[..])));
+    assert_eq!(
+        (metadata.get("type"), metadata.get("isWebExtension")),
+        (Some(&b"general"[..]), Some(&b"false"[..]))
+    );
 }
 
 // 153

@@ -170,8 +170,7 @@ fn ids_names_and_passwords_have_1_to_200_characters() {
     post(&service(&world), checks(json!({ "userId": long }), &long)).unwrap();
     world.people.change(&long, |user| user.login = "ö".repeat(200));
     post(&service(&world), checks(json!({ "loginName": "ö".repeat(200) }), &long)).unwrap();
-    let rule =
-        |field: &str| format!("{field}: value length must be between 1 and 200 runes, inclusive");
+    let rule = |field: &str| format!("{field}: value length must be between 1 and 200 runes, inclusive");
     for bad in [String::new(), "ä".repeat(201), "a".repeat(201)] {
         unchanged(&world, || {
             let by_id = post(&service(&world), checks(json!({ "userId": bad }), "x"));
@@ -179,10 +178,7 @@ fn ids_names_and_passwords_have_1_to_200_characters() {
             let by_name = post(&service(&world), checks(json!({ "loginName": bad }), "x"));
             assert_eq!(shown(by_name), invalid("Checks.User", &rule("CheckUser.LoginName")));
             let password = post(&service(&world), checks(json!({ "userId": USER }), &bad));
-            assert_eq!(
-                shown(password),
-                invalid("Checks.Password", &rule("CheckPassword.Password"))
-            );
+            assert_eq!(shown(password), invalid("Checks.Password", &rule("CheckPassword.Password")));
         });
     }
     unchanged(&world, || {
@@ -236,16 +232,18 @@ fn an_unknown_user_and_a_wrong_password_have_one_answer_and_do_the_same_work() {
     assert_eq!(cause(unknown()), Some(ErrorKind::SubjectUnknown));
     assert_eq!(cause(wrong()), Some(ErrorKind::CheckFailed));
     world.people.change(USER, |user| user.disabled = true);
-    assert_eq!(shown(post(&service(&world), checks(json!({ "userId": USER }), "V3ryS3cure!"))), wrong_password());
+    assert_eq!(
+        shown(post(&service(&world), checks(json!({ "userId": USER }), "V3ryS3cure!"))),
+        wrong_password()
+    );
 }
 
 #[test]
 fn a_trusted_login_server_may_ask_for_zitadels_own_answers() {
     let world = world_of(Policy::zitadel());
     let precise = service(&world).answers(Answers::Precise);
-    let create = |user: &str, password: &str| {
-        shown(post(&precise, checks(json!({ "userId": user }), password)))
-    };
+    let create =
+        |user: &str, password: &str| shown(post(&precise, checks(json!({ "userId": user }), password)));
     assert_eq!(create(STRANGER, "x"), (404, zitadel(5, "QUERY-Dfbg2", "Errors.User.NotFound")));
     assert_eq!(create(USER, "x"), wrong_password());
     world.people.change(USER, |user| user.locked = true);
