@@ -37,6 +37,7 @@ use crate::{
 ///   moved on from `observed_epoch` MUST be refused.
 /// - "Not there" is an answer. Being busy, unreachable or broken is a [`StoreError`], never `None`.
 /// - The tenant is part of every key.
+/// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
 /// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken in one order
 ///   everywhere: subject, then sessions by id.
 /// - The revocation log's entry MUST be written in the act that revokes, or before it.
@@ -119,7 +120,7 @@ impl NewRecord {
 pub enum Inserted {
     /// It is there. These were ended in the same act, by the cap or by `replace_device`.
     Created {
-        /// What was ended.
+        /// What was ended, with its tombstone.
         evicted: Vec<Arc<Record>>,
     },
     /// There is a record of that id.
@@ -158,7 +159,8 @@ pub struct Change {
     /// The record as it shall be. Its version, and marks that came in between, are the store's to carry over: see
     /// [`Record::follow`].
     pub next: Record,
-    /// The cap, where this change gives the record its subject.
+    /// The cap. It is enforced where this change makes the record a session of its subject: where a session gets its
+    /// subject, and where an approved request becomes a session.
     pub admit: Option<CapRule>,
     /// The subject's epoch that it was decided under. A record with a subject needs it.
     pub observed_epoch: Option<Epoch>,
@@ -181,7 +183,7 @@ pub enum Committed {
     Done {
         /// The record as it now is.
         record: Arc<Record>,
-        /// What was ended.
+        /// What was ended, with its tombstone.
         evicted: Vec<Arc<Record>>,
     },
     /// The record has another version, or a tombstone: here it is.

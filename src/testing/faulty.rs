@@ -117,6 +117,8 @@ struct State {
     /// By verb, or over all verbs; the number of the call; what goes wrong.
     plan: Vec<(Option<Verb>, u64, Fault)>,
     is_down: bool,
+    /// How often every other call is pending first.
+    delay: u32,
 }
 
 impl<S> FaultyStore<S> {
@@ -137,6 +139,16 @@ impl<S> FaultyStore<S> {
     pub fn fail_verb_at(self, verb: Verb, call: u64, fault: Fault) -> Self {
         self.lock().plan.push((Some(verb), call, fault));
         self
+    }
+
+    /// The n-th call of all, from the last reset on, goes wrong like this.
+    pub fn fail_nth(&self, call: u64, fault: Fault) {
+        self.lock().plan.push((None, call, fault));
+    }
+
+    /// Every call that the plan does not name is pending this often before the store is asked.
+    pub fn delay_all(&self, times: u32) {
+        self.lock().delay = times;
     }
 
     /// The next call of this verb goes wrong like this.
@@ -202,8 +214,11 @@ impl<S> FaultyStore<S> {
         let at = state.plan.iter().position(|(planned, call, _)| match planned {
             Some(planned) => *planned == verb && *call == of_verb,
             None => *call == of_all,
-        })?;
-        Some(state.plan.swap_remove(at).2)
+        });
+        match at {
+            Some(at) => Some(state.plan.swap_remove(at).2),
+            None => (state.delay > 0).then_some(Fault::Delay(state.delay)),
+        }
     }
 
     /// Counts and plans are whole after every step, whoever panicked.

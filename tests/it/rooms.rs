@@ -121,8 +121,8 @@ fn imports(text: &str) -> BTreeSet<String> {
             None => found.extend(leading_name(rest)),
         }
     }
-    // Names at the root are exports, not rooms.
-    found.into_iter().filter(|name| name.starts_with(char::is_lowercase)).collect()
+    // Types at the root are exports, not rooms, and so is the one exported macro.
+    found.into_iter().filter(|name| name.starts_with(char::is_lowercase) && name != "store_suite").collect()
 }
 
 fn first_names(group: &str) -> Vec<String> {

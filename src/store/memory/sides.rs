@@ -46,6 +46,13 @@ impl Devices {
         Ok(())
     }
 
+    #[cfg(feature = "testing")]
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "for tests")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.stripes.iter().all(|stripe| stripe.lock().unwrap().is_empty())
+    }
+
     fn lock(&self, tenant: &TenantId, device: &DeviceId) -> Result<DeviceSlot<'_>, StoreError> {
         let key = (tenant.clone(), device.clone());
         let at = self.hasher.hash_one(&key) % STRIPES as u64;
@@ -96,6 +103,13 @@ impl NamedActors {
 
     pub(super) fn contains(&self, key: &SubjectKey) -> Result<bool, StoreError> {
         Ok(self.0.lock().map_err(poisoned)?.contains_key(key))
+    }
+
+    #[cfg(feature = "testing")]
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "for tests")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
     }
 
     fn each(

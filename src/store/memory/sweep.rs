@@ -108,3 +108,72 @@ impl TenantShard {
         }
     }
 }
+
+#[cfg(feature = "testing")]
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        actor::{Actor, ActorChain},
+        error::RevokeReason,
+        id::{DeviceId, SubjectId, TenantId},
+        session::Tombstone,
+        store::{NewRecord, Query, Select},
+        testing::{ManualClock, fixtures},
+    };
+
+    const NOW: Timestamp = ManualClock::START;
+
+    fn insert(store: &MemoryStore, record: Record) -> SessionKey {
+        let key = record.key();
+        let mut new = NewRecord::new(record, NOW);
+        new.observed_epoch = new.record.bound().map(|(_, epoch)| epoch);
+        let _ = store.insert_now(new).unwrap();
+        assert!(store.load_now(&key).unwrap().is_some());
+        key
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_was_swept() {
+        let store = MemoryStore::new();
+        let alice = SubjectKey::new(TenantId::default(), SubjectId::new("alice").unwrap());
+        let known = store.stamp_now(&alice, NOW).unwrap().epoch;
+        let chain = ActorChain::new(Actor::new(SubjectId::new("support").unwrap()), "T-1").unwrap();
+        let of_alice = || fixtures::session().subject(alice.subject.clone(), known);
+        let ended = insert(&store, of_alice().build());
+        insert(&store, of_alice().actors(chain).build());
+        insert(&store, fixtures::session().device(DeviceId::new("d").unwrap()).build());
+        let _ = store.end_now(&ended, &Tombstone::new(RevokeReason::Logout, NOW)).unwrap();
+
+        let swept =
+            store.sweep_now(NOW.saturating_add(Duration::from_secs(100 * 24 * 60 * 60)), 100).unwrap();
+        assert!(swept.removed.len() == 3 && !swept.more);
+        for index in 0..SHARDS {
+            assert!(store.shards.read(index).unwrap().tenants.is_empty());
+        }
+        assert!(store.devices.is_empty() && store.actors.is_empty());
+    }
+
+    #[test]
+    fn what_came_back_to_use_after_the_sweep_looked_is_not_removed() {
+        let store = MemoryStore::new();
+        let key = insert(&store, fixtures::session().build());
+        assert!(store.remove(&key, NOW).unwrap().is_none());
+        assert!(store.load_now(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn tombstones_take_no_place_on_a_page() {
+        let store = MemoryStore::new();
+        let keys: Vec<_> = (0..4).map(|_| insert(&store, fixtures::session().build())).collect();
+        for key in &keys[1..] {
+            let _ = store.end_now(key, &Tombstone::new(RevokeReason::Logout, NOW)).unwrap();
+        }
+        let mut query = Query::new(TenantId::default(), Select::Tenant);
+        query.limit = 1;
+        let page = store.list_now(&query).unwrap();
+        assert!(page.items.len() == 1 && page.next.is_none());
+    }
+}

@@ -1,6 +1,6 @@
 //! The suite that proves a store: every promise of [`SessionStore`](crate::store::SessionStore), each as one case.
 //!
-//! A case is declared once, in one of the files beside this one, and listed once, in [`store_suite!`].
+//! A case is declared once, in one of the files beside this one, and listed once, in `store_suite!`.
 
 #![allow(missing_docs, reason = "the name of a case is its documentation")]
 #![allow(

@@ -1,7 +1,7 @@
 //! Prints how many bytes a session costs in memory.
 //!
 //! ```text
-//! cargo run --release --features testing --example memory_per_session [sessions]
+//! cargo bench --features testing --bench memory [-- sessions]
 //! ```
 //!
 //! Counts everything that a million sessions add to the process: records, indexes, what is known of each subject, and
@@ -23,10 +23,13 @@ const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.3
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
-    let sessions: u32 = env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
+    // Cargo adds `--bench`.
+    let numbers = env::args().skip(1).filter(|text| !text.starts_with("--")).map(|text| text.parse());
+    let numbers = numbers.collect::<Result<Vec<u32>, _>>()?;
+    let sessions = numbers.first().copied().unwrap_or(1_000_000);
     // Each measurement has a process of its own: what one frees, the next would not see as growth.
-    match env::args().nth(2) {
-        Some(per_subject) => measure(sessions, per_subject.parse()?),
+    match numbers.get(1) {
+        Some(per_subject) => measure(sessions, *per_subject),
         None => {
             for per_subject in ["1", "4"] {
                 let program = env::current_exe()?;

@@ -1,0 +1,127 @@
+//! Tokens of ours that `jsonwebtoken` reads, and tokens of its that we read: with one of its crypto features on, and,
+//! with the feature `both`, with both of them on at once, where its own functions panic and ours do not.
+
+use std::collections::BTreeMap;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Value, json};
+use session_issuer::{
+    Issuer, NewSession, Policy, Refresh, Requirement, entropy::SystemEntropy, error::ErrorKind,
+    id::SubjectId, metadata::HostClaims, signer::KeyRing, store::MemoryStore, token::TokenKeys,
+};
+
+const SECRET: [u8; 32] = [
+    0x03, 0x23, 0x35, 0x4b, 0x2b, 0x0f, 0xa5, 0xbc, 0x83, 0x7e, 0x06, 0x65, 0x77, 0x7b, 0xa6, 0x8f, 0x5a,
+    0xb3, 0x28, 0xe6, 0xf0, 0x54, 0xc9, 0x28, 0xa9, 0x0f, 0x84, 0xb2, 0xd2, 0x50, 0x2e, 0xbf,
+];
+
+fn issuer() -> Issuer {
+    Issuer::builder()
+        .store(MemoryStore::new())
+        .token_keys(TokenKeys::generate(&SystemEntropy).unwrap())
+        .signer(KeyRing::from_encoding_key("k1", &EncodingKey::from_secret(&SECRET)).unwrap())
+        .name("https://id.example")
+        .audience("api")
+        .build()
+        .unwrap()
+}
+
+fn login(issuer: &Issuer) -> session_issuer::Issued {
+    let claims = HostClaims::new().with("plan", "gold").unwrap();
+    let new = NewSession::for_subject(SubjectId::new("alice").unwrap()).claims(claims);
+    pollster::block_on(issuer.create(new)).unwrap()
+}
+
+#[test]
+fn everything_of_ours_works_whatever_the_provider() {
+    let issuer = issuer();
+    let login = login(&issuer);
+    pollster::block_on(async {
+        issuer.verify(login.token()).unwrap();
+        issuer.check(login.token().into(), &Requirement::new()).await.unwrap();
+        let next = issuer.refresh(Refresh::new(login.refresh_token().unwrap())).await.unwrap();
+        issuer.check(next.token().into(), &Requirement::new()).await.unwrap();
+        let forged = format!("{}.AAAA", next.token().rsplit_once('.').unwrap().0);
+        assert_eq!(issuer.verify(&forged).unwrap_err().kind(), ErrorKind::InvalidToken);
+    });
+    assert!(KeyRing::from_encoding_key("k1", &EncodingKey::from_ed_der(&[0; 48])).is_err());
+    assert_eq!(Policy::default().problems(), []);
+}
+
+#[test]
+#[cfg(feature = "both")]
+fn with_both_features_on_its_own_functions_panic_where_no_provider_is_installed() {
+    // What this crate keeps its hosts from. Runs in a process of its own: see `tests/run.sh`.
+    if std::env::var_os("WITHOUT_PROVIDER").is_none() {
+        return;
+    }
+    let panicked = std::panic::catch_unwind(|| {
+        let _ = jsonwebtoken::encode(&Header::default(), &json!({}), &EncodingKey::from_secret(&SECRET));
+    });
+    assert!(panicked.is_err(), "the trap is gone: say so in the documentation");
+    everything_of_ours_works_whatever_the_provider();
+}
+
+/// With both features on, an application must choose, and only then do its functions work.
+fn choose_a_provider() {
+    #[cfg(feature = "both")]
+    if std::env::var_os("WITHOUT_PROVIDER").is_none() {
+        let _ = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
+    }
+}
+
+fn may_use_jsonwebtoken() -> bool {
+    choose_a_provider();
+    !(cfg!(feature = "both") && std::env::var_os("WITHOUT_PROVIDER").is_some())
+}
+
+#[test]
+fn it_reads_our_tokens() {
+    if !may_use_jsonwebtoken() {
+        return;
+    }
+    let issuer = issuer();
+    let login = login(&issuer);
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&["api"]);
+    validation.set_issuer(&["https://id.example"]);
+    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+    let key = DecodingKey::from_secret(&SECRET);
+    let decoded = jsonwebtoken::decode::<BTreeMap<String, Value>>(login.token(), &key, &validation).unwrap();
+    assert_eq!(decoded.header.kid.as_deref(), Some("k1"));
+    assert_eq!(decoded.header.typ.as_deref(), Some("at+jwt"));
+    assert_eq!(decoded.claims["sub"], "alice");
+    assert_eq!(decoded.claims["plan"], "gold");
+    assert_eq!(decoded.claims["sid"], login.session_id().to_string());
+}
+
+#[test]
+fn we_read_its_tokens_and_refuse_what_ours_never_say() {
+    if !may_use_jsonwebtoken() {
+        return;
+    }
+    let issuer = issuer();
+    let login = login(&issuer);
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&["api"]);
+    let key = DecodingKey::from_secret(&SECRET);
+    let claims = jsonwebtoken::decode::<Value>(login.token(), &key, &validation).unwrap().claims;
+    let header = |typ: Option<&str>, kid: Option<&str>| Header {
+        typ: typ.map(str::to_owned),
+        kid: kid.map(str::to_owned),
+        ..Header::new(Algorithm::HS256)
+    };
+    let encode = |header: &Header, claims: &Value| {
+        jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(&SECRET)).unwrap()
+    };
+    let good = header(Some("at+jwt"), Some("k1"));
+    let verified = issuer.verify(&encode(&good, &claims)).unwrap();
+    assert_eq!(verified.subject().unwrap().as_str(), "alice");
+    pollster::block_on(issuer.check(encode(&good, &claims).as_str().into(), &Requirement::new())).unwrap();
+    for bad in [header(None, Some("k1")), header(Some("JWT"), Some("k1")), header(Some("at+jwt"), None)] {
+        assert!(issuer.verify(&encode(&bad, &claims)).is_err());
+    }
+    let mut without = claims.clone();
+    without.as_object_mut().unwrap().remove("jti");
+    assert!(issuer.verify(&encode(&good, &without)).is_err());
+}

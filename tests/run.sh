@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands. Needs cargo and a C compiler; installs what else it needs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+step() { printf '\n== %s\n' "$1"; }
+
+step "set-up"
+command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or later" >&2; exit 1; }
+command -v cc >/dev/null || { echo "cc is missing: install a C compiler (aws-lc-rs needs one)" >&2; exit 1; }
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+cargo --version
+
+step "format"
+cargo fmt --check
+
+step "clippy: no features, default features, all features"
+cargo clippy --locked --no-default-features --lib --examples -- -D warnings
+cargo clippy --locked --lib --examples -- -D warnings
+cargo clippy --locked --all-features --all-targets -- -D warnings
+
+step "each feature by itself"
+features=$(sed -n '/^\[features\]/,/^\[/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml)
+for feature in $features; do
+    cargo check --locked --quiet --no-default-features --features "$feature"
+    echo "builds with $feature alone"
+done
+
+step "the default tree"
+crates=$(cargo tree --locked --edges normal,build --prefix none | sed 's/ (.*//' | sort -u | wc -l)
+echo "$crates crates, our own included"
+[ "$crates" -le 45 ] || { echo "more than 45" >&2; exit 1; }
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --quiet
+
+step "documentation examples"
+cargo test --locked --all-features --doc --quiet
+
+step "the first thing anyone sees"
+cargo run --locked --quiet --example quickstart >/dev/null
+
+step "jsonwebtoken with one of its crypto features, and with both, with and without a provider"
+(
+    cd tests/providers
+    cargo fmt --check
+    export CARGO_TARGET_DIR=../../target/providers
+    cargo test --locked --quiet
+    cargo test --locked --quiet --features both
+    WITHOUT_PROVIDER=1 cargo test --locked --quiet --features both
+)
+
+step "tests"
+cargo test --locked --all-features --lib --tests
