@@ -1,1 +1,197 @@
-//! The five systems whose sessions this crate speaks.
+//! The APIs of five systems, spoken in process: their JSON, their rules, their errors, over one [`Issuer`].
+//!
+//! | module | system | what `create_session` speaks | policy |
+//! | --- | --- | --- | --- |
+//! | [`hanko`] | Hanko Admin API | `POST /sessions` | [`Policy::hanko`] |
+//! | [`stack_auth`] | Stack Auth | `POST /auth/sessions` | [`Policy::stack_auth`] |
+//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | [`Policy::zitadel`] |
+//! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | [`Policy::tmdb`] |
+//! | [`zelf`] | ZELF | `POST /api/sessions` | [`Policy::zelf`] |
+//!
+//! Each module has the same four parts: a `Service` (an issuer and that system's settings), a `Caller` (which of the
+//! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
+//! names, and a handler for each operation. There is no HTTP in it: a status is a number, and a body serializes.
+//!
+//! Unknown fields of a request are ignored, as the systems do. JSON that does not parse, or a value of the wrong
+//! type, never gets here: that is for the host's door to refuse.
+//!
+//! # Examples
+//! ```
+//! use session_issuer::{
+//!     Issuer, Policy, compat::hanko, entropy::{Entropy, SystemEntropy}, id::CreatorId, signer::KeyRing,
+//!     store::MemoryStore, token::TokenKeys,
+//! };
+//!
+//! # pollster::block_on(async {
+//! let mut secret = [0; 32];
+//! SystemEntropy.fill(&mut secret)?; // for one process; a real host loads its secret
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?)
+//!     .signer(KeyRing::hs256("k1", &secret)?)
+//!     .policy(Policy::hanko())
+//!     .build()?;
+//! let (service, admin) = (hanko::Service::new(issuer), hanko::Caller::Admin(CreatorId::new("admin-api")?));
+//!
+//! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
+//! let answer = hanko::create_session(&service, &admin, request).await?;
+//! assert!(serde_json::to_string(&answer)?.starts_with(r#"{"session_token":"ey"#));
+//!
+//! let refused = hanko::create_session(&service, &admin, serde_json::from_str("{}")?).await.unwrap_err();
+//! assert_eq!(refused.status, 400);
+//! assert_eq!(serde_json::to_string(&refused)?, r#"{"code":400,"message":"user_id is a required field"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! [`Issuer`]: crate::Issuer
+//! [`Policy::hanko`]: crate::Policy::hanko
+//! [`Policy::stack_auth`]: crate::Policy::stack_auth
+//! [`Policy::zitadel`]: crate::Policy::zitadel
+//! [`Policy::tmdb`]: crate::Policy::tmdb
+//! [`Policy::zelf`]: crate::Policy::zelf
+
+pub mod hanko;
+pub mod stack_auth;
+pub mod tmdb;
+pub mod zelf;
+pub mod zitadel;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    error::{Error, VerifyError},
+    id::SubjectId,
+    secret::Secret,
+};
+
+/// An error as one of the systems answers it: a status and a body.
+///
+/// It serializes as its body alone. What it keeps from callers, [`cause`](Self::cause) keeps for logs. `Debug` shows no
+/// body: some echo what was sent.
+pub struct ApiError<B> {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// The body, with the system's exact names.
+    pub body: B,
+    cause: Option<Box<Error>>,
+}
+
+impl<B> ApiError<B> {
+    fn new(status: u16, body: B) -> Self {
+        Self { status, body, cause: None }
+    }
+
+    fn caused_by(mut self, cause: Error) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// The issuer's own error, for logs: more precise than the answer. None when the request broke a rule of the system.
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
+    }
+}
+
+impl<B: Serialize> Serialize for ApiError<B> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.body.serialize(serializer)
+    }
+}
+
+impl<B> fmt::Display for ApiError<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with status {}", self.status)
+    }
+}
+
+impl<B> fmt::Debug for ApiError<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("status", &self.status)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B> std::error::Error for ApiError<B> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// What the host knows of users, for the claims of one system's tokens.
+///
+/// # Contract
+/// - It is asked before a session is created, also for users that do not exist: a profile of defaults is the answer
+///   then. Whether a user exists is for the [`SubjectDirectory`](crate::verifier::SubjectDirectory) to say.
+/// - An error says that nothing is known: no session is created.
+#[async_trait]
+pub trait Profiles<P>: fmt::Debug + Send + Sync {
+    /// The profile of this user.
+    async fn profile(&self, user: &SubjectId) -> Result<P, VerifyError>;
+}
+
+/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and told in lower case, so that one
+/// user has one name.
+fn uuid_subject(text: &str) -> Option<SubjectId> {
+    let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
+    SubjectId::new(uuid.hyphenated().to_string()).ok()
+}
+
+/// For fields that hold a secret.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::from))
+}
+
+/// For fields of an answer that hand a token out. The one place where a secret is written.
+fn exposed<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+/// `Debug` for requests: their names alone, for they hold users, addresses and secrets.
+macro_rules! redacted {
+    ($($name:ident),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+use redacted;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_names_one_user_however_it_is_written() {
+        let name = |text: &str| uuid_subject(text).map(|user| user.to_string());
+        let lower = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
+        assert_eq!(name(lower).as_deref(), Some(lower));
+        assert_eq!(name(&lower.to_uppercase()).as_deref(), Some(lower));
+        for bad in [
+            "",
+            "me",
+            "USER_ID",
+            "d654e6ba70a348efa95d37c8d8a7901a",
+            "{d654e6ba-70a3-48ef-a95d-37c8d8a7901a}",
+            "urn:uuid:d654e6ba-70a3-48ef-a95d-37c8d8a7901a",
+            "d654e6ba-70a3-48ef-a95d-37c8d8a7901",
+            "d654e6ba-70a3-48ef-a95d-37c8d8a7901g",
+        ] {
+            assert_eq!(name(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_api_error_serializes_as_its_body_and_shows_none_of_it() {
+        let error = ApiError::new(404, serde_json::json!({ "code": 404, "message": "user not found" }));
+        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"code":404,"message":"user not found"}"#);
+        assert!(!format!("{error:?} {error}").contains("not found"));
+    }
+}

@@ -102,6 +102,13 @@ impl NewSession {
         self
     }
 
+    /// A check to run as well. A check that names a subject must name the one that is known already.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
     /// The device that the session lives on.
     #[must_use]
     pub fn device(mut self, device: DeviceId) -> Self {

@@ -12,6 +12,12 @@
 
 mod access;
 mod bad_input;
+mod compat_create;
+mod compat_hanko;
+mod compat_stack_auth;
+mod compat_tmdb;
+mod compat_zelf;
+mod compat_zitadel;
 mod core_flows;
 mod errors;
 mod faults;

@@ -1,0 +1,143 @@
+//! Five systems' create calls, and the life of a session, without a network.
+//!
+//! ```text
+//! cargo run --example quickstart
+//! ```
+//!
+//! The first part sends the body of each system's own page (`examples/bodies/`) through `compat`. The second part uses
+//! the issuer itself: a refresh, a lost reply, a thief, a logout. What a host brings along (users, passwords, keys), and
+//! how the lines are printed, is in `quickstart/demo.rs`.
+
+#[path = "quickstart/demo.rs"]
+mod demo;
+
+use std::{error::Error, net::IpAddr, time::Duration};
+
+use session_issuer::{
+    NewSession, Policy, Revoke,
+    actor::Actor,
+    compat::{hanko, stack_auth, tmdb, zelf, zitadel},
+    factor::Check,
+    id::{AppId, CreatorId, SubjectId},
+    issuer::Decide,
+};
+
+use self::demo::{Host, USER, checked, json, pair, refresh_token, say, told};
+
+type Done = Result<(), Box<dyn Error>>;
+
+fn main() -> Done {
+    pollster::block_on(async {
+        let host = Host::new()?;
+        println!("Five create calls, each with the body of its page\n");
+        hanko(&host).await?;
+        stack_auth(&host).await?;
+        zitadel(&host).await?;
+        tmdb(&host).await?;
+        zelf(&host).await?;
+        println!("\nThe life of a session\n");
+        life_of_a_session(&host).await
+    })
+}
+
+async fn hanko(host: &Host) -> Done {
+    let issuer = host.issuer("hanko", Policy::hanko())?;
+    let service = hanko::Service::new(issuer.clone());
+    let admin = hanko::Caller::Admin(CreatorId::new("admin-api")?);
+    let body = serde_json::from_str(include_str!("bodies/hanko.json"))?;
+    let answer = hanko::create_session(&service, &admin, body).await?;
+    say("Hanko", "create", json(&answer)?);
+    say("", "check", checked(&issuer, answer.session_token.expose()).await);
+    Ok(())
+}
+
+async fn stack_auth(host: &Host) -> Done {
+    let issuer = host.issuer("stack-auth", Policy::stack_auth())?;
+    let service = stack_auth::Service::new(issuer.clone()).project("demo", "main");
+    let server = stack_auth::Caller::server(Actor::new(SubjectId::new("support-desk")?));
+    let body = serde_json::from_str(include_str!("bodies/stack-auth.json"))?;
+    let answer = stack_auth::create_session(&service, &server, body).await?;
+    say("Stack Auth", "create", json(&answer)?);
+    say("", "check", checked(&issuer, answer.access_token.expose()).await);
+    Ok(())
+}
+
+async fn zitadel(host: &Host) -> Done {
+    let issuer = host.issuer("zitadel", Policy::zitadel())?;
+    let service = zitadel::Service::new(issuer.clone());
+    let login_page = zitadel::Caller::new(CreatorId::new("login-page")?, "acme")?;
+    let body = serde_json::from_str(include_str!("bodies/zitadel.json"))?;
+    let answer = zitadel::create_session(&service, &login_page, body).await?;
+    say("ZITADEL", "create", json(&answer)?);
+    say("", "check", checked(&issuer, answer.session_token.expose()).await);
+    Ok(())
+}
+
+async fn tmdb(host: &Host) -> Done {
+    let issuer = host.issuer("tmdb", Policy::tmdb())?;
+    let service = tmdb::Service::new(issuer.clone());
+    let app = tmdb::Caller::app(AppId::new("film-club")?);
+    let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
+    if let Err(error) = tmdb::create_session(&service, &app, body).await {
+        say("TMDB", "create", json(&error)?); // the page's token is not one of ours
+    }
+    let opened = tmdb::create_request_token(&service, &app).await?;
+    say("", "open", json(&opened)?);
+    let token = opened.request_token.expose();
+    issuer.decide(Decide::approve(token, SubjectId::new(USER)?)).await?;
+    say("", "approve", format!("ok       {USER}"));
+    let mut body = tmdb::CreateSession::default();
+    body.request_token = Some(token.into());
+    let answer = tmdb::create_session(&service, &app, body).await?;
+    say("", "create", json(&answer)?);
+    say("", "check", checked(&issuer, answer.session_id.expose()).await);
+    Ok(())
+}
+
+async fn zelf(host: &Host) -> Done {
+    let issuer = host.issuer("zelf", Policy::zelf())?;
+    let service = zelf::Service::new(issuer.clone());
+    let device = zelf::Caller::new().origin("postman").ip(IpAddr::from([192, 0, 2, 7]));
+    let body = serde_json::from_str(include_str!("bodies/zelf.json"))?;
+    let answer = zelf::create_session(&service, &device, body).await?;
+    say("ZELF", "create", json(&answer)?);
+    say("", "check", checked(&issuer, answer.data.token.expose()).await);
+    Ok(())
+}
+
+async fn life_of_a_session(host: &Host) -> Done {
+    let issuer = host.issuer("host", Policy::default())?;
+    let login = [Check::login_name("mini@mouse.com")?, Check::password("V3ryS3cure!")?];
+    let first = issuer.create(NewSession::from_checks(login)).await?;
+    say("login", "create", pair(&first));
+    say("", "check", checked(&issuer, first.token()).await);
+
+    host.clock.advance(Duration::from_secs(600));
+    say("10 min on", "check", checked(&issuer, first.token()).await);
+    let second = issuer.refresh(refresh_token(&first).into()).await?;
+    say("", "refresh", pair(&second));
+
+    // The reply was lost, so the client asks again with the token that it still has.
+    let again = issuer.refresh(refresh_token(&first).into()).await?;
+    let same = again.refresh_token() == second.refresh_token();
+    say("lost reply", "refresh", format!("{}, the same: {same}", pair(&again)));
+
+    host.clock.advance(Duration::from_secs(60));
+    let third = issuer.refresh(refresh_token(&second).into()).await?;
+    say("1 min on", "refresh", pair(&third));
+
+    // Somebody has kept the first refresh token. Nobody can say who is the thief, so the session ends for both.
+    host.clock.advance(Duration::from_secs(60));
+    let theft = issuer.refresh(refresh_token(&first).into()).await;
+    say("a thief", "refresh", told(theft.map(|issued| pair(&issued))));
+    say("the owner", "check", checked(&issuer, third.token()).await);
+
+    let login = NewSession::for_subject(SubjectId::new(USER)?);
+    let other = issuer.create(login).await?;
+    say("new login", "create", pair(&other));
+    issuer.revoke(Revoke::token(other.token())).await?;
+    say("logout", "revoke", "ok".to_owned());
+    say("", "check", checked(&issuer, other.token()).await);
+    say("", "refresh", told(issuer.refresh(refresh_token(&other).into()).await.map(|issued| pair(&issued))));
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Stack Auth's create call. Numbers are those of the seed cases.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use session_issuer::{
+    NewSession, Policy, Requirement, Revoke, SessionQuery, Timestamp,
+    actor::Actor,
+    compat::{
+        Profiles,
+        stack_auth::{
+            ApiError, Caller, CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, Profile, Service,
+            create_session,
+        },
+    },
+    error::ErrorKind,
+    id::SubjectId,
+    testing::block_on,
+    verifier::VerifyError,
+};
+
+use crate::{compat_create::*, world::*};
+
+fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
+    block_on(create_session(service, caller, body::<CreateSession>(request)))
+}
+
+fn service(world: &World) -> Service {
+    Service::new(world.issuer.clone())
+}
+
+fn server() -> Caller {
+    Caller::server(Actor::new(id("operator")))
+}
+
+fn schema_error(rules: &str) -> (u16, Value) {
+    let error = format!("Request validation failed on POST /api/v1/auth/sessions:{rules}");
+    (400, json!({ "code": "SCHEMA_ERROR", "details": { "message": error }, "error": error }))
+}
+
+// 43
+#[test]
+fn a_client_key_cannot_create_sessions() {
+    let world = world_of(Policy::stack_auth());
+    let request = json!({ "user_id": USER, "expires_in_millis": 1000 });
+    let expected = json!({
+        "code": "INSUFFICIENT_ACCESS_TYPE",
+        "details": { "actual_access_type": "client", "allowed_access_types": ["server", "admin"] },
+        "error": "The x-stack-access-type header must be 'server' or 'admin', but was 'client'.",
+    });
+    for caller in [Caller::client(), Caller::client().signed_in_as(id(USER))] {
+        let outcome = || post(&service(&world), &caller, request.clone());
+        unchanged(&world, || assert_eq!(shown(outcome()), (401, expected.clone())));
+    }
+}
+
+// 44
+#[test]
+fn a_server_and_an_admin_get_a_pair_that_works() {
+    let world = world_of(Policy::stack_auth());
+    for caller in [server(), Caller::admin(Actor::new(id("operator")))] {
+        let answer = post(&service(&world), &caller, json!({ "user_id": USER })).unwrap();
+        let checked = world.check(answer.access_token.expose()).unwrap();
+        assert_eq!(checked.subject().unwrap().as_str(), USER);
+        assert!(!checked.is_impersonation());
+        let again = world.refresh(answer.refresh_token.expose()).unwrap();
+        assert_eq!(again.refresh_token(), Some(answer.refresh_token.expose()), "it does not rotate");
+        let json = serde_json::to_value(&answer).unwrap();
+        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["access_token", "refresh_token"]);
+    }
+}
+
+// 45
+#[test]
+fn a_session_of_five_seconds_is_refreshed_before_and_refused_after() {
+    let world = world_of(Policy::stack_auth());
+    let request = json!({ "user_id": USER, "expires_in_millis": 5000 });
+    let answer = post(&service(&world), &server(), request).unwrap();
+    world.check(world.refresh(answer.refresh_token.expose()).unwrap().token()).unwrap();
+    world.advance(Duration::from_millis(4999));
+    world.refresh(answer.refresh_token.expose()).unwrap();
+    world.advance(Duration::from_millis(2));
+    let late = refused(world.refresh(answer.refresh_token.expose()), ErrorKind::Expired);
+    assert_eq!(late.public().code, "invalid_credential");
+}
+
+// 46, 47
+#[test]
+fn a_session_lives_at_least_a_millisecond_at_most_367_days_and_usually_365() {
+    let world = world_of(Policy::stack_auth());
+    let life = |millis: Value| {
+        let request = json!({ "user_id": USER, "expires_in_millis": millis });
+        let answer = post(&service(&world), &server(), request).unwrap();
+        let claims = world.issuer.verify(answer.access_token.expose()).ok();
+        let view = match claims {
+            Some(_) => world.check(answer.access_token.expose()).unwrap().session().unwrap().clone(),
+            None => return None,
+        };
+        Some(view.ends_at().unwrap().millis_since(view.created_at()))
+    };
+    assert_eq!(life(json!(null)), Some(31_536_000_000));
+    assert_eq!(life(json!(MAX_EXPIRES_IN_MILLIS)), Some(31_708_800_000));
+    assert_eq!(life(json!(5000)), Some(5000));
+    let refused = |millis: i64| {
+        let request = json!({ "user_id": USER, "expires_in_millis": millis });
+        unchanged(&world, || {
+            let rule = match millis > 0 {
+                true => "less than or equal to 31708800000",
+                false => "greater than or equal to 1",
+            };
+            let expected = schema_error(&format!("\n  - body.expires_in_millis must be {rule}"));
+            assert_eq!(shown(post(&service(&world), &server(), request)), expected);
+        });
+    };
+    for millis in [MAX_EXPIRES_IN_MILLIS + 1, 370 * 86_400_000, i64::MAX, 0, -1, i64::MIN] {
+        refused(millis);
+    }
+    let shortest =
+        post(&service(&world), &server(), json!({ "user_id": USER, "expires_in_millis": 1 })).unwrap();
+    world.advance(Duration::from_millis(1));
+    refused_refresh(&world, &shortest);
+}
+
+fn refused_refresh(world: &World, answer: &CreateSessionResponse) {
+    refused(world.refresh(answer.refresh_token.expose()), ErrorKind::Expired);
+}
+
+#[test]
+fn every_broken_rule_is_named_and_nothing_is_stored() {
+    let world = world_of(Policy::stack_auth());
+    let bad = |request, rules: &str| {
+        unchanged(&world, || {
+            assert_eq!(shown(post(&service(&world), &server(), request)), schema_error(rules))
+        });
+    };
+    bad(json!({}), "\n  - body.user_id must be defined");
+    for malformed in ["", "alice", "Me", "d654e6ba70a348efa95d37c8d8a7901a"] {
+        bad(json!({ "user_id": malformed }), "\n  - body.user_id must be a valid UUID");
+    }
+    bad(
+        json!({ "user_id": "alice", "expires_in_millis": 0 }),
+        "\n  - body.user_id must be a valid UUID\n  - body.expires_in_millis must be greater than or equal to 1",
+    );
+}
+
+#[test]
+fn me_is_the_user_who_is_signed_in() {
+    let world = world_of(Policy::stack_auth());
+    let me = json!({ "user_id": "me" });
+    let expected = json!({
+        "code": "CANNOT_GET_OWN_USER_WITHOUT_USER",
+        "error": "You have specified 'me' as a userId, but did not provide authentication for a user.",
+    });
+    unchanged(&world, || assert_eq!(shown(post(&service(&world), &server(), me.clone())), (400, expected)));
+    let answer = post(&service(&world), &server().signed_in_as(id(USER)), me).unwrap();
+    assert_eq!(world.check(answer.access_token.expose()).unwrap().subject().unwrap().as_str(), USER);
+}
+
+// 49
+#[test]
+fn an_unknown_user_is_named_in_the_answer() {
+    let world = world_of(Policy::stack_auth());
+    let expected = json!({
+        "code": "USER_ID_DOES_NOT_EXIST",
+        "details": { "user_id": STRANGER },
+        "error": format!("The given user with the ID {STRANGER} does not exist."),
+    });
+    for request in [json!({ "user_id": STRANGER }), json!({ "user_id": STRANGER, "is_impersonation": true })]
+    {
+        let outcome = || post(&service(&world), &server(), request.clone());
+        unchanged(&world, || assert_eq!(shown(outcome()), (400, expected.clone())));
+        assert_eq!(cause(outcome()), Some(ErrorKind::SubjectUnknown));
+    }
+}
+
+// 50 (the create part)
+#[test]
+fn an_impersonation_carries_its_operator_and_is_not_among_the_users_own() {
+    let world = world_of(Policy::stack_auth());
+    let caller = Caller::admin(Actor::new(id("operator"))).reason("ticket 4711").unwrap();
+    let request = json!({ "user_id": USER, "is_impersonation": true, "expires_in_millis": 7_200_000 });
+    let answer = post(&service(&world), &caller, request).unwrap();
+    let token = answer.access_token.expose();
+    assert_eq!(payload(token)["act"]["sub"], json!("operator"));
+    let checked = world.check_for(token, &Requirement::new()).unwrap();
+    assert_eq!(checked.actors(), ["operator"]);
+    let chain = checked.session().unwrap().session().unwrap().actors().unwrap();
+    assert_eq!(chain.reason(), "ticket 4711");
+    post(&service(&world), &caller, json!({ "user_id": USER, "is_impersonation": false })).unwrap();
+    let list = |query| block_on(world.issuer.list(query)).unwrap().sessions().len();
+    assert_eq!(list(SessionQuery::of_subject(id(USER))), 1);
+    assert_eq!(list(SessionQuery::of_subject(id(USER)).impersonations_too()), 2);
+}
+
+#[test]
+fn an_impersonation_ends_with_the_operators_own_session_and_none_begins_after_it() {
+    let world = world_of(Policy::stack_auth());
+    world.people.add("operator", "pw");
+    let own = world.create(NewSession::for_subject(id("operator"))).unwrap();
+    let caller = Caller::admin(Actor::new(id("operator")).with_session(own.session_id()));
+    let request = json!({ "user_id": USER, "is_impersonation": true });
+    let answer = post(&service(&world), &caller, request.clone()).unwrap();
+    world.refresh(answer.refresh_token.expose()).unwrap();
+    block_on(world.issuer.revoke(Revoke::token(own.token()))).unwrap();
+    refused(world.refresh(answer.refresh_token.expose()), ErrorKind::ActorEnded);
+    let outcome = post(&service(&world), &caller, request);
+    assert_eq!(outcome.as_ref().map_err(|error| error.status).unwrap_err(), 401);
+    assert_eq!(cause(outcome), Some(ErrorKind::ActorEnded));
+}
+
+/// Says the same of every user.
+#[derive(Debug)]
+struct Same(Profile);
+
+#[async_trait]
+impl Profiles<Profile> for Same {
+    async fn profile(&self, _: &SubjectId) -> Result<Profile, VerifyError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[derive(Debug)]
+struct Away;
+
+#[async_trait]
+impl Profiles<Profile> for Away {
+    async fn profile(&self, _: &SubjectId) -> Result<Profile, VerifyError> {
+        Err(VerifyError::new("the database is away"))
+    }
+}
+
+// 69
+#[test]
+fn an_access_token_tells_the_user_in_snake_case() {
+    let world = world_of(Policy::stack_auth());
+    let mut profile = Profile::default();
+    profile.name = Some("Mini Mouse".to_owned());
+    profile.signed_up_at = Some(Timestamp::from_millis(1_700_000_000_999));
+    let service = service(&world).project("project-1", "main").profiles(Same(profile));
+    let answer = post(&service, &server(), json!({ "user_id": USER })).unwrap();
+    let claims = payload(answer.access_token.expose());
+    for (name, expected) in [
+        ("sub", json!(USER)),
+        ("project_id", json!("project-1")),
+        ("branch_id", json!("main")),
+        ("role", json!("authenticated")),
+        ("name", json!("Mini Mouse")),
+        ("email", Value::Null),
+        ("email_verified", json!(false)),
+        ("selected_team_id", Value::Null),
+        ("signed_up_at", json!(1_700_000_000)),
+        ("is_anonymous", json!(false)),
+        ("is_restricted", json!(false)),
+        ("restricted_reason", Value::Null),
+        ("requires_totp_mfa", json!(false)),
+    ] {
+        assert_eq!(claims.get(name), Some(&expected), "{name}");
+    }
+    assert_eq!(claims["refresh_token_id"], claims["sid"]);
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+}
+
+#[test]
+fn a_profile_that_cannot_be_read_makes_no_session() {
+    let world = world_of(Policy::stack_auth());
+    let service = service(&world).profiles(Away);
+    let outcome = || post(&service, &server(), json!({ "user_id": USER }));
+    unchanged(&world, || assert_eq!(shown(outcome()).0, 500));
+    assert_eq!(cause(outcome()), Some(ErrorKind::Unavailable));
+}
