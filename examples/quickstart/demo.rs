@@ -11,11 +11,12 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
-    Checked, Issued, Issuer, Policy, Requirement, Timestamp,
+    Issuer, Policy, Requirement, Timestamp,
     clock::Clock,
     entropy::{Entropy, SystemEntropy},
     factor::{Check, SubjectRef},
     id::{SubjectId, TenantId},
+    issuer::{Checked, Issued},
     signer::KeyRing,
     store::MemoryStore,
     token::TokenKeys,
