@@ -85,3 +85,7 @@ pub use clock::Timestamp;
 pub use error::Error;
 pub use issuer::{Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update};
 pub use policy::{Policy, Requirement};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
