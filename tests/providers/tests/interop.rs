@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(feature = "both")]
+use serde_json::json;
 use session_issuer::{
     Issuer, NewSession, Policy, Refresh, Requirement, entropy::SystemEntropy, error::ErrorKind,
     id::SubjectId, metadata::HostClaims, signer::KeyRing, store::MemoryStore, token::TokenKeys,
