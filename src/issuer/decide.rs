@@ -4,7 +4,7 @@ use super::{
     Decide, OpenedRequest,
     attempt::{Checks, Proven},
     core::{Issuer, MAX_TRIES, store_failed},
-    request_input::Decision,
+    input::Decision,
 };
 use crate::{
     error::{Error, ErrorKind, Operation},

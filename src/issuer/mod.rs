@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `input`, `request_input`, `output` | what the verbs take and give |
+//! | `input`, `output` | what the verbs take and give |
 //! | `builder` | how an issuer is put together |
 //! | `create`, `check`, `verify`, `refresh`, `update`, `revoke`, `list` | one verb each |
 //! | `open`, `decide`, `exchange` | request tokens (flow D), one verb each |
@@ -27,7 +27,6 @@ mod mint;
 mod open;
 mod output;
 mod refresh;
-mod request_input;
 mod revocations;
 mod revoke;
 mod sweep;
@@ -42,9 +41,11 @@ use async_trait::async_trait;
 pub use self::{
     builder::{ConfigurationProblems, IssuerBuilder},
     core::Issuer,
-    input::{CredentialChange, NewSession, Presented, Refresh, Revoke, SessionQuery, Update},
+    input::{
+        CredentialChange, Decide, Exchange, NewSession, OpenRequest, Presented, Refresh, Revoke,
+        SessionQuery, Update,
+    },
     output::{Checked, Issued, OpenedRequest, Revoked, SessionPage, SessionView, SweepReport},
-    request_input::{Decide, Exchange, OpenRequest},
 };
 use crate::{error::Error, policy::Requirement, token::VerifiedClaims};
 

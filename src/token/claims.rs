@@ -4,12 +4,15 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor},
     ser::SerializeMap,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-use super::TokenFault;
+use super::{
+    TokenFault,
+    strict::{Audience, Methods, Str, Strict, once, present},
+};
 use crate::{
     actor::MAX_ACTORS,
     clock::{Epoch, Timestamp},
@@ -374,147 +377,5 @@ impl<'de> Deserialize<'de> for Raw<'de> {
         }
 
         deserializer.deserialize_map(RawVisitor)
-    }
-}
-
-fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::custom("a claim that comes twice")),
-    }
-}
-
-/// A text, borrowed where JSON did not escape it.
-struct Str<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Str<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(transparent)]
-        struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-        Borrowed::deserialize(deserializer).map(|text| Self(text.0))
-    }
-}
-
-/// An optional member that, where it stands, is not null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// `aud`: one text or an array of nothing but texts.
-struct Audience(Vec<String>);
-
-impl<'de> Deserialize<'de> for Audience {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AudienceVisitor;
-
-        impl<'de> Visitor<'de> for AudienceVisitor {
-            type Value = Audience;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or an array of texts")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Audience, E> {
-                Ok(Audience(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Audience, A::Error> {
-                let mut list = Vec::new();
-                while let Some(text) = seq.next_element()? {
-                    list.push(text);
-                }
-                Ok(Audience(list))
-            }
-        }
-
-        deserializer.deserialize_any(AudienceVisitor)
-    }
-}
-
-/// `amr`: an array of words that this crate writes.
-struct Methods(Amr);
-
-impl<'de> Deserialize<'de> for Methods {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = Vec::<String>::deserialize(deserializer)?;
-        let mut amr = Amr::default();
-        match words.iter().all(|word| amr.insert(word)) {
-            true => Ok(Self(amr)),
-            false => Err(D::Error::custom("no method of ours")),
-        }
-    }
-}
-
-/// Any JSON value without a name that comes twice, nested at most so deep.
-struct Strict(usize);
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Strict {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deep"))
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("no number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(value) = seq.next_element_seed(self.deeper()?)? {
-            list.push(value);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut members = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if members.contains_key(&name) {
-                map.next_value::<IgnoredAny>()?;
-                return Err(A::Error::custom("a member that comes twice"));
-            }
-            members.insert(name, map.next_value_seed(self.deeper()?)?);
-        }
-        Ok(Value::Object(members))
     }
 }

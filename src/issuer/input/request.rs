@@ -14,9 +14,9 @@ use crate::{
 /// A request token to open.
 #[derive(Debug, Clone)]
 pub struct OpenRequest {
-    pub(super) app: AppId,
-    pub(super) redirect: Option<String>,
-    pub(super) lifetime: Option<Duration>,
+    pub(in crate::issuer) app: AppId,
+    pub(in crate::issuer) redirect: Option<String>,
+    pub(in crate::issuer) lifetime: Option<Duration>,
 }
 
 impl OpenRequest {
@@ -42,11 +42,11 @@ impl OpenRequest {
 
 /// A decision on a request token.
 pub struct Decide<'a> {
-    pub(super) token: &'a str,
-    pub(super) decision: Decision,
+    pub(in crate::issuer) token: &'a str,
+    pub(in crate::issuer) decision: Decision,
 }
 
-pub(super) enum Decision {
+pub(in crate::issuer) enum Decision {
     Approve { subject: SubjectId, epoch: Option<Epoch> },
     ApproveByChecks(Vec<Check>),
     Deny,
@@ -90,11 +90,11 @@ impl<'a> Decide<'a> {
 
 /// An approved request token to trade for a session.
 pub struct Exchange<'a> {
-    pub(super) token: &'a str,
-    pub(super) app: AppId,
-    pub(super) client: ClientInfo,
-    pub(super) metadata: Metadata,
-    pub(super) claims: HostClaims,
+    pub(in crate::issuer) token: &'a str,
+    pub(in crate::issuer) app: AppId,
+    pub(in crate::issuer) client: ClientInfo,
+    pub(in crate::issuer) metadata: Metadata,
+    pub(in crate::issuer) claims: HostClaims,
 }
 
 impl std::fmt::Debug for Exchange<'_> {

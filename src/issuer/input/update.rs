@@ -1,0 +1,135 @@
+//! A change of a session.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    client::ClientInfo,
+    clock::Epoch,
+    factor::{Challenge, Check, FactorKind},
+    id::SessionId,
+    metadata::HostClaims,
+};
+
+/// A change of a session, by its token or by the host's own authority.
+pub struct Update<'a> {
+    pub(in crate::issuer) by: Authority<'a>,
+    pub(in crate::issuer) checks: Vec<Check>,
+    pub(in crate::issuer) verified: Vec<FactorKind>,
+    pub(in crate::issuer) epoch: Option<Epoch>,
+    pub(in crate::issuer) challenges: Vec<Challenge>,
+    pub(in crate::issuer) metadata: Vec<(String, Vec<u8>)>,
+    pub(in crate::issuer) claims: Option<HostClaims>,
+    pub(in crate::issuer) client: Option<ClientInfo>,
+    pub(in crate::issuer) lifetime: LifetimeChange,
+}
+
+#[derive(Clone, Copy)]
+pub(in crate::issuer) enum Authority<'a> {
+    Token(&'a str),
+    Host(SessionId),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::issuer) enum LifetimeChange {
+    Keep,
+    Set(Duration),
+    Clear,
+}
+
+impl fmt::Debug for Update<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update")
+            .field("checks", &self.checks)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Update<'a> {
+    /// By whoever holds the session's token: a session token of its exact generation, or an access token.
+    pub fn with_token(token: &'a str) -> Self {
+        Self::by(Authority::Token(token))
+    }
+
+    /// By the host's own authority. Who may ask for that is the host's to decide.
+    pub fn as_host(session: SessionId) -> Self {
+        Self::by(Authority::Host(session))
+    }
+
+    fn by(by: Authority<'a>) -> Self {
+        Self {
+            by,
+            checks: Vec::new(),
+            verified: Vec::new(),
+            epoch: None,
+            challenges: Vec::new(),
+            metadata: Vec::new(),
+            claims: None,
+            client: None,
+            lifetime: LifetimeChange::Keep,
+        }
+    }
+
+    /// A check to run. They run in their fixed order; if one fails, nothing of the call is stored on the session.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// The host has verified this factor of the subject itself, just now.
+    #[must_use]
+    pub fn verified_by_host(mut self, kind: FactorKind) -> Self {
+        self.verified.push(kind);
+        self
+    }
+
+    /// The subject's epoch, read before the host verified its credential.
+    #[must_use]
+    pub fn epoch(mut self, epoch: Epoch) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// A challenge to keep until it is answered. It takes the slot of its kind.
+    #[must_use]
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
+        self
+    }
+
+    /// Sets one entry of the metadata; an empty value removes it.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.metadata.push((key.into(), value.into()));
+        self
+    }
+
+    /// The host's claims as they shall be, for all later access tokens.
+    #[must_use]
+    pub fn claims(mut self, claims: HostClaims) -> Self {
+        self.claims = Some(claims);
+        self
+    }
+
+    /// The client that the session lives in now.
+    #[must_use]
+    pub fn client(mut self, client: ClientInfo) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// How long the session lives from now on: above zero, and at most what the policy allows.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = LifetimeChange::Set(lifetime);
+        self
+    }
+
+    /// Takes a lifetime back, where the policy knows sessions without an end.
+    #[must_use]
+    pub fn clear_lifetime(mut self) -> Self {
+        self.lifetime = LifetimeChange::Clear;
+        self
+    }
+}
