@@ -372,6 +372,53 @@ fn ten_who_touch_at_once_leave_the_right_end() {
     refused(world.check(login.token()), ErrorKind::Inactive);
 }
 
+// 81
+#[test]
+fn everything_at_once_ends_and_deadlocks_nowhere() {
+    let policy = opaque_pairs()
+        .cap(Cap::new(3, OnFull::EvictOldest))
+        .absolute_lifetime(session_issuer::policy::AbsoluteLifetime::After(HOUR))
+        .idle_timeout(None)
+        .keep_after_end(std::time::Duration::ZERO);
+    let world = World::new(policy);
+    let subjects = ["a", "b", "c", "d"];
+    let done: usize = together(8, |n| {
+        let mut tokens: Vec<String> = Vec::new();
+        let mut done = 0;
+        for round in 0..300 {
+            let subject = id(subjects[(n + round) % 4]);
+            match (n + round) % 6 {
+                0 => done += usize::from(block_on(world.issuer.sweep(50)).is_ok()),
+                1 => world.advance(MINUTE),
+                2 => {
+                    block_on(world.issuer.revoke(Revoke::all(subject))).unwrap();
+                }
+                3 => {
+                    let page = block_on(world.issuer.list(SessionQuery::of_subject(subject))).unwrap();
+                    assert!(page.sessions().len() <= 3);
+                }
+                _ => {
+                    if let Ok(login) = world.create(NewSession::for_subject(subject)) {
+                        tokens.push(refresh_of(&login));
+                    }
+                }
+            }
+            if let Some(token) = tokens.pop()
+                && let Ok(next) = world.refresh(&token)
+            {
+                tokens.push(refresh_of(&next));
+            }
+        }
+        done
+    })
+    .into_iter()
+    .sum();
+    assert_eq!(done, 400);
+    world.advance(2 * HOUR);
+    while block_on(world.issuer.sweep(500)).unwrap().more {}
+    assert!(subjects.iter().all(|subject| live(&world, subject).is_empty()));
+}
+
 // 45
 #[test]
 fn keys_that_roll_while_many_threads_issue_never_make_a_token_that_does_not_hold() {

@@ -278,6 +278,16 @@ fn an_impersonation_is_attributable_bounded_and_dies_with_its_actor() {
 }
 
 #[test]
+fn an_operator_who_stops_acting_is_himself_again() {
+    let world = World::new(Policy::default());
+    let operator = world.login("op");
+    let acting = impersonate(&world, "alice", "op", Some(&operator));
+    block_on(world.issuer.revoke(Revoke::token(acting.token()))).unwrap();
+    refused(world.check(acting.token()), ErrorKind::Revoked);
+    assert_eq!(world.check(operator.token()).unwrap().subject().unwrap(), &id("op"));
+}
+
+#[test]
 fn an_impersonation_cannot_grow_past_its_cap_by_small_steps() {
     let world = World::new(Policy::default());
     let mut acting = impersonate(&world, "alice", "op", None);

@@ -79,6 +79,18 @@ fn a_reused_refresh_token_ends_its_session() {
     assert_eq!(world.count(|kind| *kind == EventKind::ReuseDetected), 1);
 }
 
+// 6
+#[test]
+fn however_little_an_outsider_is_told_the_session_of_a_reused_token_is_gone() {
+    let world = World::new(Policy::default().rotation(Rotation::strict()));
+    let first = refresh_of(&world.login("alice"));
+    let second = world.refresh(&first).unwrap();
+    let theft = world.refresh(&first).unwrap_err();
+    let nonsense = world.refresh("nonsense").unwrap_err();
+    assert_eq!(theft.public(), nonsense.public());
+    refused(world.refresh(&refresh_of(&second)), ErrorKind::Revoked);
+}
+
 // 7, 16, 22, 27
 #[test]
 fn an_ancestor_that_comes_back_kills_every_token_of_the_session() {
