@@ -22,7 +22,7 @@ use session_issuer::{
     issuer::Decide,
 };
 
-use self::demo::{Host, USER, checked, json, pair, refresh_token, say, told};
+use self::demo::{Host, USER, checked, json, pair, refresh_token, revoked, say, told};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -48,6 +48,7 @@ async fn hanko(host: &Host) -> Done {
     let answer = hanko::create_session(&service, &admin, body).await?;
     say("Hanko", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_token.expose()).await);
+    say("", "revoke", revoked(&issuer, answer.session_token.expose()).await?);
     Ok(())
 }
 
@@ -59,6 +60,13 @@ async fn stack_auth(host: &Host) -> Done {
     let answer = stack_auth::create_session(&service, &server, body).await?;
     say("Stack Auth", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.access_token.expose()).await);
+    let again = issuer.refresh(answer.refresh_token.expose().into()).await?;
+    say(
+        "",
+        "refresh",
+        format!("{}, the same: {}", pair(&again), refresh_token(&again) == answer.refresh_token.expose()),
+    );
+    say("", "revoke", revoked(&issuer, answer.access_token.expose()).await?);
     Ok(())
 }
 
@@ -70,6 +78,7 @@ async fn zitadel(host: &Host) -> Done {
     let answer = zitadel::create_session(&service, &login_page, body).await?;
     say("ZITADEL", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_token.expose()).await);
+    say("", "revoke", revoked(&issuer, answer.session_token.expose()).await?);
     Ok(())
 }
 
@@ -79,7 +88,7 @@ async fn tmdb(host: &Host) -> Done {
     let app = tmdb::Caller::app(AppId::new("film-club")?);
     let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
     if let Err(error) = tmdb::create_session(&service, &app, body).await {
-        say("TMDB", "create", json(&error)?); // the page's token is not one of ours
+        say("TMDB", "create", format!("{} (the page's token is TMDB's own)", json(&error)?));
     }
     let opened = tmdb::create_request_token(&service, &app).await?;
     say("", "open", json(&opened)?);
@@ -91,6 +100,7 @@ async fn tmdb(host: &Host) -> Done {
     let answer = tmdb::create_session(&service, &app, body).await?;
     say("", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_id.expose()).await);
+    say("", "revoke", revoked(&issuer, answer.session_id.expose()).await?);
     Ok(())
 }
 
@@ -102,6 +112,7 @@ async fn zelf(host: &Host) -> Done {
     let answer = zelf::create_session(&service, &device, body).await?;
     say("ZELF", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.data.token.expose()).await);
+    say("", "revoke", revoked(&issuer, answer.data.token.expose()).await?);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
-    Issuer, Policy, Requirement, Timestamp,
+    Issuer, Policy, Requirement, Revoke, Timestamp,
     clock::Clock,
     entropy::{Entropy, SystemEntropy},
     factor::{Check, SubjectRef},
@@ -131,6 +131,12 @@ pub(crate) async fn checked(issuer: &Issuer, token: &str) -> String {
     told(issuer.check(token.into(), &Requirement::new()).await.map(about))
 }
 
+/// Logs out with this token, and says what a check of it answers then.
+pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> Result<String, session_issuer::Error> {
+    issuer.revoke(Revoke::token(token)).await?;
+    Ok(format!("ok       then a check is {}", checked(issuer, token).await))
+}
+
 /// What the host's log has of a refusal, and what an outsider sees of it.
 pub(crate) fn told(outcome: Result<String, session_issuer::Error>) -> String {
     outcome.unwrap_or_else(|error| {
@@ -154,10 +160,10 @@ pub(crate) fn json(answer: &impl serde::Serialize) -> Result<String, serde_json:
     Ok(text.split('"').map(short).collect::<Vec<_>>().join("\""))
 }
 
-/// No more than the beginning of a token: of a long text without spaces.
+/// No more than the two ends of a token: of a long text without spaces.
 fn short(text: &str) -> String {
     match text.len() > 40 && !text.contains(' ') {
-        true => text.chars().take(24).chain("...".chars()).collect(),
+        true => text.chars().take(16).chain("...".chars()).chain(text.chars().skip(text.len() - 6)).collect(),
         false => text.to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     event::EventKind,
     factor::FactorKind,
     id::{SessionId, SubjectId},
-    session::Tombstone,
+    session::{Session, Tombstone},
     store::{Bump, Ended, Query, Select, SubjectMark, SubjectMarked},
     token::{TokenKind, looks_opaque},
 };
@@ -25,7 +25,8 @@ impl Issuer {
     ///
     /// # Errors
     /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session; `NotFound` where a session
-    /// shall be kept that is not a live one of the subject (then nothing ends); `Unavailable`.
+    /// shall be kept that is not a live one of the subject, and `ImpersonationRefused` where it is an impersonation
+    /// (then nothing ends); `Unavailable`.
     pub async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
         let Revoke { target, reason, by } = revoke;
         match target {
@@ -96,6 +97,10 @@ impl Issuer {
         self.live(&snapshot, now, OPERATION)?;
         self.stands(&token, &snapshot.record, now, OPERATION)?;
         self.actors_live(&snapshot.record, now, OPERATION).await?;
+        if snapshot.record.session().is_some_and(Session::is_impersonation) {
+            // Whoever acts in another's place does not log that other out.
+            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
+        }
         let subject = snapshot.record.bound().map(|(subject, _)| subject.clone());
         let subject = subject.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, OPERATION))?;
         Ok((snapshot.record.id(), subject))

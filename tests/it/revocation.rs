@@ -263,6 +263,9 @@ fn an_impersonation_is_attributable_bounded_and_dies_with_its_actor() {
     refused(block_on(world.issuer.update(step_up)), ErrorKind::ImpersonationRefused);
     let longer = session_issuer::Update::with_token(acting.token()).lifetime(2 * HOUR);
     refused(block_on(world.issuer.update(longer)), ErrorKind::InvalidInput);
+    let others = Revoke::others_than(acting.token());
+    refused(block_on(world.issuer.revoke(others)), ErrorKind::ImpersonationRefused);
+    world.check(owner.token()).unwrap();
 
     // 37 of the requirements: refreshing never loses the actor.
     let mut pair = acting;

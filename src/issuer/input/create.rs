@@ -76,7 +76,7 @@ impl NewSession {
     }
 
     /// The session of a device, or a new one where it has none (flow E). It has no subject: a device id is not a
-    /// credential.
+    /// credential. The one that is found stays as it is: its end, its metadata and its claims are those of its birth.
     pub fn for_device(device: DeviceId) -> Self {
         Self { device: Some(device), ..Self::anonymous() }
     }
@@ -108,7 +108,8 @@ impl NewSession {
         self
     }
 
-    /// The device that the session lives on.
+    /// The device that the session lives on. A session without subject and checks is the device's own, as with
+    /// [`for_device`](Self::for_device).
     #[must_use]
     pub fn device(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
