@@ -40,6 +40,7 @@
 //! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
+//! | see what is held against whom | [`guide::threats`], each claim with its test |
 //! | speak Hanko's, Stack Auth's, ZITADEL's, TMDB's or ZELF's JSON | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!

@@ -1,4 +1,4 @@
-//! Longer reading: defaults and their reasons, rotation, revocation, stores.
+//! Longer reading: defaults and their reasons, rotation, revocation, threats, stores.
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
@@ -11,3 +11,6 @@ pub mod revocation {}
 
 #[doc = include_str!("stores.md")]
 pub mod stores {}
+
+#[doc = include_str!("threats.md")]
+pub mod threats {}

@@ -1,6 +1,10 @@
 //! Who may import whom: reads `src/**/*.rs` and refuses every edge between rooms that is not drawn here.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Level 0: nothing but each other, without a cycle.
 const NAMES: &[&str] = &["clock", "entropy", "error", "id", "secret"];
@@ -72,23 +76,48 @@ fn the_core_knows_no_runtime_no_network_and_no_files() {
     }
 }
 
+#[test]
+fn every_test_that_the_guide_names_exists() {
+    let guide = include_str!("../../src/guide/threats.md");
+    let mut tests = include_str!("../providers/tests/interop.rs").to_owned();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in fs::read_dir(root.join("tests/it")).unwrap().map(|entry| entry.unwrap().path()) {
+        tests += &fs::read_to_string(file).unwrap();
+    }
+    for file in walk(&root.join("src")) {
+        tests += &fs::read_to_string(file).unwrap();
+    }
+    let named: BTreeSet<_> =
+        guide.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() > 2).collect();
+    assert!(named.len() > 50, "{}", named.len());
+    for test in named {
+        assert!(tests.contains(&format!("fn {test}()")), "{test} is named in the guide and does not exist");
+    }
+}
+
 /// Every source file below `src/`, by its path there, without its comments.
 fn sources() -> Vec<(String, String)> {
-    fn walk(folder: &Path, root: &Path, found: &mut Vec<(String, String)>) {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                walk(&entry, root, found);
-            } else if entry.extension().is_some_and(|extension| extension == "rs") {
-                let name = entry.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
-                found.push((name, code(&fs::read_to_string(&entry).unwrap())));
-            }
-        }
-    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    walk(&root, &root, &mut found);
+    let found: Vec<_> = walk(&root)
+        .into_iter()
+        .map(|file| {
+            let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+            (name, code(&fs::read_to_string(file).unwrap()))
+        })
+        .collect();
     assert!(found.len() > 40);
     found
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|entry| match entry.is_dir() {
+            true => walk(&entry),
+            false if entry.extension().is_some_and(|extension| extension == "rs") => vec![entry],
+            false => Vec::new(),
+        })
+        .collect()
 }
 
 /// The text without comments and without the tests at its end.

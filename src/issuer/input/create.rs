@@ -86,7 +86,7 @@ impl NewSession {
         Self { actors: Some(actors), ..Self::for_subject(subject) }
     }
 
-    /// The subject's epoch, read by [`Issuer::epoch`](super::Issuer::epoch) before the host verified its credential: if
+    /// The subject's epoch, read by [`Issuer::epoch`](crate::Issuer::epoch) before the host verified its credential: if
     /// all of its sessions are revoked in between, there is no new one.
     #[must_use]
     pub fn epoch(mut self, epoch: Epoch) -> Self {

@@ -67,7 +67,7 @@ impl<'a> Revoke<'a> {
         Self::target(Target::Subject(subject), RevokeReason::SubjectDisabled)
     }
 
-    /// All sessions of a device, up to 500 in one call: [`Revoked::more`](super::Revoked::more) says if there are more.
+    /// All sessions of a device, up to 500 in one call: [`Revoked::more`](crate::issuer::Revoked::more) says if there are more.
     pub fn device(device: DeviceId) -> Self {
         Self::target(Target::Device(device), RevokeReason::Admin)
     }
