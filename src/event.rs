@@ -2,6 +2,8 @@
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
+use serde::{Serialize, Serializer};
+
 use crate::{
     clock::{Epoch, Timestamp},
     error::{ErrorKind, Operation, RevokeReason},
@@ -34,7 +36,9 @@ impl<T: EventSink + ?Sized> EventSink for Box<T> {
 }
 
 /// Something that happened. It never holds a token, a salt or an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Serde writes one flat object: `{"at": .., "tenant": .., "session": .., "event": "revoked", "reason": "logout", ..}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// When.
@@ -47,31 +51,45 @@ pub struct Event {
     pub subject: Option<SubjectId>,
     /// Who acts in the subject's place: the root actor.
     pub actor: Option<SubjectId>,
+    /// Why it does.
+    pub acting_because: Option<String>,
     /// From when on no token of the session can be good: who keeps a list of revoked sessions may forget it then.
     pub ends_at: Option<Timestamp>,
     /// What.
+    #[serde(flatten)]
     pub kind: EventKind,
 }
 
 impl Event {
     pub(crate) fn new(at: Timestamp, tenant: TenantId, kind: EventKind) -> Self {
-        Self { at, tenant, session: None, subject: None, actor: None, ends_at: None, kind }
+        Self {
+            at,
+            tenant,
+            session: None,
+            subject: None,
+            actor: None,
+            acting_because: None,
+            ends_at: None,
+            kind,
+        }
     }
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// A session was created.
     Created,
-    /// An impersonated session was used.
+    /// An impersonated session was used, where the store was asked.
     ImpersonationUsed,
     /// A refresh handed out the next generation.
     Refreshed,
     /// A refresh was answered again with what it was answered before.
     RefreshReplayed {
-        /// How long after the rotation.
+        /// How long after the rotation. Serde writes milliseconds.
+        #[serde(serialize_with = "millis")]
         age: Duration,
         /// From another address than the session was made from.
         ip_changed: bool,
@@ -128,6 +146,7 @@ pub enum EventKind {
         /// By which verb.
         operation: Operation,
         /// Why.
+        #[serde(rename = "code")]
         kind: ErrorKind,
     },
     /// A mark or an end could not be written, and the call went on without.
@@ -135,4 +154,58 @@ pub enum EventKind {
         /// In which verb.
         operation: Operation,
     },
+}
+
+impl EventKind {
+    /// A stable word, the same that serde writes as `event`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::ImpersonationUsed => "impersonation_used",
+            Self::Refreshed => "refreshed",
+            Self::RefreshReplayed { .. } => "refresh_replayed",
+            Self::ReuseDetected => "reuse_detected",
+            Self::TokenAhead => "token_ahead",
+            Self::Updated { .. } => "updated",
+            Self::Revoked { .. } => "revoked",
+            Self::SubjectRevoked { .. } => "subject_revoked",
+            Self::FactorsVoided { .. } => "factors_voided",
+            Self::Expired => "expired",
+            Self::RequestOpened { .. } => "request_opened",
+            Self::RequestApproved => "request_approved",
+            Self::RequestDenied => "request_denied",
+            Self::RequestExchanged => "request_exchanged",
+            Self::Refused { .. } => "refused",
+            Self::WriteFailed { .. } => "write_failed",
+        }
+    }
+}
+
+fn millis<S: Serializer>(age: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(age.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_line_of_json() {
+        let kind = EventKind::RefreshReplayed {
+            age: Duration::from_millis(1500),
+            ip_changed: true,
+            agent_changed: false,
+        };
+        let mut event = Event::new(Timestamp::from_secs(1), TenantId::default(), kind);
+        event.subject = SubjectId::new("alice").ok();
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["event"], event.kind.code());
+        assert_eq!((&json["age"], &json["at"]), (&1500.into(), &1000.into()));
+        assert_eq!((&json["subject"], &json["ip_changed"]), (&"alice".into(), &true.into()));
+        let refused = EventKind::Refused { operation: Operation::Check, kind: ErrorKind::Expired };
+        assert_eq!(
+            serde_json::to_string(&refused).unwrap(),
+            r#"{"event":"refused","operation":"check","code":"expired"}"#
+        );
+    }
 }

@@ -58,7 +58,7 @@ pub enum WeakKey {
     #[error("the key is longer than 512 bytes")]
     TooLong,
     /// The bytes repeat themselves: a passphrase, a run of zeros, a word.
-    #[error("the key is not random enough")]
+    #[error("the key is not random enough: take 32 bytes from the system's generator")]
     LowEntropy,
     /// A placeholder that documentation or templates use.
     #[error("the key is a placeholder")]

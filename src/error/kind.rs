@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::PublicError;
 
 /// Whose fault an error is.
@@ -135,7 +137,7 @@ kinds! {
 
     /// The store, the signer, a verifier or the system's randomness did not answer.
     Unavailable: "unavailable", Unavailable, 503, Unavailable, "a part did not answer";
-    /// The subject's sessions were revoked while this call was verifying: verify again.
+    /// The subject's sessions were revoked while this call was verifying: read the epoch and verify again.
     SubjectMoved: "subject_moved", Unavailable, 503, Unavailable, "the subject's sessions were revoked meanwhile";
     /// Other calls changed the session every time this one tried.
     Contention: "contention", Unavailable, 503, Unavailable, "other calls kept changing the session";
@@ -165,6 +167,78 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.words())
+    }
+}
+
+/// What the caller of a verb does about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Call again, soon, a bounded number of times. Keep the credential.
+    Retry,
+    /// Verify again from the start: the subject's sessions were revoked in between.
+    VerifyAgain,
+    /// Trade the refresh token, and come back with the new access token.
+    Refresh,
+    /// Another call has the newer token: use that one.
+    UseNewest,
+    /// Drop the credential and log in again.
+    LogIn,
+    /// Prove more: [`Error::unmet`](super::Error::unmet) says what.
+    StepUp,
+    /// Wait: for a decision, or for room.
+    Wait,
+    /// Tell the caller: the request itself is wrong, or not allowed.
+    Refuse,
+    /// Wake somebody up: the host, the store or this crate is at fault.
+    Report,
+}
+
+impl ErrorKind {
+    /// What the caller of a verb does about it.
+    pub fn remedy(self) -> Remedy {
+        match self {
+            Self::Unavailable | Self::Contention => Remedy::Retry,
+            Self::SubjectMoved => Remedy::VerifyAgain,
+            Self::TokenExpired | Self::RefreshRequired => Remedy::Refresh,
+            Self::Superseded | Self::AlreadyRotated => Remedy::UseNewest,
+            Self::MalformedToken
+            | Self::WrongTokenKind
+            | Self::InvalidToken
+            | Self::WrongAudience
+            | Self::Expired
+            | Self::Inactive
+            | Self::Revoked
+            | Self::ReuseDetected
+            | Self::ClientMismatch
+            | Self::ActorEnded
+            | Self::SubjectUnknown
+            | Self::CheckFailed
+            | Self::Denied
+            | Self::AlreadyDecided => Remedy::LogIn,
+            Self::RequirementNotMet => Remedy::StepUp,
+            Self::NotApproved | Self::CapReached | Self::QuotaExceeded => Remedy::Wait,
+            Self::InvalidInput
+            | Self::NotFound
+            | Self::SubjectDisabled
+            | Self::SubjectLocked
+            | Self::SubjectMissing
+            | Self::SubjectChange
+            | Self::FactorNotSetUp
+            | Self::FactorNotReady
+            | Self::ChallengeMissing
+            | Self::ImpersonationRefused => Remedy::Refuse,
+            Self::InvalidConfiguration | Self::NotSupported | Self::Damaged | Self::Internal => {
+                Remedy::Report
+            }
+        }
+    }
+}
+
+impl Serialize for ErrorKind {
+    /// Writes the code.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 

@@ -10,9 +10,11 @@ mod reason;
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 pub use input::{InvalidInput, Problem};
 pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
-pub use kind::{ErrorClass, ErrorKind};
+pub use kind::{ErrorClass, ErrorKind, Remedy};
 pub use reason::RevokeReason;
 
 /// The error of every verb: a kind, an operation, and what caused it.
@@ -86,7 +88,38 @@ impl Error {
         self.0.kind.code()
     }
 
-    /// True when the same call may succeed later, unchanged.
+    /// What to do about it.
+    ///
+    /// | remedy | then |
+    /// | --- | --- |
+    /// | [`Retry`](Remedy::Retry) | call again, a bounded number of times; log nobody out |
+    /// | [`VerifyAgain`](Remedy::VerifyAgain) | read the epoch, verify the credential, and call again |
+    /// | [`Refresh`](Remedy::Refresh) | trade the refresh token first |
+    /// | [`UseNewest`](Remedy::UseNewest) | another tab or call has the newer token: take that one |
+    /// | [`LogIn`](Remedy::LogIn) | drop the cookie, and log in again |
+    /// | [`StepUp`](Remedy::StepUp) | ask for what [`unmet`](Self::unmet) lists |
+    /// | [`Wait`](Remedy::Wait) | for the user's decision, or for room |
+    /// | [`Refuse`](Remedy::Refuse) | answer [`public`](Self::public) |
+    /// | [`Report`](Remedy::Report) | answer [`public`](Self::public), and wake somebody up |
+    ///
+    /// # Examples
+    /// ```
+    /// use session_issuer::error::{Error, ErrorKind, Operation, Remedy};
+    ///
+    /// assert_eq!(Error::new(ErrorKind::TokenExpired, Operation::Check).remedy(), Remedy::Refresh);
+    /// assert_eq!(Error::new(ErrorKind::InvalidToken, Operation::Check).remedy(), Remedy::LogIn);
+    /// assert_eq!(Error::new(ErrorKind::Unavailable, Operation::Check).remedy(), Remedy::Retry);
+    /// ```
+    pub fn remedy(&self) -> Remedy {
+        self.0.kind.remedy()
+    }
+
+    /// The field and the rule, where a value from outside breaks one.
+    pub fn invalid_input(&self) -> Option<&InvalidInput> {
+        std::error::Error::source(self)?.downcast_ref()
+    }
+
+    /// True when it is worth trying again: the same call, or, after `SubjectMoved`, from the verification on.
     pub fn is_retryable(&self) -> bool {
         match self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>()) {
             Some(store) => store.is_retryable(),
@@ -94,9 +127,10 @@ impl Error {
         }
     }
 
-    /// True when the presented credential is dead for good: clear the cookie, log in again.
+    /// True when the presented credential is known to be dead for good.
     ///
-    /// Only told of a credential that proved authentic first.
+    /// Only told of a credential that proved authentic first, so what is forged or unknown is not terminal: whether to
+    /// drop a cookie is what [`remedy`](Self::remedy) says.
     pub fn is_terminal(&self) -> bool {
         self.0.kind.is_terminal()
     }
@@ -122,9 +156,15 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.operation, self.0.kind)?;
-        match self.0.reason {
-            Some(reason) => write!(f, " ({reason})"),
-            None => Ok(()),
+        if let Some(reason) = self.0.reason {
+            write!(f, " ({reason})")?;
+        }
+        // What these two kinds hold names fields and settings, and never a value.
+        match (self.0.kind, &self.0.source) {
+            (ErrorKind::InvalidInput | ErrorKind::InvalidConfiguration, Some(source)) => {
+                write!(f, ": {source}")
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -201,9 +241,10 @@ pub enum Operation {
     Sync,
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Operation {
+    /// A stable word.
+    pub fn code(self) -> &'static str {
+        match self {
             Self::Build => "build",
             Self::Input => "input",
             Self::Create => "create",
@@ -218,7 +259,20 @@ impl fmt::Display for Operation {
             Self::Exchange => "exchange",
             Self::Sweep => "sweep",
             Self::Sync => "sync",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Operation {
+    /// Writes the code.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 

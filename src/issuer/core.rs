@@ -177,6 +177,7 @@ impl Issuer {
         event.subject = record.bound().map(|(subject, _)| subject.clone());
         let chain = record.session().and_then(Session::actors);
         event.actor = chain.and_then(|chain| chain.actors().last()).map(|actor| actor.subject().clone());
+        event.acting_because = chain.map(|chain| chain.reason().to_owned());
         event.ends_at = record.effective_end();
         sink.emit(&event);
     }

@@ -3,10 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    client::ClientInfo,
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
-    id::{AppId, SessionId, SubjectId},
+    id::{AppId, DeviceId, SessionId, SubjectId},
+    metadata::Metadata,
     secret::Secret,
     session::{Life, Record, Request, Session, State, SubjectStamp, life},
     store::{PageKey, Snapshot},
@@ -98,6 +100,26 @@ impl SessionView {
     /// The record: everything that is kept, but for the salt of its tokens.
     pub fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// The client it was made in.
+    pub fn client(&self) -> Option<&ClientInfo> {
+        self.session().map(Session::client)
+    }
+
+    /// The device it belongs to.
+    pub fn device(&self) -> Option<&DeviceId> {
+        self.session().and_then(Session::device)
+    }
+
+    /// The host's metadata.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.session().map(Session::metadata)
+    }
+
+    /// True when somebody else acts in the subject's place.
+    pub fn is_impersonation(&self) -> bool {
+        self.session().is_some_and(Session::is_impersonation)
     }
 
     /// The record as a session; none while it is a request token.

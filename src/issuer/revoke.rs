@@ -39,6 +39,16 @@ impl Issuer {
                 self.bump(subject, Bump::all_but(id, reason), &[], by).await
             }
             Target::Sessions(ids) => self.end_each(ids, reason, by.as_ref()).await,
+            Target::SessionOf(subject, id) => {
+                // A subject, once set, never changes: what was read still holds when the session ends.
+                let snapshot = self.load(id, OPERATION).await?;
+                let own = snapshot
+                    .is_some_and(|found| found.record.bound().is_some_and(|(own, _)| *own == subject));
+                match own {
+                    true => self.end_each([id], reason, by.as_ref()).await,
+                    false => Err(Error::new(ErrorKind::NotFound, OPERATION)),
+                }
+            }
             Target::Subject(subject) => self.bump(subject, Bump::all(reason), &[], by).await,
             Target::SubjectBut(subject, keep) => {
                 self.bump(subject, Bump::all_but(keep, reason), &[], by).await

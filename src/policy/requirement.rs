@@ -13,10 +13,11 @@ use crate::{
 #[non_exhaustive]
 pub enum Freshness {
     /// The signature, the times and the audience decide. A revocation is seen when the token expires: up to the
-    /// access lifetime late.
+    /// access lifetime late. Nothing is noted: neither use nor, for impersonations, an event. A requirement of factors,
+    /// level, age or counters asks the store all the same, and so does an opaque token.
     Stateless,
-    /// As `Stateless`, with the store's revocation log as read at most this long ago. Older than that, the store is
-    /// asked. A revocation is seen at most this late.
+    /// As `Stateless`, with the store's revocation log as read at most this long ago
+    /// ([`sync_revocations`](crate::Issuer::sync_revocations)). Older than that, the store is asked. A revocation is seen at most this late.
     AtMost(Duration),
     /// The store decides, now. The default.
     #[default]
@@ -30,7 +31,7 @@ pub enum Freshness {
 /// use std::time::Duration;
 /// use session_issuer::{factor::FactorKind, policy::Requirement};
 ///
-/// let payment = Requirement::new().factor(FactorKind::Totp).max_age(Duration::from_secs(300));
+/// let payment = Requirement::new().factor_within(FactorKind::Totp, Duration::from_secs(300));
 /// # let _ = payment;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Requirement {
     pub(crate) touch: bool,
     pub(crate) read_only: bool,
     pub(crate) audience: Option<String>,
-    pub(crate) factors: Vec<FactorKind>,
+    pub(crate) factors: Vec<(FactorKind, Option<Duration>)>,
     pub(crate) level: Option<AssuranceLevel>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) impersonation: bool,
@@ -83,7 +84,7 @@ impl Requirement {
     }
 
     /// Nothing is written, whatever is found: not even that this generation's tokens have arrived, which rotation uses
-    /// to tell a lost reply from theft. For replicas and dashboards.
+    /// to tell a lost reply from theft. Counters that are asked for move all the same. For dashboards and probes.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
@@ -100,7 +101,14 @@ impl Requirement {
     /// The subject must have proved this. May be said several times.
     #[must_use]
     pub fn factor(mut self, kind: FactorKind) -> Self {
-        self.factors.push(kind);
+        self.factors.push((kind, None));
+        self
+    }
+
+    /// The subject must have proved this, and not longer ago than that. May be said several times.
+    #[must_use]
+    pub fn factor_within(mut self, kind: FactorKind, age: Duration) -> Self {
+        self.factors.push((kind, Some(age)));
         self
     }
 
@@ -111,7 +119,8 @@ impl Requirement {
         self
     }
 
-    /// The last proof must not be older than this (RFC 9470).
+    /// The last proof, of whatever kind, must not be older than this (RFC 9470): proving a password again makes an old
+    /// code fresh. Where that is too weak, ask for [`factor_within`](Self::factor_within).
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -134,8 +143,12 @@ impl Requirement {
 
     /// What these factors lack; none when they suffice. Every lack is listed.
     pub fn unmet(&self, factors: &[Factor], now: Timestamp) -> Option<Unmet> {
-        let has = |kind: &FactorKind| factors.iter().any(|factor| factor.kind() == *kind);
-        let missing: Vec<_> = self.factors.iter().copied().filter(|kind| !has(kind)).collect();
+        let has = |(kind, age): &(FactorKind, Option<Duration>)| {
+            let proved = factors.iter().filter(|factor| factor.kind() == *kind);
+            proved.map(|factor| now.since(factor.at())).any(|since| age.is_none_or(|age| since <= age))
+        };
+        let missing =
+            self.factors.iter().filter(|needed| !has(needed)).map(|(kind, _)| *kind).collect::<Vec<_>>();
         let reached = AssuranceLevel::of(factors);
         let level = self.level.filter(|needed| reached < Some(*needed));
         let max_age =
@@ -193,7 +206,7 @@ impl Spend {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unmet {
-    /// Every factor that is missing.
+    /// Every factor that is missing, or was proved too long ago.
     pub missing: Vec<FactorKind>,
     /// The assurance level that is needed and not reached.
     pub level: Option<AssuranceLevel>,

@@ -52,7 +52,7 @@ enum Material {
 #[non_exhaustive]
 pub enum InvalidKey {
     /// The bytes do not make a key.
-    #[error("{0}")]
+    #[error("a signing key cannot be used: {0}")]
     Weak(#[from] WeakKey),
     /// The id has a character other than `A-Z a-z 0-9 . _ ~ -`, or none, or more than 64.
     #[error("the key id is malformed")]

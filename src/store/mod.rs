@@ -16,13 +16,17 @@ pub use memory::MemoryStore;
 pub use query::{PageKey, Query, RecordPage, Select};
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
 
-pub use crate::error::{StoreError, StoreErrorKind};
 use crate::{
     clock::{Epoch, Timestamp},
     error::RevokeReason,
     factor::FactorKind,
-    id::{SessionId, SessionKey, SubjectKey},
-    session::{CapRule, Mark, Record, SubjectStamp, Tombstone},
+    id::SessionId,
+    session::{CapRule, Record},
+};
+pub use crate::{
+    error::{StoreError, StoreErrorKind},
+    id::{SessionKey, SubjectKey},
+    session::{Mark, SubjectStamp, Tombstone},
 };
 
 /// Where sessions are kept.

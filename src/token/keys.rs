@@ -51,7 +51,7 @@ pub(super) struct TokenKey {
 #[non_exhaustive]
 pub enum InvalidTokenKey {
     /// The bytes do not make a key.
-    #[error("{0}")]
+    #[error("a token key cannot be used: {0}")]
     Weak(#[from] WeakKey),
     /// Two keys of one id.
     #[error("the ring has a key {0} already")]

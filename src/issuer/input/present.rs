@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{client::ClientInfo, metadata::HostClaims};
 
-/// A token that somebody presents, and from where.
+/// A token that somebody presents. `&str` and `&String` turn into it.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
     pub(in crate::issuer) token: &'a str,
@@ -20,6 +20,12 @@ impl<'a> Presented<'a> {
     /// This token.
     pub fn new(token: &'a str) -> Self {
         Self { token }
+    }
+}
+
+impl<'a> From<&'a String> for Presented<'a> {
+    fn from(token: &'a String) -> Self {
+        Self::new(token)
     }
 }
 

@@ -9,16 +9,29 @@ use crate::{
 };
 
 /// Sessions to end: which, why, and by whom.
+///
+/// # Examples
+/// ```
+/// use session_issuer::{Revoke, error::RevokeReason, id::SubjectId};
+///
+/// let logout = Revoke::token("ses_s1_...");
+/// let everywhere_else = Revoke::others_than("ses_s1_...").reason(RevokeReason::Logout);
+/// let fired = Revoke::subject_disabled(SubjectId::new("mallory")?).by(SubjectId::new("hr")?);
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
+#[derive(Clone)]
 pub struct Revoke<'a> {
     pub(in crate::issuer) target: Target<'a>,
     pub(in crate::issuer) reason: RevokeReason,
     pub(in crate::issuer) by: Option<SubjectId>,
 }
 
+#[derive(Clone)]
 pub(in crate::issuer) enum Target<'a> {
     Token(&'a str),
     OthersThan(&'a str),
     Sessions(Vec<SessionId>),
+    SessionOf(SubjectId, SessionId),
     Subject(SubjectId),
     SubjectBut(SubjectId, SessionId),
     Device(DeviceId),
@@ -42,7 +55,12 @@ impl<'a> Revoke<'a> {
         Self::target(Target::OthersThan(token), RevokeReason::Admin)
     }
 
-    /// This session. Ending what is not there is fine.
+    /// This session of this subject; another subject's is not found. For a page on which users end their own.
+    pub fn session_of(subject: SubjectId, id: SessionId) -> Self {
+        Self::target(Target::SessionOf(subject, id), RevokeReason::Admin)
+    }
+
+    /// This session, whosever it is: who may ask for that is the host's to decide. Ending what is not there is fine.
     pub fn session(id: SessionId) -> Self {
         Self::sessions([id])
     }
@@ -81,14 +99,15 @@ impl<'a> Revoke<'a> {
         Self { target, reason, by: None }
     }
 
-    /// Why.
+    /// Why: `Logout` for [`token`](Self::token), `SubjectDisabled` for [`subject_disabled`](Self::subject_disabled),
+    /// `Admin` for all others, unless said otherwise.
     #[must_use]
     pub fn reason(mut self, reason: RevokeReason) -> Self {
         self.reason = reason;
         self
     }
 
-    /// Who does it.
+    /// Who does it: a note for events, and no authority.
     #[must_use]
     pub fn by(mut self, by: SubjectId) -> Self {
         self.by = Some(by);
