@@ -31,6 +31,14 @@ impl Actor {
         self
     }
 
+    /// The actor's epoch, read before the host verified who it is: if all of its sessions are revoked in between, there
+    /// is no impersonation. For an actor without a session here.
+    #[must_use]
+    pub fn with_epoch(mut self, epoch: Epoch) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
     /// The operator.
     pub fn subject(&self) -> &SubjectId {
         &self.subject

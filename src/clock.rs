@@ -143,6 +143,9 @@ impl Timestamp {
     }
 }
 
+/// The longest a signed token may live: 30 days. What is revoked is remembered for as long.
+pub const MAX_SIGNED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// A subject's count of mass revocations: sessions born under a lower one are dead.
 ///
 /// It starts at the millisecond in which the subject was first seen and only grows, to `max(old + 1, now)`, so an

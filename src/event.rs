@@ -82,7 +82,7 @@ impl Event {
 pub enum EventKind {
     /// A session was created.
     Created,
-    /// An impersonated session was used, where the store was asked.
+    /// An impersonated session was used: told at every check, and not at a bare `verify`.
     ImpersonationUsed,
     /// A refresh handed out the next generation.
     Refreshed,

@@ -149,9 +149,12 @@ pub enum AssuranceLevel {
 impl AssuranceLevel {
     /// The level that these factors reach; none where nothing but the subject's name is known.
     pub fn of(factors: &[Factor]) -> Option<Self> {
-        let proofs = factors.iter().filter(|factor| factor.kind != FactorKind::Subject);
-        let hardware = proofs.clone().any(|factor| factor.details.hardware);
-        let weight: usize = proofs.map(|factor| 1 + usize::from(factor.details.user_verified)).sum();
+        let proofs = || factors.iter().filter(|factor| factor.kind != FactorKind::Subject);
+        let hardware = proofs().any(|factor| factor.details.hardware);
+        // The same kind twice is one factor.
+        let kinds =
+            FactorKind::ALL.iter().filter(|kind| proofs().any(|factor| factor.kind == **kind)).count();
+        let weight = kinds + usize::from(proofs().any(|factor| factor.details.user_verified));
         match (weight, hardware) {
             (0, _) => None,
             (1, _) => Some(Self::Aal1),

@@ -141,11 +141,15 @@ impl HostClaims {
             return Err(InvalidInput::new("claims", Problem::TooMany(MAX_ENTRIES)));
         }
         self.0.insert(name.to_owned(), value);
-        let bytes = serde_json::to_vec(&self.0).map_or(usize::MAX, |json| json.len());
-        if bytes > MAX_CLAIMS_BYTES {
+        if self.json_bytes() > MAX_CLAIMS_BYTES {
             return Err(InvalidInput::new("claims", Problem::TooLong(MAX_CLAIMS_BYTES)));
         }
         Ok(self)
+    }
+
+    /// How many bytes they have together, as JSON.
+    pub(crate) fn json_bytes(&self) -> usize {
+        serde_json::to_vec(&self.0).map_or(usize::MAX / 2, |json| json.len())
     }
 
     pub(crate) fn from_verified(map: Map<String, Value>) -> Self {

@@ -111,13 +111,13 @@ kinds! {
     /// A check needs a subject, and none is known yet.
     SubjectMissing: "subject_missing", Rejected, 400, Input, "this check needs a subject first";
     /// A session's subject never changes.
-    SubjectChange: "subject_change", Rejected, 400, Input, "a session's subject cannot change";
+    SubjectChange: "subject_change", Rejected, 400, Credential, "a session's subject cannot change";
     /// The subject has no such factor.
     FactorNotSetUp: "factor_not_set_up", Rejected, 400, Credential, "the subject has no such factor";
     /// The factor exists, but is not ready for use.
     FactorNotReady: "factor_not_ready", Rejected, 400, Credential, "the factor is not ready for use";
     /// A code or assertion without its challenge, or with one that was used or has ended.
-    ChallengeMissing: "challenge_missing", Rejected, 400, Input, "there is no open challenge for this check";
+    ChallengeMissing: "challenge_missing", Rejected, 400, Credential, "there is no open challenge for this check";
 
     /// The request token has not been approved yet.
     NotApproved: "not_approved", Rejected, 401, Credential, "the request was not approved yet";

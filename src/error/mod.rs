@@ -135,7 +135,8 @@ impl Error {
         self.0.kind.is_terminal()
     }
 
-    /// The HTTP status a host would answer with.
+    /// The HTTP status that fits the kind: for logs and trusted callers. Outsiders get that of [`public`](Self::public),
+    /// which tells nobody who exists.
     pub fn http_status(&self) -> u16 {
         self.0.kind.http_status()
     }

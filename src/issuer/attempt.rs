@@ -5,7 +5,7 @@ use crate::{
     clock::{Epoch, Timestamp},
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
-    factor::{AssuranceLevel, Check, Factor, FactorDetails, FactorKind, SubjectRef},
+    factor::{AssuranceLevel, Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
     session::{Session, SubjectStamp},
     verifier::{Attempt, Found, Lookup, Outcome, SubjectProfile},
@@ -36,8 +36,8 @@ pub(super) struct Proven {
     pub(super) epoch: Option<Epoch>,
     pub(super) profile: Option<SubjectProfile>,
     pub(super) factors: Vec<Factor>,
-    /// The kinds of challenge that were used up.
-    pub(super) answered: Vec<FactorKind>,
+    /// The challenges that were used up.
+    pub(super) answered: Vec<Challenge>,
 }
 
 impl Proven {
@@ -93,7 +93,9 @@ impl Issuer {
             if proven.subject.is_none() {
                 return Err(Error::new(ErrorKind::SubjectMissing, operation));
             }
-            proven.factors.push(Factor::new(kind, now, FactorDetails::default()));
+            if !proven.factors.iter().any(|factor| factor.kind() == kind) {
+                proven.factors.push(Factor::new(kind, now, FactorDetails::default()));
+            }
         }
         Ok(proven)
     }
@@ -159,13 +161,11 @@ impl Issuer {
         let mut attempt = Attempt::new(&self.tenant, Some(subject), check, now);
         attempt.challenge =
             session.and_then(|session| session.challenge(check.kind())).filter(|slot| now < slot.ends_at());
-        let had_challenge = attempt.challenge.is_some();
+        let challenge = attempt.challenge.cloned();
         let kind = match verifier.verify(attempt).await.map_err(verifier_failed(operation))? {
             Outcome::Passed(details) => {
                 proven.factors.push(Factor::new(check.kind(), now, details));
-                if had_challenge {
-                    proven.answered.push(check.kind());
-                }
+                proven.answered.extend(challenge);
                 return Ok(());
             }
             Outcome::Wrong => ErrorKind::CheckFailed,

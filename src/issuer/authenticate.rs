@@ -40,6 +40,18 @@ impl Token {
         self.generation() == record.generation()
     }
 
+    pub(super) fn is_access(&self) -> bool {
+        self.kind() == TokenKind::Access
+    }
+
+    /// Its own end; session tokens have none.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Opaque(token) => token.expires_at,
+            Self::Signed(claims) => Some(claims.expires_at()),
+        }
+    }
+
     pub(super) fn into_claims(self) -> Option<Box<VerifiedClaims>> {
         match self {
             Self::Opaque(_) => None,
@@ -57,6 +69,10 @@ impl Issuer {
         operation: Operation,
     ) -> Result<Token, Error> {
         match looks_opaque(token) {
+            // An opaque token is for whom the issuer is for.
+            true if audience.is_some_and(|audience| !self.inner.audience.contains(audience)) => {
+                Err(Error::new(ErrorKind::WrongAudience, operation))
+            }
             true => self.read(token, &[TokenKind::Access, TokenKind::Session], operation).map(Token::Opaque),
             false if self.inner.signer.is_some() => {
                 self.verify_for(token, audience, operation).map(|claims| Token::Signed(Box::new(claims)))

@@ -16,6 +16,9 @@ use crate::{
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
+/// Every signed token carries the audiences.
+const MAX_AUDIENCE_BYTES: usize = 1024;
+
 /// Puts an issuer together.
 ///
 /// A store and token keys are required, and a signer where the policy hands out signed tokens. There is no default
@@ -136,6 +139,9 @@ impl IssuerBuilder {
             if crate::id::check_text(what, text).is_err() {
                 problems.push(format!("the {what} is empty, too long, or has control characters"));
             }
+        }
+        if self.audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
+            problems.push("the audiences have more than 1024 bytes together".to_owned());
         }
         let audience = if self.audience.is_empty() { vec![name.clone()] } else { self.audience };
         let (Some(store), Some(keys), []) = (self.store, self.token_keys, problems.as_slice()) else {

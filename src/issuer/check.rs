@@ -32,13 +32,13 @@ impl Issuer {
             Token::Signed(claims)
                 if !need.needs_record() && self.may_answer_alone(&claims, need.freshness) =>
             {
-                return checked_alone(claims, need);
+                return self.checked_alone(claims, need);
             }
             token => token,
         };
         match self.check_by_record(token, need).await {
             Err((error, Some(claims))) if self.falls_back(&error, &claims, need) => {
-                checked_alone(claims, need)
+                self.checked_alone(claims, need)
             }
             outcome => outcome.map_err(|(error, _)| error),
         }
@@ -61,6 +61,19 @@ impl Issuer {
             && error.class() == ErrorClass::Unavailable
             && !claims.is_impersonation()
             && !need.needs_record()
+            // What this node knows to be revoked stays out, however long ago it learned so.
+            && self.inner.revocations.read().is_ok_and(|view| !view.touches(&self.tenant, claims))
+    }
+
+    /// The token's own claims decide.
+    fn checked_alone(&self, claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
+        if claims.is_impersonation() {
+            if !need.impersonation {
+                return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
+            }
+            self.tell_claimed(&claims, EventKind::ImpersonationUsed);
+        }
+        Ok(Checked { proof: Proof::Claims(claims), needs_refresh: false })
     }
 
     /// The record decides. An error hands the claims back, for a policy that goes on without a store.
@@ -145,10 +158,12 @@ impl Issuer {
                 Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
             }
             Ok(Marked::NotLive) => {
-                // It has ended since it was loaded: say why.
-                let again = self.load(record.id(), OPERATION).await?;
-                let again = again.ok_or_else(|| Error::new(ErrorKind::InvalidToken, OPERATION))?;
-                self.live(&again, now, OPERATION)
+                // It has ended since it was loaded: say why, as far as that can be learned. That it has ended is sure.
+                let again = self.load(record.id(), OPERATION).await.ok().flatten();
+                if let Some(again) = again {
+                    self.live(&again, now, OPERATION)?;
+                }
+                Err(Error::new(ErrorKind::Revoked, OPERATION))
             }
             Err(error) if !need.spend.is_empty() => Err(store_failed(OPERATION)(error)),
             Err(_) => {
@@ -156,14 +171,6 @@ impl Issuer {
                 Ok(())
             }
         }
-    }
-}
-
-/// The token's own claims decide.
-fn checked_alone(claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
-    match claims.is_impersonation() && !need.impersonation {
-        true => Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION)),
-        false => Ok(Checked { proof: Proof::Claims(claims), needs_refresh: false }),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     session::{Life, Record, Session, SubjectStamp, life},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
-    token::TokenKeys,
+    token::{TokenKeys, VerifiedClaims},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -130,6 +130,20 @@ impl Issuer {
         stamp.map_err(store_failed(operation))
     }
 
+    /// What is known of a record's subject now, for a token that tells of proofs: a credential may have changed while
+    /// they were made. Where the store does not answer, what was known before.
+    pub(super) async fn stamp_now(
+        &self,
+        record: &Record,
+        before: Option<SubjectStamp>,
+    ) -> Option<SubjectStamp> {
+        let proves = record.session().is_some_and(|session| !session.factors().is_empty());
+        match record.subject_key() {
+            Some(key) if proves => self.inner.store.stamp(&key, self.now()).await.ok().or(before),
+            _ => before,
+        }
+    }
+
     pub(super) async fn load(&self, id: SessionId, operation: Operation) -> Result<Option<Snapshot>, Error> {
         self.inner.store.load(&self.key(id)).await.map_err(store_failed(operation))
     }
@@ -187,6 +201,17 @@ impl Issuer {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
         event.subject = subject.cloned();
+        sink.emit(&event);
+    }
+
+    /// Tells the host of something that happened with a signed token whose record was not asked for.
+    pub(super) fn tell_claimed(&self, claims: &VerifiedClaims, kind: EventKind) {
+        let Some(sink) = &self.inner.events else { return };
+        let mut event = Event::new(self.now(), self.tenant.clone(), kind);
+        event.session = Some(claims.session_id());
+        event.subject = claims.subject().cloned();
+        event.actor = claims.actors().last().and_then(|root| SubjectId::new(root).ok());
+        event.ends_at = Some(claims.expires_at());
         sink.emit(&event);
     }
 

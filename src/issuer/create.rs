@@ -1,6 +1,6 @@
 //! `create`: a new session, or the one that a device already has.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{
     Issued, NewSession,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     actor::ActorChain,
     clock::Timestamp,
-    error::{Error, ErrorKind, Operation, RevokeReason},
+    error::{Error, ErrorKind, InvalidInput, Operation, Problem, RevokeReason},
     event::EventKind,
     id::SessionId,
     policy::Credentials,
@@ -32,12 +32,13 @@ impl Issuer {
         let now = self.now();
         self.checked_access_lifetime(new.access_lifetime)
             .map_err(|input| Error::from(input).during(OPERATION))?;
+        self.checked_claims(&new.claims, OPERATION)?;
         let policy = &self.inner.policy;
         let asked = match new.actors {
             Some(_) => policy.impersonation(new.lifetime).map(Some),
             None => policy.lifetime(new.lifetime),
         };
-        let mut lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
+        let lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
         if new.actors.is_some()
             && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
         {
@@ -57,9 +58,7 @@ impl Issuer {
             session: None,
         };
         let proven = self.attempt(checks, now, OPERATION).await?;
-        if proven.is_beginning(&[]) && policy.single_factor_lifetime.is_some() {
-            lifetime = lifetime.into_iter().chain(policy.single_factor_lifetime).min();
-        }
+        let beginning = self.beginning(proven.is_beginning(&[]), lifetime);
         let Proven { subject, stamp, epoch, profile, factors, .. } = proven;
         let (id, salt) = self.new_id(subject.as_ref(), now, OPERATION)?;
         let birth = SessionBirth {
@@ -78,13 +77,18 @@ impl Issuer {
             claims: new.claims,
             resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
             lifetime,
+            beginning,
             idle: policy.idle,
             mac_key: self.minting_key(now, OPERATION)?,
             credentials: credentials_kind(policy.credentials),
         };
-        let record = Arc::new(Record::new_session(birth));
+        let record = Record::new_session(birth);
+        self.fits_a_token(&record, OPERATION)?;
+        let record = Arc::new(record);
         let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
-            Stored::New(record, evicted) => (record, stamp, evicted),
+            Stored::New(record, evicted) => {
+                (Arc::clone(&record), self.stamp_now(&record, stamp).await, evicted)
+            }
             Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
         };
         let mut minting = Minting::new(record, stamp, now, OPERATION);
@@ -138,34 +142,44 @@ impl Issuer {
         evicted.iter().map(|record| record.id()).collect()
     }
 
+    /// How long a session lives until more is proved: the policy's single-factor lifetime, if that is shorter.
+    pub(super) fn beginning(&self, is_beginning: bool, lifetime: Option<Duration>) -> Option<Duration> {
+        let shorter = self.inner.policy.single_factor_lifetime.filter(|_| is_beginning)?;
+        lifetime.into_iter().chain([shorter]).min()
+    }
+
     /// Binds every actor to its session or its epoch, and keeps the root: an actor who is impersonating brings along
-    /// those behind it.
+    /// those behind it, as they were bound. Nobody acts through what is no longer live.
     async fn bound_chain(&self, mut chain: ActorChain, now: Timestamp) -> Result<ActorChain, Error> {
-        let behind = match chain.actors().last().and_then(|last| last.session()) {
-            Some(session) => self.load(session, OPERATION).await?,
-            None => None,
-        };
-        let behind = behind.as_ref().and_then(|snapshot| snapshot.record.session()?.actors().cloned());
+        let refused = |kind| Error::new(kind, OPERATION);
+        let last = chain.actors().len().saturating_sub(1);
+        let mut behind = None;
+        for (at, actor) in chain.actors_mut().iter_mut().enumerate() {
+            let Some(id) = actor.session() else {
+                let current = self.stamp(actor.subject(), OPERATION).await?.epoch;
+                if actor.epoch().is_some_and(|read_before| read_before < current) {
+                    return Err(refused(ErrorKind::ActorEnded));
+                }
+                actor.bind(actor.epoch().unwrap_or(current));
+                continue;
+            };
+            let own = self.load(id, OPERATION).await?.ok_or_else(|| refused(ErrorKind::ActorEnded))?;
+            let session = own.record.session().ok_or_else(|| refused(ErrorKind::ActorEnded))?;
+            let bound = own.record.bound().filter(|(subject, _)| *subject == actor.subject());
+            let (_, epoch) = bound.ok_or_else(|| refused(ErrorKind::ActorEnded))?;
+            self.live(&own, now, OPERATION).map_err(|_| refused(ErrorKind::ActorEnded))?;
+            self.actors_live(&own.record, now, OPERATION).await?;
+            actor.bind(epoch);
+            if let Some(further) = session.actors() {
+                if at != last {
+                    let foreign = InvalidInput::new("actor chain", Problem::Foreign);
+                    return Err(Error::from(foreign).during(OPERATION));
+                }
+                behind = Some(further.clone());
+            }
+        }
         for actor in behind.iter().flat_map(ActorChain::actors) {
             chain = chain.behind(actor.clone()).map_err(|input| Error::from(input).during(OPERATION))?;
-        }
-        for actor in chain.actors_mut() {
-            let epoch = self.stamp(&actor.subject().clone(), OPERATION).await?.epoch;
-            let own = match actor.session() {
-                Some(session) => self.load(session, OPERATION).await?.filter(|snapshot| {
-                    let of_actor =
-                        snapshot.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
-                    of_actor
-                        && snapshot.record.session().is_some()
-                        && self.live(snapshot, now, OPERATION).is_ok()
-                }),
-                None => {
-                    actor.bind(epoch);
-                    continue;
-                }
-            };
-            let own = own.and_then(|snapshot| snapshot.record.bound().map(|(_, epoch)| epoch));
-            actor.bind(own.ok_or_else(|| Error::new(ErrorKind::ActorEnded, OPERATION))?);
         }
         Ok(chain)
     }

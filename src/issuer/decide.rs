@@ -7,8 +7,9 @@ use super::{
     input::Decision,
 };
 use crate::{
-    error::{Error, ErrorKind, Operation},
+    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
+    factor::FactorKind,
     session::State,
     store::{Change, Committed},
     token::TokenKind,
@@ -24,23 +25,24 @@ impl Issuer {
     /// [`create`](Self::create) for checks, after which the request waits on.
     pub async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
         let token = self.read(decide.token, &[TokenKind::Request], OPERATION)?;
+        // Whoever tries names or passwords by way of request tokens needs a genuine one that still waits.
+        let snapshot = self.prove(&token, OPERATION).await?;
+        self.live(&snapshot, self.now(), OPERATION)?;
+        if !matches!(snapshot.record.state(), State::Requested(_)) {
+            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
+        }
         let proven = match decide.decision {
             Decision::Deny => None,
             Decision::Approve { subject, epoch } => {
                 Some(self.approver(Vec::new(), Some(subject), epoch).await?)
             }
             Decision::ApproveByChecks(checks) => {
-                // Whoever guesses passwords by way of request tokens needs a genuine one that still waits.
-                let snapshot = self.prove(&token, OPERATION).await?;
-                self.live(&snapshot, self.now(), OPERATION)?;
-                match snapshot.record.state() {
-                    State::Requested(_) => Some(self.approver(checks, None, None).await?),
-                    _ => {
-                        return Err(
-                            self.refuse(&snapshot.record, Error::new(ErrorKind::AlreadyDecided, OPERATION))
-                        );
-                    }
+                if checks.iter().all(|check| check.kind() == FactorKind::Subject) {
+                    // A name is not a proof.
+                    let empty = InvalidInput::new("checks", Problem::Empty);
+                    return Err(Error::from(empty).during(OPERATION));
                 }
+                Some(self.approver(checks, None, None).await?)
             }
         };
         let approved = proven.as_ref().and_then(|proven| proven.subject.clone().zip(proven.epoch));

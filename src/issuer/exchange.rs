@@ -2,6 +2,7 @@
 
 use super::{
     Exchange, Issued,
+    attempt::Checks,
     core::{Issuer, MAX_TRIES, store_failed},
     create::credentials_kind,
     mint::Minting,
@@ -11,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Operation},
     event::EventKind,
     session::{Record, SessionBirth, State},
-    store::{Change, Committed},
+    store::{Change, Committed, Snapshot},
     token::TokenKind,
 };
 
@@ -27,6 +28,7 @@ impl Issuer {
     /// token waits on), `Denied`, `AlreadyDecided` (it was exchanged), `Expired`, `Revoked`, `CapReached`,
     /// `Unavailable`.
     pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
+        self.checked_claims(&exchange.claims, OPERATION)?;
         let token = self.read(exchange.token, &[TokenKind::Request], OPERATION)?;
         for _ in 0..MAX_TRIES {
             let snapshot = self.prove(&token, OPERATION).await?;
@@ -43,8 +45,9 @@ impl Issuer {
             if let Some(kind) = refused {
                 return Err(self.refuse(record, Error::new(kind, OPERATION)));
             }
-            let next = record.exchanged(self.birth_of(record, &exchange, now)?);
+            let next = record.exchanged(self.birth_of(&snapshot, &exchange, now).await?);
             let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
+            self.fits_a_token(&next, OPERATION)?;
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = snapshot.subject.as_ref().map(|stamp| stamp.epoch);
             change.admit = self.cap_rule();
@@ -78,13 +81,24 @@ impl Issuer {
         }
     }
 
-    fn birth_of(
+    async fn birth_of(
         &self,
-        record: &Record,
+        snapshot: &Snapshot,
         exchange: &Exchange<'_>,
         now: Timestamp,
     ) -> Result<SessionBirth, Error> {
-        let policy = &self.inner.policy;
+        let (record, policy) = (&snapshot.record, &self.inner.policy);
+        // The directory is asked once more: the subject may have been disabled since it approved.
+        let checks = Checks {
+            checks: Vec::new(),
+            verified: Vec::new(),
+            subject: record.bound().map(|(subject, _)| subject.clone()),
+            stamp: snapshot.subject.clone(),
+            epoch: None,
+            session: None,
+        };
+        let proven = self.attempt(checks, now, OPERATION).await?;
+        let lifetime = policy.absolute.as_duration();
         Ok(SessionBirth {
             id: record.id(),
             tenant: self.tenant.clone(),
@@ -99,8 +113,9 @@ impl Issuer {
             actors: None,
             metadata: exchange.metadata.clone(),
             claims: exchange.claims.clone(),
-            resource_owner: None,
-            lifetime: policy.absolute.as_duration(),
+            beginning: self.beginning(proven.is_beginning(&[]), lifetime),
+            resource_owner: proven.profile.and_then(|profile| profile.resource_owner),
+            lifetime,
             idle: policy.idle,
             mac_key: self.minting_key(now, OPERATION)?,
             credentials: credentials_kind(policy.credentials),

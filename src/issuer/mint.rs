@@ -14,11 +14,12 @@ use crate::{
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     factor::{Amr, AssuranceLevel, authenticated_at},
     id::SessionId,
+    metadata::HostClaims,
     policy::AccessFormat,
     secret::Secret,
     session::{CredentialsKind, Record, SubjectStamp},
     signer::SignRequest,
-    token::{ActorClaim, Claims, Mint, TokenKind, seal, signing_input},
+    token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, seal, signing_input},
 };
 
 /// What a verb hands out, and how.
@@ -48,7 +49,8 @@ impl Issuer {
     pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
         let Minting { record, subject, now, operation, access_lifetime, replayed, evicted } = minting;
         let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
-        let (token, refresh, expires_at) = match session.credentials() {
+        let session_kind = session.credentials();
+        let (token, refresh, expires_at) = match session_kind {
             CredentialsKind::Session => {
                 (self.opaque(&record, TokenKind::Session, None, operation)?, None, record.effective_end())
             }
@@ -75,6 +77,12 @@ impl Issuer {
                 };
                 (access, refresh, Some(expires_at))
             }
+        };
+        let signed = matches!(self.inner.policy.credentials.access_format(), Some(AccessFormat::Signed));
+        let whole = |at: Timestamp| if signed { Timestamp::from_secs(at.as_secs()) } else { at };
+        let expires_at = match session_kind {
+            CredentialsKind::Session => expires_at,
+            _ => expires_at.map(whole),
         };
         Ok(Issued { token, refresh, expires_at, view: SessionView::new(record, subject), replayed, evicted })
     }
@@ -159,6 +167,40 @@ impl Issuer {
         Ok(Secret::from(seal(input, &signature)))
     }
 
+    /// A host's claims may not take the name under which the session's id is written too.
+    pub(super) fn checked_claims(&self, claims: &HostClaims, operation: Operation) -> Result<(), Error> {
+        match self.inner.policy.session_claim.is_some_and(|name| claims.get(name).is_some()) {
+            true => Err(Error::from(InvalidInput::new("claim name", Problem::Reserved)).during(operation)),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses, before anything is stored, a record whose signed tokens would be longer than any that is read.
+    pub(super) fn fits_a_token(&self, record: &Record, operation: Operation) -> Result<(), Error> {
+        // Names and numbers of all claims; the same of an actor; header and signature, as base64url.
+        const CLAIMS: usize = 460;
+        const ACTOR: usize = 90;
+        const ENDS: usize = 900;
+        if self.inner.policy.credentials.access_format() != Some(AccessFormat::Signed) {
+            return Ok(());
+        }
+        let Some(session) = record.session() else { return Ok(()) };
+        let json =
+            |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count() + 3;
+        let actors = session.actors().into_iter().flat_map(ActorChain::actors);
+        let bytes = CLAIMS
+            + json(&self.inner.name)
+            + self.inner.audience.iter().map(|audience| json(audience)).sum::<usize>()
+            + json(self.tenant.as_str())
+            + record.bound().map_or(0, |(subject, _)| json(subject.as_str()))
+            + actors.map(|actor| ACTOR + json(actor.subject().as_str())).sum::<usize>()
+            + session.claims().map_or(0, HostClaims::json_bytes);
+        match bytes.div_ceil(3) * 4 + ENDS > MAX_TOKEN_BYTES {
+            true => Err(Error::from(InvalidInput::new("claims", Problem::TooLarge)).during(operation)),
+            false => Ok(()),
+        }
+    }
+
     /// An access token's own lifetime: above zero, and at most what the policy says. Never clamped.
     pub(super) fn checked_access_lifetime(&self, asked: Option<Duration>) -> Result<(), InvalidInput> {
         match asked {
@@ -175,7 +217,7 @@ impl Issuer {
 fn actor_claim(chain: &ActorChain) -> Option<ActorClaim> {
     chain.actors().iter().rev().fold(None, |behind, actor| {
         Some(ActorClaim {
-            sub: actor.subject().as_str().to_owned(),
+            sub: actor.subject().clone(),
             sid: actor.session(),
             epo: actor.epoch(),
             act: behind.map(Box::new),

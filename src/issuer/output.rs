@@ -201,7 +201,8 @@ pub(super) enum Proof {
 }
 
 impl Checked {
-    /// Whom the session is about. A session that names nobody is `SubjectMissing`.
+    /// Whom the session is about: named, and proved only as far as [`assurance_level`](Self::assurance_level) says. A
+    /// session that names nobody is `SubjectMissing`.
     pub fn subject(&self) -> Result<&SubjectId, Error> {
         let subject = match &self.proof {
             Proof::Store { view, .. } => view.subject(),
@@ -226,7 +227,8 @@ impl Checked {
         }
     }
 
-    /// What the token claims, when it was a signed one.
+    /// What the token claims, when it was a signed one: as of when it was issued. What the session has now, its record
+    /// says, and [`needs_refresh`](Self::needs_refresh) whether the two differ.
     pub fn claims(&self) -> Option<&VerifiedClaims> {
         match &self.proof {
             Proof::Store { claims, .. } => claims.as_deref(),

@@ -49,6 +49,9 @@ impl Issuer {
     pub async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error> {
         self.checked_access_lifetime(refresh.access_lifetime)
             .map_err(|input| Error::from(input).during(OPERATION))?;
+        if let Some(claims) = &refresh.claims {
+            self.checked_claims(claims, OPERATION)?;
+        }
         let token = self.read(refresh.token, &[TokenKind::Refresh], OPERATION)?;
         let mut lost_a_race = false;
         for _ in 0..MAX_TRIES {
@@ -86,7 +89,10 @@ impl Issuer {
                 Some(next) => self.commit_refresh(attempt, Some(next), false).await,
                 None => self.answer_again(attempt, None).await,
             },
-            RefreshDecision::Replay { age, mark: false } => self.answer_again(attempt, Some(age)).await,
+            RefreshDecision::Replay { age, mark: false } => match self.with_fresh_claims(&attempt, record) {
+                Some(next) => self.commit_replay(attempt, next, age).await,
+                None => self.answer_again(attempt, Some(age)).await,
+            },
             RefreshDecision::Replay { age, mark: true } => self.answer_late(attempt, age).await,
             RefreshDecision::Reuse if lost_a_race => {
                 Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)))
@@ -121,6 +127,7 @@ impl Issuer {
 
     /// Commits on the version that was read; none when that is no longer the one.
     async fn commit_next(&self, attempt: &Try<'_>, next: Record) -> Result<Option<Arc<Record>>, Error> {
+        self.fits_a_token(&next, OPERATION)?;
         let record = &attempt.snapshot.record;
         let mut change = Change::new(record.version(), next, attempt.now);
         change.observed_epoch = attempt.snapshot.subject.as_ref().map(|stamp| stamp.epoch);
@@ -136,10 +143,15 @@ impl Issuer {
     async fn answer_again(&self, attempt: Try<'_>, replay: Option<Duration>) -> Result<Step, Error> {
         let record = Arc::clone(&attempt.snapshot.record);
         let mark = Mark { seen_at: Some(attempt.now), ..Mark::default() };
-        match self.inner.store.mark(&record.key(), mark, attempt.now).await {
-            Ok(Marked::Done) => {}
-            Ok(Marked::NotLive | Marked::QuotaExceeded) => return Ok(Step::Again),
-            Err(_) => self.tell(&record, EventKind::WriteFailed { operation: OPERATION }),
+        match self
+            .inner
+            .store
+            .mark(&record.key(), mark, attempt.now)
+            .await
+            .map_err(store_failed(OPERATION))?
+        {
+            Marked::Done => {}
+            Marked::NotLive | Marked::QuotaExceeded => return Ok(Step::Again),
         }
         match replay {
             Some(age) => self.tell_replay(&record, attempt.refresh.client, age),
@@ -152,6 +164,12 @@ impl Issuer {
     async fn answer_late(&self, attempt: Try<'_>, age: Duration) -> Result<Step, Error> {
         let next = attempt.snapshot.record.replayed(attempt.now);
         let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
+        let next = self.with_fresh_claims(&attempt, &next).unwrap_or(next);
+        self.commit_replay(attempt, next, age).await
+    }
+
+    /// Stores what a replay changes, and gives the current generation's tokens again.
+    async fn commit_replay(&self, attempt: Try<'_>, next: Record, age: Duration) -> Result<Step, Error> {
         let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
         self.tell_replay(&record, attempt.refresh.client, age);
         self.hand_out(attempt, record, true).await

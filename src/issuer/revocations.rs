@@ -24,9 +24,15 @@ pub(super) struct Revocations {
     /// Tokens issued before this may have been revoked in a part of the log that was never read.
     complete_from: Option<Timestamp>,
     sessions: HashMap<SessionKey, Timestamp>,
-    /// Sessions in the order of their arrival, so that old ones are forgotten without a scan.
-    order: VecDeque<SessionKey>,
+    /// Entries in the order of their arrival, so that old ones are forgotten without a scan.
+    order: VecDeque<Entry>,
     subjects: HashMap<SubjectKey, SubjectEntry>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Session(SessionKey),
+    Subject(SubjectKey),
 }
 
 #[derive(Debug)]
@@ -34,6 +40,7 @@ struct SubjectEntry {
     epoch: Epoch,
     kept: Option<SessionId>,
     factors_changed_at: Option<Timestamp>,
+    until: Timestamp,
 }
 
 impl Revocations {
@@ -47,27 +54,43 @@ impl Revocations {
             match entry {
                 RevocationEntry::Session { key, until } => {
                     if self.sessions.insert(key.clone(), until).is_none() {
-                        self.order.push_back(key);
+                        self.order.push_back(Entry::Session(key));
                     }
                 }
-                RevocationEntry::Subject { key, epoch, kept, factors_changed_at } => {
-                    let entry =
-                        self.subjects.entry(key).or_insert(SubjectEntry { epoch, kept, factors_changed_at });
+                RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => {
+                    let new = SubjectEntry { epoch, kept, factors_changed_at, until };
+                    let entry = self.subjects.entry(key.clone()).or_insert_with(|| {
+                        self.order.push_back(Entry::Subject(key));
+                        new
+                    });
                     // An entry may come twice, and late: only a higher epoch says who is kept.
                     if epoch > entry.epoch {
                         (entry.epoch, entry.kept) = (epoch, kept);
                     }
                     entry.factors_changed_at = entry.factors_changed_at.max(factors_changed_at);
+                    entry.until = entry.until.max(until);
                 }
             }
         }
         self.cursor = next;
-        while let Some(key) = self.order.front() {
-            if self.sessions.get(key).is_some_and(|until| *until > now) {
+        self.forget(now);
+    }
+
+    /// Forgets, from the front, what no token can need any more.
+    fn forget(&mut self, now: Timestamp) {
+        while let Some(entry) = self.order.front() {
+            let until = match entry {
+                Entry::Session(key) => self.sessions.get(key).copied(),
+                Entry::Subject(key) => self.subjects.get(key).map(|entry| entry.until),
+            };
+            if until.is_some_and(|until| until > now) {
                 break;
             }
-            self.sessions.remove(key);
-            self.order.pop_front();
+            match self.order.pop_front() {
+                Some(Entry::Session(key)) => drop(self.sessions.remove(&key)),
+                Some(Entry::Subject(key)) => drop(self.subjects.remove(&key)),
+                None => break,
+            }
         }
     }
 
@@ -92,16 +115,18 @@ impl Revocations {
     ) -> bool {
         let fresh = self.synced_at.is_some_and(|at| now.saturating_sub(at) <= age);
         let complete = self.complete_from.is_none_or(|from| claims.issued_at() >= from);
-        fresh
-            && complete
-            && !self.ended(tenant, claims.session_id())
+        fresh && complete && !self.touches(tenant, claims)
+    }
+
+    /// True when this view, however old, knows of a revocation that touches the token.
+    pub(super) fn touches(&self, tenant: &TenantId, claims: &VerifiedClaims) -> bool {
+        !(!self.ended(tenant, claims.session_id())
             && self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), claims.issued_at())
             && claims.actor_claims().all(|actor| {
-                let subject = SubjectId::new(&actor.sub).ok();
                 let id = actor.sid.unwrap_or(claims.session_id());
                 !actor.sid.is_some_and(|sid| self.ended(tenant, sid))
-                    && self.spares(tenant, subject.as_ref(), id, actor.epo, claims.issued_at())
-            })
+                    && self.spares(tenant, Some(&actor.sub), id, actor.epo, claims.issued_at())
+            }))
     }
 
     fn ended(&self, tenant: &TenantId, id: SessionId) -> bool {

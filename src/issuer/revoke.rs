@@ -2,7 +2,6 @@
 
 use super::{
     CredentialChange, Revoke, Revoked,
-    authenticate::Token,
     core::{Issuer, store_failed},
     input::{AfterChange, Target},
 };
@@ -32,7 +31,7 @@ impl Issuer {
         match target {
             Target::Token(token) => {
                 let id = self.session_of(token).await?;
-                self.end_each([id], reason, by.as_ref()).await
+                self.end_each(id, reason, by.as_ref()).await
             }
             Target::OthersThan(token) => {
                 let (id, subject) = self.keeper(token).await?;
@@ -83,19 +82,19 @@ impl Issuer {
         }
     }
 
-    /// The session that an authentic token names, whatever its generation and state.
-    async fn session_of(&self, token: &str) -> Result<SessionId, Error> {
+    /// The session that an authentic token names, whatever its generation and age. A request token names its request,
+    /// and not the session that this became: it travels where others read it.
+    async fn session_of(&self, token: &str) -> Result<Option<SessionId>, Error> {
         const ANY: [TokenKind; 4] =
             [TokenKind::Access, TokenKind::Refresh, TokenKind::Session, TokenKind::Request];
         match looks_opaque(token) {
             true => {
                 let token = self.read(token, &ANY, OPERATION)?;
-                Ok(self.prove(&token, OPERATION).await?.record.id())
+                let record = self.prove(&token, OPERATION).await?.record;
+                let names = token.kind != TokenKind::Request || record.request().is_some();
+                Ok(names.then(|| record.id()))
             }
-            false => match self.read_token(token, None, OPERATION)? {
-                Token::Signed(claims) => Ok(claims.session_id()),
-                Token::Opaque(_) => Err(Error::new(ErrorKind::Internal, OPERATION)),
-            },
+            false => Ok(Some(self.verify_to_end(token, OPERATION)?.session_id())),
         }
     }
 

@@ -1,9 +1,9 @@
 //! `update`: more factors, other metadata, another lifetime.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
-    Issued, Update,
+    Issued, SessionView, Update,
     attempt::{Checks, Proven},
     authenticate::Token,
     core::{Issuer, MAX_TRIES, store_failed},
@@ -14,8 +14,9 @@ use crate::{
     clock::{Epoch, Timestamp},
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
-    factor::FactorKind,
+    factor::{Factor, FactorKind, authenticated_at},
     policy::AbsoluteLifetime,
+    secret::Secret,
     session::{Lifetime, Session, SessionChange},
     store::{Change, Committed, Snapshot},
 };
@@ -25,16 +26,19 @@ const OPERATION: Operation = Operation::Update;
 impl Issuer {
     /// Changes a session. One call is one change: all of it is stored, or none.
     ///
-    /// The session's token is replaced by every change, and only then: the old one is dead at once. A refresh token
-    /// stays, unless the call proves a factor or names the subject: then it is replaced too, and old ones cannot
-    /// follow. A call that changes nothing hands out what there was.
+    /// A session token is replaced by every change, and only then: the old one is dead at once. Refresh and access
+    /// tokens stay, unless the call proves a factor or names the subject: then they are replaced, and old ones cannot
+    /// follow. An access token that changes no more than metadata comes back as it is, and buys no refresh token.
     ///
     /// # Errors
     /// Those of [`check`](Self::check) for the token, those of [`create`](Self::create) for the checks, `NotFound` (by
     /// the host, of an id that is not there), `SubjectChange`, `ImpersonationRefused`, `InvalidInput`, `Contention`.
     pub async fn update(&self, update: Update<'_>) -> Result<Issued, Error> {
+        if let Some(claims) = &update.claims {
+            self.checked_claims(claims, OPERATION)?;
+        }
         let by = match update.by {
-            Authority::Token(token) => By::Token(self.read_token(token, None, OPERATION)?),
+            Authority::Token(token) => By::Token(self.read_token(token, None, OPERATION)?, token),
             Authority::Host(id) => By::Host(id),
         };
         let snapshot = self.find_session(&by).await?;
@@ -51,7 +55,11 @@ impl Issuer {
             epoch: update.epoch,
             session: Some(session),
         };
-        let proven = match checks.checks.is_empty() && checks.verified.is_empty() {
+        // A longer life must not make more than a beginning of a session that has proved too little.
+        let asks_directory = self.inner.policy.single_factor_lifetime.is_some()
+            && matches!(update.lifetime, LifetimeChange::Set(_))
+            && checks.subject.is_some();
+        let proven = match checks.checks.is_empty() && checks.verified.is_empty() && !asks_directory {
             true => Proven { stamp: snapshot.subject.clone(), epoch: update.epoch, ..Proven::default() },
             false => self.attempt(checks, self.now(), OPERATION).await?,
         };
@@ -66,7 +74,7 @@ impl Issuer {
         self.commit_update(&by, snapshot, &wish).await
     }
 
-    async fn commit_update(&self, by: &By, mut snapshot: Snapshot, wish: &Wish) -> Result<Issued, Error> {
+    async fn commit_update(&self, by: &By<'_>, mut snapshot: Snapshot, wish: &Wish) -> Result<Issued, Error> {
         for _ in 0..MAX_TRIES {
             let now = self.now();
             let record = &snapshot.record;
@@ -82,8 +90,11 @@ impl Issuer {
             let binds = change.bind.is_some();
             let key = self.minting_key(now, OPERATION)?;
             let Some(next) = record.updated(change, now, key) else {
-                return self.issue(Minting::new(Arc::clone(record), snapshot.subject, now, OPERATION)).await;
+                let minting = Minting::new(Arc::clone(record), snapshot.subject, now, OPERATION);
+                return self.answer(by, minting, false).await;
             };
+            self.fits_a_token(&next, OPERATION)?;
+            let moves_tokens = next.generation() != record.generation();
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = wish.observed_epoch(&snapshot);
             change.admit = if binds { self.cap_rule() } else { None };
@@ -91,9 +102,10 @@ impl Issuer {
             match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
                 Committed::Done { record, evicted } => {
                     self.tell(&record, EventKind::Updated { factors: wish.kinds() });
+                    let stamp = if wish.proves() { self.stamp_now(&record, stamp).await } else { stamp };
                     let mut minting = Minting::new(record, stamp, now, OPERATION);
                     minting.evicted = self.tell_evicted(&evicted);
-                    return self.issue(minting).await;
+                    return self.answer(by, minting, moves_tokens).await;
                 }
                 Committed::EpochMoved if wish.proves() => {
                     return Err(Error::new(ErrorKind::SubjectMoved, OPERATION));
@@ -106,10 +118,26 @@ impl Issuer {
         Err(Error::new(ErrorKind::Contention, OPERATION))
     }
 
+    /// What the caller gets: fresh tokens where the old ones are dead, and by the host's authority. An access token is a
+    /// proof for a short time: it buys neither a refresh token nor a longer life, and comes back as it is.
+    async fn answer(&self, by: &By<'_>, minting: Minting, moves_tokens: bool) -> Result<Issued, Error> {
+        match by {
+            By::Token(token, text) if token.is_access() && !moves_tokens => Ok(Issued {
+                token: Secret::from(*text),
+                refresh: None,
+                expires_at: token.expires_at(),
+                view: SessionView::new(minting.record, minting.subject),
+                replayed: false,
+                evicted: minting.evicted,
+            }),
+            _ => self.issue(minting).await,
+        }
+    }
+
     /// The session that the caller may change, as it is now: live, and with a token that stands for it.
-    async fn find_session(&self, by: &By) -> Result<Snapshot, Error> {
+    async fn find_session(&self, by: &By<'_>) -> Result<Snapshot, Error> {
         let snapshot = match by {
-            By::Token(token) => self.locate(token, OPERATION).await?,
+            By::Token(token, _) => self.locate(token, OPERATION).await?,
             By::Host(id) => {
                 let found = self.load(*id, OPERATION).await?;
                 found.ok_or_else(|| Error::new(ErrorKind::NotFound, OPERATION))?
@@ -117,7 +145,7 @@ impl Issuer {
         };
         let now = self.now();
         self.live(&snapshot, now, OPERATION)?;
-        if let By::Token(token) = by {
+        if let By::Token(token, _) = by {
             self.stands(token, &snapshot.record, now, OPERATION)?;
         }
         self.actors_live(&snapshot.record, now, OPERATION).await?;
@@ -134,6 +162,13 @@ impl Issuer {
         let invalid = |input: InvalidInput| Error::from(input).during(OPERATION);
         let policy = &self.inner.policy;
         let proven = &wish.proven;
+        for answered in &proven.answered {
+            if session.challenge(answered.kind()) != Some(answered) {
+                // Another call has used it up, or put a newer one in its place.
+                return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ChallengeMissing, OPERATION)));
+            }
+        }
+        let is_beginning = proven.is_beginning(&counting(snapshot, session));
         let lifetime = match wish.lifetime {
             LifetimeChange::Keep => None,
             LifetimeChange::Clear
@@ -142,14 +177,24 @@ impl Issuer {
                 Some(Lifetime::Unlimited)
             }
             LifetimeChange::Clear => return Err(invalid(InvalidInput::new("lifetime", Problem::TooLarge))),
-            LifetimeChange::Set(asked) if session.is_impersonation() => {
-                // Its cap counts from its beginning, so no row of updates passes it.
-                let spent = now.since(snapshot.record.created_at());
-                let asked = policy.impersonation(Some(asked)).map_err(invalid)?;
-                policy.impersonation(Some(asked.saturating_add(spent))).map_err(invalid)?;
+            LifetimeChange::Set(asked) => {
+                let longest = match session.is_impersonation() {
+                    true => Some(policy.longest_impersonation),
+                    false => self.beginning(is_beginning, None).or(policy.longest_lifetime_of_all()),
+                };
+                // It counts from the last proof, or from the beginning: no row of updates goes past it.
+                let proved = proven.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
+                let since = match authenticated_at(&counting(snapshot, session)) {
+                    _ if proved => now,
+                    Some(at) if !session.is_impersonation() => at,
+                    _ => snapshot.record.created_at(),
+                };
+                policy.lifetime(Some(asked)).map_err(invalid)?;
+                if longest.is_some_and(|longest| asked.saturating_add(now.since(since)) > longest) {
+                    return Err(invalid(InvalidInput::new("lifetime", Problem::TooLarge)));
+                }
                 Some(Lifetime::After(asked))
             }
-            LifetimeChange::Set(asked) => policy.lifetime(Some(asked)).map_err(invalid)?.map(Lifetime::After),
         };
         let mut metadata = None;
         if !wish.metadata.is_empty() {
@@ -163,10 +208,12 @@ impl Issuer {
             (None, Some(subject)) => proven.epoch.map(|epoch| (subject.clone(), epoch)),
             _ => None,
         };
-        let renewed = match proven.is_beginning(session.factors()) {
-            true => policy.absolute.as_duration().into_iter().chain(policy.single_factor_lifetime).min(),
-            false => policy.absolute.as_duration(),
+        // A proof starts the lifetime that the session was given anew, as far as the policy still allows it.
+        let given = match session.lifetime() {
+            Some(given) => Some(policy.longest_lifetime_of_all().map_or(given, |longest| given.min(longest))),
+            None => policy.absolute.as_duration(),
         };
+        let renewed = self.beginning(is_beginning, given).or(given);
         Ok(SessionChange {
             bind,
             factors: proven.factors.clone(),
@@ -177,18 +224,22 @@ impl Issuer {
             client: wish.client.clone(),
             resource_owner: proven.profile.as_ref().and_then(|profile| profile.resource_owner.clone()),
             lifetime,
-            renewed: renewed_lifetime(renewed),
+            renewed: renewed.map_or(Lifetime::Unlimited, Lifetime::After),
         })
     }
 }
 
-fn renewed_lifetime(renewed: Option<Duration>) -> Lifetime {
-    renewed.map_or(Lifetime::Unlimited, Lifetime::After)
+/// The proofs of a session that still count.
+fn counting(snapshot: &Snapshot, session: &Session) -> Vec<Factor> {
+    match &snapshot.subject {
+        Some(stamp) => stamp.counting(session),
+        None => session.factors().to_vec(),
+    }
 }
 
 /// Who changes a session.
-enum By {
-    Token(Token),
+enum By<'a> {
+    Token(Token, &'a str),
     Host(crate::id::SessionId),
 }
 
@@ -208,7 +259,7 @@ impl Wish {
     }
 
     fn kinds(&self) -> Vec<FactorKind> {
-        self.proven.factors.iter().map(crate::factor::Factor::kind).collect()
+        self.proven.factors.iter().map(Factor::kind).collect()
     }
 
     /// What was proved, was proved under the epoch that was read before. A change that proves nothing is decided on

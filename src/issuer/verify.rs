@@ -19,10 +19,28 @@ impl Issuer {
         self.verify_for(token, None, Operation::Verify)
     }
 
+    /// Reads a token that shall end its own session: it may have expired.
+    pub(super) fn verify_to_end(&self, token: &str, operation: Operation) -> Result<VerifiedClaims, Error> {
+        if self.inner.signer.is_none() {
+            return Err(refused(operation)(TokenFault::malformed("not an opaque token")));
+        }
+        self.verify_at(token, None, true, operation)
+    }
+
     pub(super) fn verify_for(
         &self,
         token: &str,
         audience: Option<&String>,
+        operation: Operation,
+    ) -> Result<VerifiedClaims, Error> {
+        self.verify_at(token, audience, false, operation)
+    }
+
+    fn verify_at(
+        &self,
+        token: &str,
+        audience: Option<&String>,
+        may_have_expired: bool,
         operation: Operation,
     ) -> Result<VerifiedClaims, Error> {
         if looks_opaque(token) {
@@ -47,6 +65,7 @@ impl Issuer {
             tenant: &self.tenant,
             session_claim: policy.session_claim,
             now,
+            may_have_expired,
             skew: policy.skew,
             longest: policy.access_lifetime.saturating_add(std::time::Duration::from_secs(1)),
         };

@@ -6,6 +6,7 @@ mod requirement;
 
 use std::{fmt, time::Duration};
 
+pub use crate::clock::MAX_SIGNED_LIFETIME;
 pub use choices::{
     AbsoluteLifetime, AccessFormat, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure, Rotation,
     TokenType,
@@ -266,7 +267,14 @@ impl Policy {
             "access lifetime",
             "is above the absolute lifetime",
         );
-        let longest = [absolute, self.longest].into_iter().flatten().max();
+        check(
+            self.credentials.access_format() == Some(AccessFormat::Signed)
+                && self.access_lifetime > MAX_SIGNED_LIFETIME
+                && self.access_lifetime <= MAX_DURATION,
+            "access lifetime",
+            "is above 30 days, the longest that a signed token may live",
+        );
+        let longest = self.longest_lifetime_of_all();
         check(
             self.ceiling.is_some_and(|ceiling| longest.is_none_or(|longest| longest > ceiling)),
             "absolute lifetime",
@@ -292,10 +300,15 @@ impl Policy {
         found
     }
 
+    /// The longest that any session may live from its birth or last proof; none where the policy has no end.
+    pub(crate) fn longest_lifetime_of_all(&self) -> Option<Duration> {
+        [self.absolute.as_duration(), self.longest].into_iter().flatten().max()
+    }
+
     /// The lifetime of a session, given what was asked for; an error when that is zero or above the longest.
     pub(crate) fn lifetime(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
-        let longest = [self.absolute.as_duration(), self.longest].into_iter().flatten().max();
-        bounded(asked, longest.unwrap_or(MAX_DURATION)).map(|asked| asked.or(self.absolute.as_duration()))
+        let longest = self.longest_lifetime_of_all().unwrap_or(MAX_DURATION);
+        bounded(asked, longest).map(|asked| asked.or(self.absolute.as_duration()))
     }
 
     /// The lifetime of an impersonation, given what was asked for; an error when that is zero or above the longest.

@@ -13,8 +13,8 @@ use crate::{
 #[non_exhaustive]
 pub enum Freshness {
     /// The signature, the times and the audience decide. A revocation is seen when the token expires: up to the
-    /// access lifetime late. Nothing is noted: neither use nor, for impersonations, an event. A requirement of factors,
-    /// level, age or counters asks the store all the same, and so does an opaque token.
+    /// access lifetime late. Use is not noted. A requirement of factors, level, age or counters asks the store all the
+    /// same, and so does an opaque token.
     Stateless,
     /// As `Stateless`, with the store's revocation log as read at most this long ago
     /// ([`sync_revocations`](crate::Issuer::sync_revocations)). Older than that, the store is asked. A revocation is seen at most this late.
@@ -91,7 +91,8 @@ impl Requirement {
         self
     }
 
-    /// A signed token must name this audience; one of the issuer's own unless set.
+    /// A signed token must name this audience, and an opaque one be of an issuer that does; one of the issuer's own
+    /// unless set.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

@@ -6,15 +6,15 @@ use super::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Sess
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
     factor::{Challenge, Factor, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
     metadata::{HostClaims, Metadata},
     policy::Spend,
 };
 
-/// How long a tombstone is kept at most.
-const LONGEST_TOMBSTONE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a tombstone is kept at most: as long as the longest signed token.
+const LONGEST_TOMBSTONE: Duration = MAX_SIGNED_LIFETIME;
 
 /// What a new session is made of.
 pub(crate) struct SessionBirth {
@@ -32,7 +32,10 @@ pub(crate) struct SessionBirth {
     pub(crate) metadata: Metadata,
     pub(crate) claims: HostClaims,
     pub(crate) resource_owner: Option<String>,
+    /// How long it is given to live.
     pub(crate) lifetime: Option<Duration>,
+    /// How long it lives until more is proved; its lifetime unless set.
+    pub(crate) beginning: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) mac_key: u16,
     pub(crate) credentials: CredentialsKind,
@@ -57,8 +60,8 @@ pub(crate) struct SessionChange {
     pub(crate) bind: Option<(SubjectId, Epoch)>,
     /// What was proved in this call.
     pub(crate) factors: Vec<Factor>,
-    /// The kinds of challenge that this call used up.
-    pub(crate) answered: Vec<FactorKind>,
+    /// The challenges that this call used up.
+    pub(crate) answered: Vec<Challenge>,
     /// New challenges; each takes its kind's slot.
     pub(crate) challenges: Vec<Challenge>,
     /// The metadata as it shall be.
@@ -129,7 +132,8 @@ impl Record {
             rare: (rare != Rare::default()).then(|| Arc::new(rare)),
             rotated_at: now,
             last_seen_at: now,
-            ends_at: birth.lifetime.map_or(Lifetime::Unlimited, Lifetime::After).end(now),
+            ends_at: birth.beginning.or(birth.lifetime).map_or(Lifetime::Unlimited, Lifetime::After).end(now),
+            lifetime_millis: millis(birth.lifetime),
             idle_millis: millis(birth.idle),
             marked_generation: 0,
             marked_in_a_row: 0,
@@ -216,7 +220,9 @@ impl Record {
 
     /// The record after an update; none when the update changes nothing.
     pub(crate) fn updated(&self, change: SessionChange, now: Timestamp, mac_key: u16) -> Option<Self> {
-        let jump = change.bind.is_some() || !change.factors.is_empty();
+        // Naming the subject once more proves nothing.
+        let jump =
+            change.bind.is_some() || change.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         let mut next = self.change_session(|_, session| session.apply(change, now))?;
         if next.body == self.body {
             return None;
@@ -328,6 +334,12 @@ impl Record {
         }
     }
 
+    /// When it was revoked, from when on no signed token of it can be good: tokens live for 30 days at most, and none
+    /// is signed after the end.
+    pub fn tokens_end_at(&self) -> Option<Timestamp> {
+        Some(self.tombstone.as_ref()?.at.saturating_add(MAX_SIGNED_LIFETIME))
+    }
+
     /// A copy with its generation and its session changed; none when it is not a session.
     fn change_session(&self, change: impl FnOnce(&mut u32, &mut Session)) -> Option<Self> {
         let mut next = self.clone();
@@ -424,7 +436,7 @@ impl Session {
         }
         if !answered.is_empty() || !challenges.is_empty() {
             let slots = &mut self.rare_mut().challenges;
-            slots.retain(|slot| !answered.contains(&slot.kind()));
+            slots.retain(|slot| !answered.contains(slot));
             for challenge in challenges {
                 slots.retain(|slot| slot.kind() != challenge.kind());
                 slots.push(challenge);
@@ -443,7 +455,13 @@ impl Session {
             self.rare_mut().resource_owner = Some(owner);
         }
         match (lifetime, authenticated) {
-            (Some(lifetime), _) => self.ends_at = lifetime.end(now),
+            (Some(lifetime), _) => {
+                self.ends_at = lifetime.end(now);
+                self.lifetime_millis = match lifetime {
+                    Lifetime::After(lifetime) => millis(Some(lifetime)),
+                    Lifetime::Unlimited => 0,
+                };
+            }
             (None, true) => self.ends_at = renewed.end(now),
             (None, false) => {}
         }

@@ -80,6 +80,8 @@ pub struct Session {
     pub(super) last_seen_at: Timestamp,
     /// `Timestamp::MAX` where there is no end.
     pub(super) ends_at: Timestamp,
+    /// How long it was given to live when it was made or last changed; zero where it was given no end.
+    pub(super) lifetime_millis: u64,
     /// Zero where there is no idle timeout.
     pub(super) idle_millis: u64,
     /// The last generation that was answered again outside the overlap window; 0 for none.
@@ -339,6 +341,11 @@ impl Session {
     /// Its absolute end; none where the policy has none.
     pub fn ends_at(&self) -> Option<Timestamp> {
         (self.ends_at != Timestamp::MAX).then_some(self.ends_at)
+    }
+
+    /// How long it was given to live; none where it was given no end. A proof starts this anew.
+    pub fn lifetime(&self) -> Option<Duration> {
+        (self.lifetime_millis != 0).then(|| Duration::from_millis(self.lifetime_millis))
     }
 
     /// How long it may go unused.

@@ -225,9 +225,13 @@ pub fn access_age(record: &Record, generation: u32) -> Age {
 fn is_bound_client(binding: ClientBinding, own: &ClientInfo, presented: Option<&ClientInfo>) -> bool {
     match binding {
         ClientBinding::None => true,
-        ClientBinding::UserAgent => own.agent() == presented.and_then(ClientInfo::agent),
+        // A session that was made without the bound trait fits nobody: nothing is not the same as nothing.
+        ClientBinding::UserAgent => {
+            own.agent().is_some() && own.agent() == presented.and_then(ClientInfo::agent)
+        }
         ClientBinding::Fingerprint => {
-            own.get_fingerprint() == presented.and_then(ClientInfo::get_fingerprint)
+            let own = own.get_fingerprint();
+            own.is_some() && own == presented.and_then(ClientInfo::get_fingerprint)
         }
     }
 }

@@ -13,7 +13,8 @@ pub enum RevocationEntry {
     Session {
         /// The session.
         key: SessionKey,
-        /// From when on no token can name it any more, so that the entry may be forgotten.
+        /// From when on no token can name it any more, so that the entry may be forgotten:
+        /// [`Record::tokens_end_at`](crate::session::Record::tokens_end_at).
         until: Timestamp,
     },
     /// A subject's sessions ended, or some of its factors were voided.
@@ -26,6 +27,8 @@ pub enum RevocationEntry {
         kept: Option<SessionId>,
         /// Tokens issued up to this time may claim factors that no longer count: ask the store.
         factors_changed_at: Option<Timestamp>,
+        /// From when on no token can be older than it, so that the entry may be forgotten.
+        until: Timestamp,
     },
 }
 

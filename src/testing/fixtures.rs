@@ -283,6 +283,7 @@ impl SessionBuilder {
             claims: self.claims,
             resource_owner: self.resource_owner,
             lifetime: self.lifetime,
+            beginning: None,
             idle: self.idle,
             mac_key: MAC_KEY,
             credentials: self.credentials,

@@ -1,6 +1,6 @@
 //! The claims of a signed access token, strictly: written here, and read back here.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use super::{
     TokenFault,
-    strict::{Audience, Methods, Str, Strict, once, present},
+    strict::{Audience, Methods, Str, Strict, once},
 };
 use crate::{
     actor::MAX_ACTORS,
-    clock::{Epoch, Timestamp},
+    clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
     error::ErrorKind,
     factor::{Amr, AssuranceLevel},
     id::{SessionId, SubjectId, TenantId},
@@ -50,16 +50,47 @@ pub(crate) struct Claims<'a> {
 }
 
 /// An actor, with those behind it nested (RFC 8693 section 4.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ActorClaim {
-    pub(crate) sub: String,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub(crate) sub: SubjectId,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<SessionId>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epo: Option<Epoch>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) act: Option<Box<ActorClaim>>,
+}
+
+impl ActorClaim {
+    /// Reads an actor and those behind it, at most so many: objects with members of ours alone.
+    fn read(value: Value, most: usize) -> Result<Box<Self>, TokenFault> {
+        let fault = TokenFault::invalid("a chain of actors that is not ours");
+        let Value::Object(mut members) = value else { return Err(fault) };
+        let mut take = |name: &str| members.remove(name);
+        let (sub, sid, epo, act) = (take("sub"), take("sid"), take("epo"), take("act"));
+        let Some(Value::String(sub)) = sub else { return Err(fault) };
+        let sid = match sid {
+            None => None,
+            Some(Value::String(id)) => Some(id.parse().map_err(|_| fault)?),
+            Some(_) => return Err(fault),
+        };
+        let epo = match epo {
+            None => None,
+            Some(epoch) => {
+                Some(epoch.as_i64().filter(|epoch| *epoch >= 0).map(Epoch::from_number).ok_or(fault)?)
+            }
+        };
+        let act = match act {
+            None => None,
+            Some(behind) => {
+                Some(Self::read(behind, most.checked_sub(1).filter(|left| *left > 0).ok_or(fault)?)?)
+            }
+        };
+        match members.is_empty() {
+            true => Ok(Box::new(Self { sub: SubjectId::new(sub).map_err(|_| fault)?, sid, epo, act })),
+            false => Err(fault),
+        }
+    }
 }
 
 impl Serialize for Claims<'_> {
@@ -113,9 +144,12 @@ pub(crate) struct Expected<'a> {
     pub(crate) tenant: &'a TenantId,
     pub(crate) session_claim: Option<&'static str>,
     pub(crate) now: Timestamp,
+    /// Its own time may be over.
+    pub(crate) may_have_expired: bool,
     /// Tolerance for `nbf` and `iat`; `exp` has none.
-    pub(crate) skew: std::time::Duration,
-    pub(crate) longest: std::time::Duration,
+    pub(crate) skew: Duration,
+    /// How long after `iat` a token is good at most.
+    pub(crate) longest: Duration,
 }
 
 /// The verified claims of a signed access token.
@@ -252,7 +286,7 @@ struct Raw<'a> {
     auth_time: Option<i64>,
     amr: Option<Amr>,
     acr: Option<Cow<'a, str>>,
-    act: Option<Box<ActorClaim>>,
+    act: Option<Value>,
     host: Map<String, Value>,
 }
 
@@ -272,19 +306,23 @@ impl Raw<'_> {
         }
         let (issued_at, expires_at) = (instant(self.iat)?, instant(self.exp)?);
         let not_before = instant(self.nbf)?;
-        if expected.now >= expires_at {
+        // A policy that has become shorter makes old tokens expire early.
+        let is_over =
+            expected.now >= expires_at || expected.now >= issued_at.saturating_add(expected.longest);
+        if is_over && !expected.may_have_expired {
             return Err(TokenFault { kind: ErrorKind::TokenExpired, what: "exp has passed" });
         }
         let latest = expected.now.saturating_add(expected.skew);
         if not_before > latest || issued_at > latest {
             return Err(TokenFault::invalid("nbf or iat is in the future"));
         }
-        if expires_at <= issued_at || expires_at.since(issued_at) > expected.longest {
+        let longest = MAX_SIGNED_LIFETIME.saturating_add(Duration::from_secs(1));
+        if expires_at <= issued_at || expires_at.since(issued_at) > longest {
             return Err(TokenFault::invalid("a lifetime that is not ours"));
         }
         let token_id = self.jti.filter(|jti| !jti.is_empty() && jti.len() <= 64).ok_or(lacks)?;
         let subject = self.sub.map(SubjectId::new).transpose();
-        let actors = self.act.map(bounded_chain).transpose()?;
+        let actors = self.act.map(|act| ActorClaim::read(act, MAX_ACTORS)).transpose()?;
         let mut host = self.host;
         if let Some(name) = expected.session_claim {
             host.remove(name);
@@ -325,13 +363,6 @@ fn instant(secs: Option<i64>) -> Result<Timestamp, TokenFault> {
     }
 }
 
-fn bounded_chain(act: Box<ActorClaim>) -> Result<Box<ActorClaim>, TokenFault> {
-    match std::iter::successors(Some(&*act), |actor| actor.act.as_deref()).count() > MAX_ACTORS {
-        true => Err(TokenFault::invalid("a chain of actors that is too long")),
-        false => Ok(act),
-    }
-}
-
 impl<'de> Deserialize<'de> for Raw<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct RawVisitor;
@@ -361,7 +392,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
                         "auth_time" => once(&mut raw.auth_time, map.next_value()?)?,
                         "amr" => once(&mut raw.amr, map.next_value::<Methods>()?.0)?,
                         "acr" => once(&mut raw.acr, map.next_value::<Str<'de>>()?.0)?,
-                        "act" => once(&mut raw.act, map.next_value()?)?,
+                        "act" => once(&mut raw.act, map.next_value_seed(Strict(MAX_DEPTH))?)?,
                         "cnf" | "typ" => return Err(A::Error::custom("a claim that is not ours")),
                         _ if raw.host.len() >= MAX_CLAIMS => return Err(A::Error::custom("too many claims")),
                         _ => {

@@ -1,6 +1,6 @@
 //! JSON values, read strictly: no name twice, no null where a value belongs, no type but the right one.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,6 +9,8 @@ use serde::{
 use serde_json::{Map, Number, Value};
 
 use crate::factor::Amr;
+
+const WIDE_NUMBER: &str = "$serde_json::private::Number";
 
 pub(super) fn once<T, E: serde::de::Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
     match slot.replace(value) {
@@ -27,13 +29,6 @@ impl<'de> Deserialize<'de> for Str<'de> {
         struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
         Borrowed::deserialize(deserializer).map(|text| Self(text.0))
     }
-}
-
-/// An optional member that, where it stands, is not null.
-pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// `aud`: one text or an array of nothing but texts.
@@ -144,6 +139,11 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
+            if members.is_empty() && name == WIDE_NUMBER {
+                // With serde_json's `arbitrary_precision` on anywhere in the host's graph, this is how a number comes.
+                let digits: String = map.next_value()?;
+                return Number::from_str(&digits).map(Value::Number).map_err(A::Error::custom);
+            }
             if members.contains_key(&name) {
                 map.next_value::<IgnoredAny>()?;
                 return Err(A::Error::custom("a member that comes twice"));

@@ -166,10 +166,10 @@ fn an_update_that_changes_nothing_changes_nothing() {
             let same = Update::with_token(login.token()).metadata("k", "v").metadata("absent", "");
             let same = block_on(world.issuer.update(same)).unwrap();
             assert_eq!(same.session().version(), login.session().version());
-            assert_eq!(same.refresh_token(), login.refresh_token());
-            if login.refresh_token().is_none() {
-                assert_eq!(same.token(), login.token());
-            }
+            assert_eq!(same.token(), login.token());
+            assert!(same.refresh_token().is_none(), "an access token buys no refresh token");
+            let host = block_on(world.issuer.update(Update::as_host(login.session_id()))).unwrap();
+            assert_eq!(host.refresh_token(), login.refresh_token());
         });
         assert_eq!(world.count(|kind| matches!(kind, EventKind::Updated { .. })), 0);
         world.check(login.token()).unwrap();

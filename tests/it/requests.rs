@@ -149,7 +149,11 @@ fn an_approval_by_login_needs_the_password_and_a_wrong_one_leaves_the_token_wait
     assert_eq!(exchange(&world, &token).unwrap().session().subject(), Some(&id("alice")));
     refused(login("V3ryS3cure!"), ErrorKind::AlreadyDecided);
     let nobody = open(&world);
-    refused(block_on(world.issuer.decide(Decide::approve_by_checks(&nobody, []))), ErrorKind::SubjectMissing);
+    // A name is not a proof.
+    for checks in [vec![], vec![Check::login_name("alice@example.com").unwrap()]] {
+        let decide = Decide::approve_by_checks(&nobody, checks);
+        refused(block_on(world.issuer.decide(decide)), ErrorKind::InvalidInput);
+    }
 }
 
 // Section 9: an approved one obeys the epoch of its subject

@@ -293,15 +293,17 @@ fn an_operator_who_stops_acting_is_himself_again() {
 #[test]
 fn an_impersonation_cannot_grow_past_its_cap_by_small_steps() {
     let world = World::new(Policy::default());
-    let mut acting = impersonate(&world, "alice", "op", None);
+    let acting = impersonate(&world, "alice", "op", None);
+    let longer = || {
+        let update = session_issuer::Update::as_host(acting.session_id()).lifetime(10 * MINUTE);
+        block_on(world.issuer.update(update))
+    };
     for _ in 0..5 {
         world.advance(9 * MINUTE);
-        let longer = session_issuer::Update::with_token(acting.token()).lifetime(10 * MINUTE);
-        acting = block_on(world.issuer.update(longer)).unwrap();
+        longer().unwrap();
     }
     world.advance(9 * MINUTE);
-    let longer = session_issuer::Update::with_token(acting.token()).lifetime(10 * MINUTE);
-    refused(block_on(world.issuer.update(longer)), ErrorKind::InvalidInput);
+    refused(longer(), ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -116,7 +116,8 @@ impl NewSession {
         self
     }
 
-    /// Ends the device's session, if it has one, and begins another.
+    /// Ends the device's own session, if it has one, and begins another. For sessions without a subject: one that
+    /// somebody logged in to is not the device's own any more.
     #[must_use]
     pub fn replace_device(mut self) -> Self {
         self.replace_device = true;

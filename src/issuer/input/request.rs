@@ -68,7 +68,9 @@ impl<'a> Decide<'a> {
         Self { token, decision: Decision::Approve { subject, epoch: None } }
     }
 
-    /// Whoever passes these checks approves. If one fails, the request waits on.
+    /// Whoever passes these checks approves: at least one that proves something, and not only names somebody. If one
+    /// fails, the request waits on. The session of the app proves no factor: what its subject proved, it proved to
+    /// approve.
     pub fn approve_by_checks(token: &'a str, checks: impl IntoIterator<Item = Check>) -> Self {
         Self { token, decision: Decision::ApproveByChecks(checks.into_iter().collect()) }
     }

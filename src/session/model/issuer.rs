@@ -52,6 +52,7 @@ impl Issuer {
             claims: HostClaims::new(),
             resource_owner: None,
             lifetime: absolute,
+            beginning: None,
             idle: policy.idle,
             mac_key: KEY,
             credentials: CredentialsKind::Pair,

@@ -51,7 +51,8 @@ impl Log {
 
     /// Forgets entries in front that no token can need any more.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        while let Some(RevocationEntry::Session { until, .. }) = self.entries.front() {
+        while let Some(entry) = self.entries.front() {
+            let (RevocationEntry::Session { until, .. } | RevocationEntry::Subject { until, .. }) = entry;
             if now < *until {
                 break;
             }

@@ -9,7 +9,7 @@ use super::{
     shard::{Halt, Held, ShardSet},
 };
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
     error::RevokeReason,
     id::{SessionId, SessionKey, SubjectKey},
     session::{Admission, CapRule, FactorFloor, Life, Mark, Record, Tombstone, admit, life},
@@ -164,6 +164,7 @@ impl MemoryStore {
                     epoch: stamp.epoch,
                     kept: stamp.kept,
                     factors_changed_at: (!floors.is_empty()).then_some(*now),
+                    until: now.saturating_add(MAX_SIGNED_LIFETIME),
                 });
                 held.change_row(tenant, subject, |row| row.set_stamp(stamp.clone()))?;
             }
@@ -239,7 +240,8 @@ fn end_one(
     tombstone: &Tombstone,
 ) -> Result<Arc<Record>, Halt> {
     let ended = Arc::new(record.ended(tombstone));
-    log.push(RevocationEntry::Session { key: ended.key(), until: ended.purge_at() });
+    let until = ended.tokens_end_at().unwrap_or(Timestamp::MAX);
+    log.push(RevocationEntry::Session { key: ended.key(), until });
     held.put(ended.clone())?;
     if let Some((subject, _)) = record.bound() {
         held.change_row(record.tenant(), subject, |row| row.end(record.id()))?;

@@ -1,7 +1,7 @@
 //! Whoever follows the log learns of every revocation.
 
 use super::tools::*;
-use crate::id::DeviceId;
+use crate::{clock::MAX_SIGNED_LIFETIME, id::DeviceId};
 
 pub async fn an_empty_log_has_nothing_to_tell(store: Store) {
     if skips_log(&store) {
@@ -18,8 +18,8 @@ pub async fn an_end_is_logged_with_the_time_from_which_nobody_needs_to_know(stor
     }
     let key = login(&store, &subject("alice"), 0).await;
     let _ = end(&store, &key, RevokeReason::Logout, 5).await;
-    let purge_at = load(&store, &key).await.record.purge_at();
-    let entry = RevocationEntry::Session { key, until: purge_at };
+    let until = load(&store, &key).await.record.tokens_end_at().expect("it has a tombstone");
+    let entry = RevocationEntry::Session { key, until };
     assert!(log_after(&store, Cursor::start()).await.0.contains(&entry));
 }
 
@@ -36,6 +36,7 @@ pub async fn a_bump_is_logged_with_its_epoch_and_whom_it_kept(store: Store) {
         epoch: stamp.epoch,
         kept: Some(kept.id),
         factors_changed_at: None,
+        until: at(5).saturating_add(MAX_SIGNED_LIFETIME),
     };
     assert!(log_after(&store, Cursor::start()).await.0.contains(&entry));
 }
