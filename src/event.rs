@@ -15,7 +15,24 @@ use crate::{
 ///
 /// # Contract
 /// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what takes time.
+/// - It MUST NOT panic.
 /// - An event is told after the store has acknowledged what it tells of. A process that dies in between tells nothing.
+///
+/// # Examples
+/// ```
+/// use session_issuer::event::{Event, EventSink};
+///
+/// #[derive(Debug)]
+/// struct JsonLines;
+///
+/// impl EventSink for JsonLines {
+///     fn emit(&self, event: &Event) {
+///         if let Ok(line) = serde_json::to_string(event) {
+///             eprintln!("{line}");
+///         }
+///     }
+/// }
+/// ```
 pub trait EventSink: Debug + Send + Sync {
     /// Takes one event.
     fn emit(&self, event: &Event);

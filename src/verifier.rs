@@ -18,6 +18,27 @@ use crate::{
 /// - When `attempt.subject` is none, the subject is unknown: the verifier MUST do the same work as for a known one (a
 ///   hash of nothing) and answer [`Outcome::Wrong`], so that nobody learns by time who exists.
 /// - Attempts are the verifier's to count, and [`Outcome::Locked`] is its to answer.
+///
+/// # Examples
+/// ```
+/// use async_trait::async_trait;
+/// use session_issuer::{factor::Check, verifier::{Attempt, FactorVerifier, Outcome, VerifyError}};
+///
+/// #[derive(Debug)]
+/// struct Passwords; // a handle on your database
+///
+/// # fn stored_hash(_: Option<&session_issuer::id::SubjectId>) -> Option<String> { None }
+/// # fn slow_compare(_: &str, _: &str) -> bool { false }
+/// #[async_trait]
+/// impl FactorVerifier for Passwords {
+///     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
+///         let Check::Password(given) = attempt.check else { return Ok(Outcome::NotSetUp) };
+///         // For an unknown subject, the hash of nothing: the same work.
+///         let hash = stored_hash(attempt.subject).unwrap_or_else(|| "a dummy hash".to_owned());
+///         Ok(if slow_compare(given.expose(), &hash) { Outcome::passed() } else { Outcome::Wrong })
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait FactorVerifier: Debug + Send + Sync {
     /// Judges one check.
@@ -82,6 +103,35 @@ impl Outcome {
 /// # Contract
 /// - Finding nobody is [`Found::Unknown`], never an error.
 /// - It SHOULD answer in the same time whether or not it finds somebody.
+///
+/// It is asked by `create`, by `update` where something is proved, by `decide` and by `exchange`; and not by `check` and
+/// `refresh`: when a subject is disabled, [`Revoke::subject_disabled`](crate::Revoke::subject_disabled) ends what it has.
+///
+/// # Examples
+/// ```
+/// use async_trait::async_trait;
+/// use session_issuer::{
+///     factor::SubjectRef, id::SubjectId,
+///     verifier::{Found, Lookup, SubjectDirectory, SubjectProfile, VerifyError},
+/// };
+///
+/// #[derive(Debug)]
+/// struct Users; // a handle on your database
+///
+/// #[async_trait]
+/// impl SubjectDirectory for Users {
+///     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
+///         let id = match lookup.by {
+///             SubjectRef::Id(id) => id.clone(),
+///             SubjectRef::LoginName(name) if name == "alice@example.com" => {
+///                 SubjectId::new("alice").map_err(VerifyError::new)?
+///             }
+///             _ => return Ok(Found::Unknown),
+///         };
+///         Ok(Found::Active(SubjectProfile::new(id).second_factor(true)))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait SubjectDirectory: Debug + Send + Sync {
     /// Finds a subject.

@@ -47,11 +47,38 @@ pub use self::{
     },
     output::{Checked, Issued, OpenedRequest, Revoked, SessionPage, SessionView, SweepReport},
 };
-use crate::{error::Error, policy::Requirement, token::VerifiedClaims};
+use crate::{clock::Epoch, error::Error, id::SubjectId, policy::Requirement, token::VerifiedClaims};
 
 /// Creates, checks, refreshes, updates, lists and revokes sessions.
 ///
-/// [`Issuer`] implements it; hosts hold an `Arc<dyn SessionIssuer>` and put their own behind it in tests.
+/// [`Issuer`] implements it. Hosts hold an `Arc<dyn SessionIssuer>`, or a clone of the `Issuer`, which is as cheap and can
+/// also [`sweep`](Issuer::sweep), [`sync`](Issuer::sync_revocations) and speak for other [tenants](Issuer::tenant). In
+/// tests, an issuer over a `MemoryStore` with a manual clock does, and so does a host's own implementation, whose answers
+/// `testing::fixtures` makes. The errors of each verb stand at the method of the same name of [`Issuer`].
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use session_issuer::{Error, Requirement, SessionIssuer, error::Remedy};
+///
+/// struct App {
+///     sessions: Arc<dyn SessionIssuer>,
+/// }
+///
+/// impl App {
+///     async fn whoami(&self, cookie: &str) -> Result<String, &'static str> {
+///         match self.sessions.check(cookie.into(), &Requirement::new()).await {
+///             Ok(checked) => Ok(checked.subject().map_err(|_| "anonymous")?.to_string()),
+///             Err(error) => Err(match error.remedy() {
+///                 Remedy::Refresh => "refresh, and come back",
+///                 Remedy::LogIn => "log in",
+///                 Remedy::Retry => "in a moment",
+///                 _ => error.public().message,
+///             }),
+///         }
+///     }
+/// }
+/// ```
 ///
 /// # Contract
 /// - A handle speaks for one tenant. Another tenant's token is not found.
@@ -82,9 +109,38 @@ pub trait SessionIssuer: Debug + Send + Sync {
 
     /// Lists sessions.
     async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error>;
+
+    /// Reads a subject's epoch, for hosts that verify credentials themselves: before they do.
+    async fn epoch(&self, subject: &SubjectId) -> Result<Epoch, Error>;
 }
 
 /// Request tokens: opened by an app, decided by a subject, exchanged exactly once for a session (flow D).
+///
+/// # Examples
+/// ```
+/// use session_issuer::{
+///     Issuer, Policy, RequestTokens, entropy::SystemEntropy, id::{AppId, SubjectId},
+///     issuer::{Decide, Exchange, OpenRequest}, store::MemoryStore, token::TokenKeys,
+/// };
+///
+/// # pollster::block_on(async {
+/// let requests: std::sync::Arc<dyn RequestTokens> = std::sync::Arc::new(
+///     Issuer::builder()
+///         .store(MemoryStore::new())
+///         .token_keys(TokenKeys::generate(&SystemEntropy)?)
+///         .policy(Policy::tmdb())
+///         .build()?,
+/// );
+/// let app = AppId::new("film-club")?;
+/// let opened = requests.open(OpenRequest::new(app.clone())).await?;
+/// let token = opened.token().unwrap(); // the app sends its user to the host with it
+/// requests.decide(Decide::approve(token, SubjectId::new("alice")?)).await?; // the host, when alice says yes
+/// let session = requests.exchange(Exchange::new(token, app.clone())).await?; // the app, once
+/// assert_eq!(session.session().subject().unwrap().as_str(), "alice");
+/// assert!(requests.exchange(Exchange::new(token, app)).await.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait RequestTokens: Debug + Send + Sync {
     /// Opens a request token for an app.
@@ -122,6 +178,9 @@ impl SessionIssuer for Issuer {
     }
     async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error> {
         self.list(query).await
+    }
+    async fn epoch(&self, subject: &SubjectId) -> Result<Epoch, Error> {
+        self.epoch(subject).await
     }
 }
 
@@ -173,6 +232,10 @@ macro_rules! forward {
             }
             fn list<'a, 'f>(&'a self, query: SessionQuery) -> Boxed<'f, SessionPage> where 'a: 'f, Self: 'f {
                 (**self).list(query)
+            }
+            fn epoch<'a, 'b, 'f>(&'a self, subject: &'b SubjectId) -> Boxed<'f, Epoch>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).epoch(subject)
             }
         }
 

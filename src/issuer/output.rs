@@ -35,6 +35,13 @@ pub struct Issued {
 }
 
 impl Issued {
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(view: SessionView, token: &str, refresh: Option<&str>) -> Self {
+        let expires_at = view.ends_at();
+        let refresh = refresh.map(Secret::from);
+        Self { token: token.into(), refresh, expires_at, view, replayed: false, evicted: Vec::new() }
+    }
+
     /// What [`check`](super::SessionIssuer::check) takes next: an access token or a session token.
     pub fn token(&self) -> &str {
         self.token.expose()
@@ -201,6 +208,11 @@ pub(super) enum Proof {
 }
 
 impl Checked {
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(view: SessionView) -> Self {
+        Self { proof: Proof::Store { view, claims: None }, needs_refresh: false }
+    }
+
     /// Whom the session is about: named, and proved only as far as [`assurance_level`](Self::assurance_level) says. A
     /// session that names nobody is `SubjectMissing`.
     pub fn subject(&self) -> Result<&SubjectId, Error> {

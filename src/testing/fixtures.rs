@@ -17,7 +17,10 @@
 //! ```
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,8 +31,10 @@ use crate::{
     clock::{Epoch, Timestamp},
     factor::{Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, subject_tag},
+    issuer::{Checked, Issued, SessionView},
     metadata::{HostClaims, Metadata},
     session::{CredentialsKind, Lifetime, Record, RequestBirth, SessionBirth, SessionChange},
+    token::VerifiedClaims,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -349,4 +354,29 @@ impl RequestBuilder {
 fn next_number() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(1);
     NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A session as a host sees it, for tests of what a host does with one.
+pub fn view(record: Record) -> SessionView {
+    SessionView::new(Arc::new(record), None)
+}
+
+/// A check that passed, as if a store had been asked: for hosts that put their own `SessionIssuer` behind their code.
+pub fn checked(record: Record) -> Checked {
+    Checked::of(view(record))
+}
+
+/// Credentials of these words, for a host's own `SessionIssuer`. No issuer takes them.
+pub fn issued(record: Record, token: &str, refresh_token: Option<&str>) -> Issued {
+    Issued::of(view(record), token, refresh_token)
+}
+
+/// Verified claims of a session and its subject, for a host's own `SessionIssuer`.
+pub fn claims(
+    session: SessionId,
+    subject: Option<SubjectId>,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+) -> VerifiedClaims {
+    VerifiedClaims::of(session, subject, issued_at, expires_at)
 }

@@ -174,6 +174,30 @@ pub struct VerifiedClaims {
 }
 
 impl VerifiedClaims {
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(
+        session: SessionId,
+        subject: Option<SubjectId>,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            epoch: subject.is_some().then(|| Epoch::first(issued_at)),
+            subject,
+            session,
+            generation: 1,
+            audience: Vec::new(),
+            issued_at,
+            expires_at,
+            token_id: "fixture".into(),
+            authenticated_at: None,
+            amr: Amr::default(),
+            level: None,
+            actors: None,
+            host: HostClaims::new(),
+        }
+    }
+
     /// Whom the token is about (`sub`); none for a session without a subject.
     pub fn subject(&self) -> Option<&SubjectId> {
         self.subject.as_ref()

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use session_issuer::{
-    NewSession, Policy, Refresh, RequestTokens, Requirement, Revoke, SessionIssuer, SessionQuery, Update,
+    Error, NewSession, Policy, Refresh, RequestTokens, Requirement, Revoke, SessionIssuer, SessionQuery,
+    Update,
     actor::{Actor, ActorChain},
-    error::ErrorKind,
+    clock::Epoch,
+    error::{ErrorKind, Operation},
     factor::Check,
-    id::AppId,
-    issuer::{Decide, Exchange, OpenRequest},
-    testing::block_on,
+    id::{AppId, SubjectId},
+    issuer::{
+        Checked, CredentialChange, Decide, Exchange, Issued, OpenRequest, Presented, Revoked, SessionPage,
+    },
+    testing::{ManualClock, block_on, fixtures},
+    token::VerifiedClaims,
 };
 
 use crate::world::*;
@@ -107,5 +112,55 @@ fn a_boxed_face_forwards_every_verb() {
         assert_eq!(issuer.list(SessionQuery::of_subject(id("alice"))).await.unwrap().sessions().len(), 1);
         issuer.revoke(Revoke::all(id("alice"))).await.unwrap();
         assert!(issuer.check(next.token().into(), &Requirement::new()).await.is_err());
+    });
+}
+
+/// A host's own issuer, as its unit tests would put it behind its code.
+#[derive(Debug)]
+struct Stub;
+
+#[async_trait::async_trait]
+impl SessionIssuer for Stub {
+    async fn create(&self, _: NewSession) -> Result<Issued, Error> {
+        Ok(fixtures::issued(fixtures::session().build(), "access", Some("refresh")))
+    }
+    async fn check(&self, presented: Presented<'_>, _: &Requirement) -> Result<Checked, Error> {
+        let _ = presented;
+        Ok(fixtures::checked(fixtures::session().subject(id("alice"), Epoch::from_number(1)).build()))
+    }
+    fn verify(&self, _: &str) -> Result<VerifiedClaims, Error> {
+        let session = fixtures::session().build().id();
+        Ok(fixtures::claims(session, Some(id("alice")), ManualClock::START, ManualClock::START))
+    }
+    async fn refresh(&self, _: Refresh<'_>) -> Result<Issued, Error> {
+        Err(Error::new(ErrorKind::ReuseDetected, Operation::Refresh))
+    }
+    async fn update(&self, _: Update<'_>) -> Result<Issued, Error> {
+        Err(Error::new(ErrorKind::NotFound, Operation::Update))
+    }
+    async fn revoke(&self, _: Revoke<'_>) -> Result<Revoked, Error> {
+        Ok(Revoked::default())
+    }
+    async fn credential_changed(&self, _: CredentialChange) -> Result<Revoked, Error> {
+        Ok(Revoked::default())
+    }
+    async fn list(&self, _: SessionQuery) -> Result<SessionPage, Error> {
+        Ok(SessionPage::default())
+    }
+    async fn epoch(&self, _: &SubjectId) -> Result<Epoch, Error> {
+        Ok(Epoch::from_number(1))
+    }
+}
+
+#[test]
+fn a_host_can_put_its_own_issuer_behind_its_code() {
+    let issuer: Arc<dyn SessionIssuer> = Arc::new(Stub);
+    block_on(async {
+        let login = issuer.create(NewSession::anonymous()).await.unwrap();
+        assert_eq!((login.token(), login.refresh_token()), ("access", Some("refresh")));
+        let checked = issuer.check("access".into(), &Requirement::new()).await.unwrap();
+        assert_eq!(checked.subject().unwrap(), &id("alice"));
+        assert_eq!(issuer.verify("access").unwrap().subject(), Some(&id("alice")));
+        refused(issuer.refresh(Refresh::new("refresh")).await, ErrorKind::ReuseDetected);
     });
 }

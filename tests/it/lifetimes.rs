@@ -194,6 +194,22 @@ fn freshness_counts_from_the_proof_and_never_from_a_refresh() {
     assert!(again.session().session().unwrap().ends_at() > login.session().session().unwrap().ends_at());
 }
 
+#[test]
+fn a_factor_may_have_to_be_fresh_whatever_else_was_proved_since() {
+    let world = World::new(Policy::zitadel());
+    let login =
+        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Totp)).unwrap();
+    world.advance(400 * SECOND);
+    let again = Update::with_token(login.token()).verified_by_host(FactorKind::Password);
+    let again = block_on(world.issuer.update(again)).unwrap();
+    world
+        .check_for(again.token(), &Requirement::new().factor(FactorKind::Totp).max_age(300 * SECOND))
+        .unwrap();
+    let fresh = Requirement::new().factor_within(FactorKind::Totp, 300 * SECOND);
+    let error = refused(world.check_for(again.token(), &fresh), ErrorKind::RequirementNotMet);
+    assert_eq!(error.unmet().unwrap().missing, [FactorKind::Totp]);
+}
+
 // 60, 77, 78
 #[test]
 fn lifetimes_are_above_zero_and_within_the_policy() {

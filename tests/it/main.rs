@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod attacks;
 mod bad_input;
 mod compat_create;
 mod compat_hanko;

@@ -81,6 +81,19 @@ fn logging_out_with_an_older_authentic_token_works() {
     assert_eq!(world.count(|kind| *kind == EventKind::ReuseDetected), 0, "logging out is not theft");
 }
 
+#[test]
+fn a_user_ends_his_own_sessions_and_nobody_elses() {
+    let world = World::new(Policy::default());
+    let (mine, hers) = (world.login("bob"), world.login("alice"));
+    refused(
+        block_on(world.issuer.revoke(Revoke::session_of(id("bob"), hers.session_id()))),
+        ErrorKind::NotFound,
+    );
+    world.check(hers.token()).unwrap();
+    block_on(world.issuer.revoke(Revoke::session_of(id("bob"), mine.session_id()))).unwrap();
+    refused(world.check(mine.token()), ErrorKind::Revoked);
+}
+
 // 64
 #[test]
 fn three_logins_are_listed_and_logging_out_elsewhere_leaves_one() {

@@ -91,6 +91,7 @@ impl<'a> Decide<'a> {
 }
 
 /// An approved request token to trade for a session.
+#[derive(Clone)]
 pub struct Exchange<'a> {
     pub(in crate::issuer) token: &'a str,
     pub(in crate::issuer) app: AppId,

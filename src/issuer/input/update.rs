@@ -11,6 +11,16 @@ use crate::{
 };
 
 /// A change of a session, by its token or by the host's own authority.
+///
+/// # Examples
+/// ```
+/// use session_issuer::{Update, factor::{Check, FactorKind}};
+///
+/// let step_up = Update::with_token("ses_s1_...").check(Check::totp("123456")?);
+/// let verified_elsewhere = Update::with_token("ses_s1_...").verified_by_host(FactorKind::WebAuthn);
+/// let note = Update::with_token("ses_s1_...").metadata("theme", "dark");
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
 pub struct Update<'a> {
     pub(in crate::issuer) by: Authority<'a>,
     pub(in crate::issuer) checks: Vec<Check>,

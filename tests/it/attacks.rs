@@ -1,0 +1,756 @@
+//! What an attacker or a careless host would try, and what holds against it.
+
+use crate::world::*;
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use session_issuer::{
+    Issuer, NewSession, Policy, Refresh, Requirement, Revoke, Update,
+    actor::{Actor, ActorChain},
+    error::ErrorKind,
+    event::EventKind,
+    factor::{AssuranceLevel, Challenge, Check, FactorKind},
+    id::{AppId, TenantId},
+    issuer::{CredentialChange, Decide, Exchange, OpenRequest},
+    metadata::HostClaims,
+    policy::*,
+    signer::{KeyRing, SignRequest, TokenSigner},
+    store::MemoryStore,
+    testing::{ManualClock, SeededEntropy, block_on},
+    token::TokenKeys,
+    verifier::{Attempt, FactorVerifier, Outcome, VerifyError},
+};
+use std::sync::{Arc, Mutex, OnceLock};
+
+fn impersonate(world: &World, subject: &str, actor: Actor) -> session_issuer::issuer::Issued {
+    world.create(NewSession::impersonating(id(subject), ActorChain::new(actor, "t").unwrap())).unwrap()
+}
+fn sign_with(header: &str, payload: &str) -> String {
+    let ring = KeyRing::hs256("k1", &secret(2)).unwrap();
+    let key = ring.signing_key(ManualClock::START).unwrap();
+    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature = block_on(ring.sign(SignRequest::new(&key, input.as_bytes()))).unwrap();
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+fn payload(token: &str) -> String {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+// A verifier that does something in the middle of a verification.
+type Hook = Box<dyn FnOnce(&Issuer) + Send>;
+#[derive(Default)]
+struct Hooked {
+    issuer: OnceLock<Issuer>,
+    hook: Mutex<Option<Hook>>,
+}
+impl std::fmt::Debug for Hooked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hooked")
+    }
+}
+#[async_trait]
+impl FactorVerifier for Hooked {
+    async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
+        let outcome = match attempt.check {
+            Check::OtpSms(_) if attempt.challenge.is_none() => Outcome::NoChallenge,
+            _ => Outcome::passed(),
+        };
+        let hook = self.hook.lock().unwrap().take();
+        if let Some(hook) = hook {
+            hook(self.issuer.get().unwrap());
+        }
+        Ok(outcome)
+    }
+}
+fn hooked(policy: Policy) -> (Issuer, ManualClock, Arc<Hooked>) {
+    let (clock, verifier) = (ManualClock::new(), Arc::new(Hooked::default()));
+    let issuer = Issuer::builder()
+        .store(MemoryStore::new())
+        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+        .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
+        .verifier(Arc::clone(&verifier))
+        .clock(clock.clone())
+        .entropy(SeededEntropy::new(77))
+        .policy(policy)
+        .build()
+        .unwrap();
+    verifier.issuer.set(issuer.clone()).ok().unwrap();
+    (issuer, clock, verifier)
+}
+
+#[test]
+fn an_access_token_does_not_buy_a_refresh_token() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    let got = block_on(world.issuer.update(Update::with_token(login.token()))).unwrap();
+    assert!(got.refresh_token().is_none(), "a 10 minute access token bought the 14 day refresh token");
+}
+#[test]
+fn the_access_token_of_the_generation_before_does_not_buy_the_current_refresh_token() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    let owner = world.refresh(&refresh_of(&login)).unwrap();
+    let got = block_on(world.issuer.update(Update::with_token(login.token()))).unwrap();
+    assert_ne!(got.refresh_token(), owner.refresh_token());
+}
+#[test]
+fn an_access_token_does_not_renew_itself_without_its_refresh_token() {
+    let world = World::new(Policy::default());
+    let mut token = world.login("alice").token().to_owned();
+    for _ in 0..20 {
+        world.advance(9 * MINUTE);
+        match block_on(world.issuer.update(Update::with_token(&token))) {
+            Ok(next) => token = next.token().to_owned(),
+            Err(_) => return,
+        }
+    }
+    panic!("a stolen access token of 10 minutes lived for 3 hours by no-op updates");
+}
+
+#[test]
+fn a_challenge_is_used_once_also_when_two_updates_by_the_host_race() {
+    let (issuer, clock, verifier) = hooked(Policy::zitadel());
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let sid = login.session_id();
+    use session_issuer::clock::Clock;
+    let slot = Challenge::new(FactorKind::OtpSms, "sent", clock.now().saturating_add(MINUTE)).unwrap();
+    block_on(issuer.update(Update::as_host(sid).challenge(slot))).unwrap();
+    let inner = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&inner);
+    *verifier.hook.lock().unwrap() = Some(Box::new(move |issuer| {
+        let code = Check::otp_sms("0000").unwrap();
+        *seen.lock().unwrap() = Some(block_on(issuer.update(Update::as_host(sid).check(code))).is_ok());
+    }));
+    let outer = block_on(issuer.update(Update::as_host(sid).check(Check::otp_sms("0000").unwrap()))).is_ok();
+    assert_eq!(*inner.lock().unwrap(), Some(true));
+    assert!(!outer, "one challenge was answered twice");
+}
+
+#[test]
+fn an_answer_to_an_old_challenge_does_not_swallow_a_newer_one() {
+    let (issuer, clock, verifier) = hooked(Policy::zitadel());
+    let sid = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap().session_id();
+    use session_issuer::clock::Clock;
+    let end = clock.now().saturating_add(MINUTE);
+    block_on(
+        issuer
+            .update(Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "old", end).unwrap())),
+    )
+    .unwrap();
+    *verifier.hook.lock().unwrap() =
+        Some(Box::new(move |issuer| {
+            block_on(issuer.update(
+                Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "new", end).unwrap()),
+            ))
+            .unwrap();
+        }));
+    let outer = block_on(issuer.update(Update::as_host(sid).check(Check::otp_sms("0000").unwrap())));
+    if let Ok(done) = outer {
+        assert!(
+            done.session().session().unwrap().challenge(FactorKind::OtpSms).is_some(),
+            "the newer challenge is gone"
+        );
+    }
+}
+
+#[test]
+fn a_dead_impersonation_cannot_be_laundered_into_a_live_one() {
+    let world = World::new(Policy::default());
+    let acting = impersonate(&world, "a1", Actor::new(id("boss")));
+    block_on(world.issuer.revoke(Revoke::all(id("boss")))).unwrap();
+    refused(world.check(acting.token()), ErrorKind::ActorEnded);
+    let chain = ActorChain::new(Actor::new(id("a1")).with_session(acting.session_id()), "t").unwrap();
+    let second = world.create(NewSession::impersonating(id("a2"), chain));
+    if let Ok(second) = second {
+        panic!(
+            "a dead impersonation acts again: {:?}",
+            world.check(second.token()).map(|c| c.actors().join(","))
+        );
+    }
+}
+#[test]
+fn the_root_behind_an_actor_in_the_middle_is_kept_and_cascades() {
+    let world = World::new(Policy::default());
+    let acting = impersonate(&world, "a1", Actor::new(id("root")));
+    let chain = ActorChain::new(Actor::new(id("a1")).with_session(acting.session_id()), "t")
+        .unwrap()
+        .behind(Actor::new(id("service")))
+        .unwrap();
+    let Ok(second) = world.create(NewSession::impersonating(id("a2"), chain)) else { return };
+    block_on(world.issuer.revoke(Revoke::all(id("root")))).unwrap();
+    refused(world.check(acting.token()), ErrorKind::ActorEnded);
+    refused(world.check(second.token()), ErrorKind::ActorEnded);
+}
+
+#[test]
+fn at_most_knows_a_revocation_for_as_long_as_a_token_outlives_its_idle_timeout() {
+    let policy = Policy::default()
+        .credentials(Credentials::Access(AccessFormat::Signed))
+        .absolute_lifetime(AbsoluteLifetime::After(14 * DAY))
+        .access_lifetime(14 * DAY)
+        .idle_timeout(Some(HOUR));
+    let world = World::new(policy);
+    let need = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
+    let login = world.login("alice");
+    block_on(world.issuer.revoke(Revoke::session(login.session_id()))).unwrap();
+    block_on(world.issuer.sync_revocations()).unwrap();
+    refused(world.check_for(login.token(), &need), ErrorKind::Revoked);
+    world.advance(26 * HOUR);
+    block_on(world.issuer.sync_revocations()).unwrap();
+    assert!(world.check_for(login.token(), &need).is_err(), "a revoked token came back to life in the view");
+}
+#[test]
+fn at_most_knows_the_revocation_of_a_session_that_was_shortened() {
+    let world = World::new(Policy::default().keep_after_end(std::time::Duration::ZERO));
+    let need = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
+    let login = world.login("alice");
+    block_on(world.issuer.update(Update::as_host(login.session_id()).lifetime(MINUTE))).unwrap();
+    block_on(world.issuer.revoke(Revoke::session(login.session_id()))).unwrap();
+    world.advance(2 * MINUTE);
+    block_on(world.issuer.sync_revocations()).unwrap();
+    assert!(world.check_for(login.token(), &need).is_err(), "a revoked token passes");
+}
+
+#[test]
+fn a_header_or_an_actor_that_is_an_array_is_refused() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    let body = payload(login.token());
+    assert!(world.issuer.verify(&sign_with(r#"{"alg":"HS256","kid":"k1","typ":"at+jwt"}"#, &body)).is_ok());
+    assert!(world.issuer.verify(&sign_with(r#"["HS256","k1","at+jwt"]"#, &body)).is_err(), "header array");
+}
+#[test]
+fn an_actor_that_is_an_array_or_no_subject_is_refused() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    let body = payload(login.token());
+    for act in [r#"["op"]"#, r#"{"sub":""}"#, r#"{"sub":"a\u0000b"}"#] {
+        let with = format!(r#"{},"act":{act}}}"#, body.strip_suffix('}').unwrap());
+        assert!(
+            world.issuer.verify(&sign_with(r#"{"alg":"HS256","kid":"k1","typ":"at+jwt"}"#, &with)).is_err(),
+            "{act}"
+        );
+    }
+}
+
+#[test]
+fn a_claim_named_as_the_alias_is_refused_or_needs_no_refresh_for_ever() {
+    let world = World::new(Policy::stack_auth());
+    let claims = HostClaims::new().with("refresh_token_id", "mine").unwrap();
+    let Ok(login) = world.create(NewSession::for_subject(id("alice")).claims(claims)) else { return };
+    assert!(!world.check(login.token()).unwrap().needs_refresh(), "needs a refresh for ever");
+}
+#[test]
+fn float_claims_need_no_refresh_for_ever() {
+    let world = World::new(Policy::default());
+    let mut bad = Vec::new();
+    let mut x = 0.1f64;
+    for n in 1..3000u32 {
+        x = (x * 1.37 + f64::from(n) * 1e-7) % 1e9;
+        let claims = HostClaims::new().with("f", x).unwrap();
+        let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
+        if world.check(login.token()).unwrap().needs_refresh() {
+            bad.push(x);
+        }
+    }
+    assert!(bad.is_empty(), "{} of 3000 need a refresh for ever, e.g. {:?}", bad.len(), bad.first());
+}
+
+#[test]
+fn fail_open_does_not_let_in_what_is_known_to_be_revoked() {
+    let world = World::new(Policy::default().on_store_failure(OnStoreFailure::AcceptSigned));
+    let need = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
+    let login = world.login("alice");
+    block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
+    block_on(world.issuer.sync_revocations()).unwrap();
+    refused(world.check_for(login.token(), &need), ErrorKind::Revoked);
+    world.store.fail_all(true);
+    assert!(world.check_for(login.token(), &need).is_err(), "known to be revoked, and let in");
+}
+
+#[test]
+fn one_factor_said_twice_is_one_factor() {
+    let world = World::new(Policy::default());
+    let login = world
+        .create(
+            NewSession::for_subject(id("alice"))
+                .verified_by_host(FactorKind::Password)
+                .verified_by_host(FactorKind::Password),
+        )
+        .unwrap();
+    let checked = world.check(login.token()).unwrap();
+    assert_eq!(
+        checked.assurance_level(),
+        Some(AssuranceLevel::Aal1),
+        "{:?}",
+        checked.amr().iter().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_step_up_does_not_take_a_sessions_own_limit_away() {
+    let world = World::new(Policy::zitadel());
+    let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
+    assert!(login.session().ends_at().is_some());
+    let up =
+        block_on(world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)))
+            .unwrap();
+    assert!(up.session().ends_at().is_some(), "an hour became for ever");
+}
+#[test]
+fn a_step_up_does_not_lengthen_a_short_session() {
+    let world = World::new(Policy::default());
+    let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
+    let up =
+        block_on(world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)))
+            .unwrap();
+    let end = up.session().session().unwrap().ends_at().unwrap();
+    assert!(
+        end <= world.issuer.now().saturating_add(HOUR),
+        "an hour became {:?}",
+        end.since(world.issuer.now())
+    );
+}
+
+#[test]
+fn no_row_of_updates_passes_the_levels_absolute_limit_without_authentication() {
+    let world = World::new(Policy::aal3().idle_timeout(None));
+    let login =
+        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)).unwrap();
+    let born = world.issuer.now();
+    for _ in 0..5 {
+        world.advance(11 * HOUR);
+        if block_on(world.issuer.update(Update::as_host(login.session_id()).lifetime(12 * HOUR))).is_err() {
+            return;
+        }
+    }
+    panic!("AAL3 session lives {:?} after its only authentication", world.issuer.now().since(born));
+}
+#[test]
+fn a_beginning_does_not_outgrow_its_single_factor_lifetime() {
+    let world = World::new(Policy::default().single_factor_lifetime(10 * MINUTE));
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| p.second_factor = true);
+    let login = world
+        .create(NewSession::from_checks([Check::subject(id("alice")), Check::password("pw").unwrap()]))
+        .unwrap();
+    let r = block_on(world.issuer.update(Update::with_token(login.token()).lifetime(14 * DAY)));
+    assert!(r.is_err(), "{:?}", r.unwrap().session().ends_at());
+}
+#[test]
+fn an_exchange_does_not_outgrow_the_single_factor_lifetime() {
+    let world = World::new(Policy::default().single_factor_lifetime(10 * MINUTE));
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| p.second_factor = true);
+    let app = AppId::new("films").unwrap();
+    let open = block_on(world.issuer.open(OpenRequest::new(app.clone()))).unwrap();
+    let t = open.token().unwrap();
+    block_on(
+        world.issuer.decide(Decide::approve_by_checks(
+            t,
+            [Check::subject(id("alice")), Check::password("pw").unwrap()],
+        )),
+    )
+    .unwrap();
+    let s = block_on(world.issuer.exchange(Exchange::new(t, app))).unwrap();
+    let end = s.session().session().unwrap().ends_at().unwrap();
+    assert!(end <= world.issuer.now().saturating_add(10 * MINUTE), "{:?}", end.since(world.issuer.now()));
+}
+
+#[test]
+fn nobody_learns_who_exists_from_the_public_answer() {
+    let world = World::new(Policy::zitadel());
+    world.people.add("alice", "pw");
+    let ask = |name: &str| {
+        world
+            .create(NewSession::from_checks([
+                Check::login_name(name).unwrap(),
+                Check::otp_sms("1234").unwrap(),
+            ]))
+            .unwrap_err()
+            .public()
+    };
+    assert_eq!(ask("alice@example.com"), ask("nobody@example.com"));
+}
+#[test]
+fn nobody_learns_who_exists_from_his_own_session() {
+    let world = World::new(Policy::zitadel());
+    world.people.add("alice", "pw");
+    world.people.add("mallory", "pw");
+    let mine = world.create(NewSession::from_checks([Check::subject(id("mallory"))])).unwrap();
+    let ask = |name: &str| {
+        block_on(
+            world.issuer.update(Update::with_token(mine.token()).check(Check::login_name(name).unwrap())),
+        )
+        .unwrap_err()
+        .public()
+    };
+    assert_eq!(ask("alice@example.com"), ask("nobody@example.com"));
+}
+
+#[test]
+fn a_request_token_ends_no_session_once_exchanged() {
+    let world = World::new(Policy::tmdb());
+    let app = AppId::new("films").unwrap();
+    let open = block_on(world.issuer.open(OpenRequest::new(app.clone()))).unwrap();
+    let t = open.token().unwrap();
+    block_on(world.issuer.decide(Decide::approve(t, id("alice")))).unwrap();
+    let s = block_on(world.issuer.exchange(Exchange::new(t, app))).unwrap();
+    let _ = block_on(world.issuer.revoke(Revoke::token(t)));
+    world.check(s.token()).unwrap();
+}
+
+#[test]
+fn logging_out_with_an_expired_signed_token_works() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    world.advance(11 * MINUTE);
+    block_on(world.issuer.revoke(Revoke::token(login.token()))).unwrap();
+}
+
+#[test]
+fn naming_a_subject_approves_nothing() {
+    let world = World::new(Policy::tmdb());
+    world.people.add("alice", "pw");
+    let app = AppId::new("films").unwrap();
+    let open = block_on(world.issuer.open(OpenRequest::new(app.clone()))).unwrap();
+    let t = open.token().unwrap();
+    let r = block_on(
+        world.issuer.decide(Decide::approve_by_checks(t, [Check::login_name("alice@example.com").unwrap()])),
+    );
+    assert!(r.is_err(), "approved without any proof");
+}
+
+#[test]
+fn fresh_host_claims_are_in_every_access_token_of_a_refresh() {
+    let world = World::new(Policy::default());
+    let claims = |role: &str| HostClaims::new().with("role", role).unwrap();
+    let login = world.create(NewSession::for_subject(id("alice")).claims(claims("admin"))).unwrap();
+    let old = refresh_of(&login);
+    block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("admin")))).unwrap();
+    for wait in [SECOND, HOUR] {
+        world.advance(wait);
+        let again = block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("user")))).unwrap();
+        assert!(again.is_replay());
+        assert_eq!(
+            world.issuer.verify(again.token()).unwrap().host().get("role").unwrap(),
+            "user",
+            "after {wait:?}"
+        );
+    }
+}
+
+#[test]
+fn no_token_is_handed_out_that_is_too_long_to_be_read() {
+    let world = World::new(Policy::default());
+    let mut claims = HostClaims::new();
+    claims = claims.with("big", "x".repeat(4000)).unwrap();
+    let long = "ä".repeat(200);
+    let mut chain = ActorChain::new(Actor::new(id(&format!("{}1", &long[..396]))), "t").unwrap();
+    for n in 2..=4 {
+        chain = chain.behind(Actor::new(id(&format!("{}{n}", &long[..396])))).unwrap();
+    }
+    let r = world.create(NewSession::impersonating(id(&long), chain).claims(claims));
+    if let Ok(issued) = r {
+        let v = world.issuer.verify(issued.token());
+        assert!(v.is_ok(), "{} bytes: {:?}", issued.token().len(), v);
+    }
+}
+#[test]
+fn audiences_of_the_builder_fit_a_token() {
+    let mut b = Issuer::builder()
+        .store(MemoryStore::new())
+        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+        .signer(KeyRing::hs256("k1", &secret(2)).unwrap());
+    for n in 0..60 {
+        b = b.audience(format!("https://{n}.{}.example", "a".repeat(120)));
+    }
+    if let Ok(issuer) = b.build() {
+        let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+        assert!(issuer.verify(login.token()).is_ok(), "{}", login.token().len());
+    }
+}
+
+#[test]
+fn an_impersonation_does_not_log_the_owner_out_everywhere() {
+    let world = World::new(Policy::default());
+    let owner = world.login("alice");
+    let acting = impersonate(&world, "alice", Actor::new(id("op")));
+    let _ = block_on(world.issuer.revoke(Revoke::others_than(acting.token())));
+    world.check(owner.token()).unwrap();
+}
+
+#[test]
+fn a_required_audience_is_never_ignored() {
+    let world = World::new(opaque_pairs());
+    let login = world.login("alice");
+    assert!(
+        world.check_for(login.token(), &Requirement::new().audience("https://payments.example")).is_err()
+    );
+}
+
+#[test]
+fn every_use_of_an_impersonation_is_told() {
+    let world = World::new(Policy::default());
+    let acting = impersonate(&world, "alice", Actor::new(id("op")));
+    world.check_for(acting.token(), &Requirement::new().freshness(Freshness::Stateless)).unwrap();
+    assert_eq!(world.count(|k| matches!(k, EventKind::ImpersonationUsed)), 1);
+}
+
+#[test]
+fn a_token_never_claims_a_factor_that_was_void_before_it_was_made() {
+    let (issuer, clock, verifier) = hooked(Policy::default());
+    let login =
+        block_on(issuer.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)))
+            .unwrap();
+    block_on(issuer.sync_revocations()).unwrap();
+    clock.advance(MINUTE);
+    let c = clock.clone();
+    *verifier.hook.lock().unwrap() = Some(Box::new(move |issuer| {
+        block_on(
+            issuer.credential_changed(CredentialChange::new(id("alice"), FactorKind::Password).keeping_all()),
+        )
+        .unwrap();
+        c.advance(2 * SECOND);
+    }));
+    let up = block_on(issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())))
+        .unwrap();
+    block_on(issuer.sync_revocations()).unwrap();
+    let by_store = block_on(issuer.check(up.token().into(), &Requirement::new())).unwrap().assurance_level();
+    let at_most = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
+    let by_view = block_on(issuer.check(up.token().into(), &at_most)).unwrap().assurance_level();
+    assert_eq!((by_store, by_view), (Some(AssuranceLevel::Aal1), Some(AssuranceLevel::Aal1)));
+}
+
+#[test]
+fn lowering_the_access_lifetime_leaves_live_tokens_expired_or_good_never_invalid() {
+    let world = World::new(Policy::default());
+    let login = world.login("alice");
+    let lower =
+        World::over(Policy::default().access_lifetime(MINUTE), world.clock.clone(), world.store.clone());
+    let r = lower.check(login.token());
+    if let Err(e) = r {
+        assert_ne!(e.kind(), ErrorKind::InvalidToken);
+    }
+}
+
+#[test]
+fn a_token_that_does_not_hold_writes_nothing_in_decide() {
+    let world = World::new(Policy::tmdb());
+    let open = block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
+    let other = world.issuer.tenant(TenantId::new("other").unwrap());
+    world.store.reset_calls();
+    refused(
+        block_on(other.decide(Decide::approve(open.token().unwrap(), id("ghost")))),
+        ErrorKind::InvalidToken,
+    );
+    assert_eq!(world.store.writes(), 0);
+}
+
+#[test]
+fn expires_at_is_the_tokens_own_end() {
+    let world = World::new(Policy::default());
+    world.advance(std::time::Duration::from_millis(900));
+    let login = world.create(NewSession::for_subject(id("alice")).access_lifetime(SECOND)).unwrap();
+    let claims = world.issuer.verify(login.token());
+    assert!(claims.is_ok());
+    assert_eq!(Some(claims.unwrap().expires_at()), login.expires_at());
+}
+
+/// A store that lets something happen before a verb.
+mod hookstore {
+    use super::*;
+    use session_issuer::{
+        clock::Timestamp,
+        id::{SessionKey, SubjectKey},
+        session::{Mark, SubjectStamp, Tombstone},
+        store::*,
+    };
+    #[derive(Debug, Default)]
+    pub struct Plan {
+        pub end_before_mark: bool,
+        pub fail_mark: bool,
+        pub down: bool,
+    }
+    #[derive(Debug)]
+    pub struct HookStore(pub MemoryStore, pub Mutex<Plan>);
+    impl std::fmt::Display for HookStore {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("hook")
+        }
+    }
+    fn away() -> StoreError {
+        StoreError::new(StoreErrorKind::Unavailable)
+    }
+    #[async_trait]
+    impl SessionStore for HookStore {
+        async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
+            self.0.insert(new).await
+        }
+        async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
+            if self.1.lock().unwrap().down {
+                return Err(away());
+            }
+            self.0.load(key).await
+        }
+        async fn stamp(&self, s: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+            self.0.stamp(s, now).await
+        }
+        async fn commit(&self, k: &SessionKey, c: Change) -> Result<Committed, StoreError> {
+            self.0.commit(k, c).await
+        }
+        async fn end(&self, k: &SessionKey, t: &Tombstone) -> Result<Ended, StoreError> {
+            self.0.end(k, t).await
+        }
+        async fn mark(&self, k: &SessionKey, m: Mark, now: Timestamp) -> Result<Marked, StoreError> {
+            let (end, fail) = {
+                let p = self.1.lock().unwrap();
+                (p.end_before_mark, p.fail_mark)
+            };
+            if end {
+                let _ =
+                    self.0.end(k, &Tombstone::new(session_issuer::error::RevokeReason::Logout, now)).await?;
+            }
+            if fail {
+                return Err(away());
+            }
+            let r = self.0.mark(k, m, now).await;
+            if end {
+                self.1.lock().unwrap().down = true;
+            }
+            r
+        }
+        async fn mark_subject(&self, s: &SubjectKey, m: SubjectMark) -> Result<SubjectMarked, StoreError> {
+            self.0.mark_subject(s, m).await
+        }
+        async fn list(&self, q: &Query) -> Result<RecordPage, StoreError> {
+            self.0.list(q).await
+        }
+        async fn revoked_since(&self, c: &Cursor, l: u32) -> Result<RevocationBatch, StoreError> {
+            self.0.revoked_since(c, l).await
+        }
+        async fn sweep(&self, now: Timestamp, l: u32) -> Result<Swept, StoreError> {
+            self.0.sweep(now, l).await
+        }
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+    }
+    pub fn issuer(policy: Policy) -> (Issuer, Arc<HookStore>, ManualClock) {
+        let store = Arc::new(HookStore(MemoryStore::new(), Mutex::default()));
+        let clock = ManualClock::new();
+        let issuer = Issuer::builder()
+            .store(Arc::clone(&store))
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
+            .clock(clock.clone())
+            .entropy(SeededEntropy::new(5))
+            .policy(policy)
+            .build()
+            .unwrap();
+        (issuer, store, clock)
+    }
+}
+#[test]
+fn fail_open_never_overrules_a_store_that_said_not_live() {
+    let (issuer, store, clock) =
+        hookstore::issuer(Policy::default().on_store_failure(OnStoreFailure::AcceptSigned));
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    clock.advance(MINUTE);
+    store.1.lock().unwrap().end_before_mark = true;
+    let r = block_on(issuer.check(login.token().into(), &Requirement::new()));
+    assert!(r.is_err(), "the store said that it is not live, and it was let in");
+}
+#[test]
+fn nothing_is_signed_after_a_revocation_when_the_mark_fails() {
+    let (issuer, store, clock) = hookstore::issuer(Policy::default());
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let old = refresh_of(&login);
+    block_on(issuer.refresh(Refresh::new(&old))).unwrap();
+    clock.advance(SECOND);
+    {
+        let mut p = store.1.lock().unwrap();
+        p.end_before_mark = true;
+        p.fail_mark = true;
+    }
+    let r = block_on(issuer.refresh(Refresh::new(&old)));
+    assert!(r.is_err(), "signed after the tombstone");
+}
+#[test]
+fn numbers_in_host_claims_stay_numbers() {
+    let world = World::new(Policy::default());
+    let claims = HostClaims::new().with("n", 7).unwrap().with("o", serde_json::json!({"a": 1})).unwrap();
+    let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
+    assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(7));
+}
+#[test]
+fn decide_asks_nothing_before_the_token_is_proven() {
+    let world = World::new(Policy::tmdb());
+    let open = block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
+    let other = world.issuer.tenant(TenantId::new("other").unwrap());
+    world.store.reset_calls();
+    refused(
+        block_on(other.decide(Decide::approve(open.token().unwrap(), id("ghost")))),
+        ErrorKind::InvalidToken,
+    );
+    assert_eq!(world.store.calls().of(session_issuer::testing::Verb::Stamp), 0);
+}
+#[test]
+fn voided_factors_do_not_end_a_beginning() {
+    let world = World::new(Policy::default().single_factor_lifetime(10 * MINUTE));
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| {
+        p.second_factor = true;
+        p.totp = Some("123456".into());
+    });
+    let login = world
+        .create(NewSession::from_checks([Check::subject(id("alice")), Check::password("pw").unwrap()]))
+        .unwrap();
+    world.advance(SECOND);
+    block_on(
+        world
+            .issuer
+            .credential_changed(CredentialChange::new(id("alice"), FactorKind::Password).keeping_all()),
+    )
+    .unwrap();
+    world.advance(SECOND);
+    let up = block_on(
+        world.issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
+    )
+    .unwrap();
+    assert_eq!(up.session().assurance_level(), Some(AssuranceLevel::Aal1));
+    let end = up.session().session().unwrap().ends_at().unwrap();
+    assert!(
+        end <= world.issuer.now().saturating_add(10 * MINUTE),
+        "one factor that counts, and {:?}",
+        end.since(world.issuer.now())
+    );
+}
+#[test]
+fn a_binding_to_a_client_is_not_lost_by_a_device_session() {
+    // host that binds by fingerprint: a session without one is open to every client without one
+    let world = World::new(opaque_pairs().client_binding(ClientBinding::Fingerprint));
+    let login = world.login("alice");
+    assert!(
+        world.refresh(&refresh_of(&login)).is_err(),
+        "binding is on, nothing was bound, and anybody refreshes"
+    );
+}
+#[test]
+fn a_failed_login_stores_nothing() {
+    let (issuer, _c, _v) = hooked(Policy::zitadel());
+    // no directory: any name is taken at its word; OtpSms without challenge fails
+    for n in 0..5 {
+        block_on(issuer.create(NewSession::from_checks([
+            Check::subject(id(&format!("made-up-{n}"))),
+            Check::otp_sms("1").unwrap(),
+        ])))
+        .unwrap_err();
+    }
+}
+#[test]
+fn floats_in_host_claims_stay_floats() {
+    let world = World::new(Policy::default());
+    let claims = HostClaims::new().with("n", 0.5).unwrap();
+    let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
+    assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(0.5));
+}
