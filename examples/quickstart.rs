@@ -29,6 +29,7 @@ type Done = Result<(), Box<dyn Error>>;
 fn main() -> Done {
     pollster::block_on(async {
         let host = Host::new()?;
+        println!("Time is a manual clock in June 2025, tokens are cut, and the user is Mini Mouse: {USER}\n");
         println!("Five create calls, each with the body of its page\n");
         hanko(&host).await?;
         stack_auth(&host).await?;
@@ -64,7 +65,11 @@ async fn stack_auth(host: &Host) -> Done {
     say(
         "",
         "refresh",
-        format!("{}, the same: {}", pair(&again), refresh_token(&again) == answer.refresh_token.expose()),
+        format!(
+            "{}, the same token: {}",
+            pair(&again),
+            refresh_token(&again) == answer.refresh_token.expose()
+        ),
     );
     say("", "revoke", revoked(&issuer, answer.access_token.expose()).await?);
     Ok(())
@@ -88,7 +93,7 @@ async fn tmdb(host: &Host) -> Done {
     let app = tmdb::Caller::app(AppId::new("film-club")?);
     let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
     if let Err(error) = tmdb::create_session(&service, &app, body).await {
-        say("TMDB", "create", format!("{} (the page's token is TMDB's own)", json(&error)?));
+        say("TMDB", "create", format!("{} (as it should: the page's token is TMDB's own)", json(&error)?));
     }
     let opened = tmdb::create_request_token(&service, &app).await?;
     say("", "open", json(&opened)?);
@@ -131,7 +136,7 @@ async fn life_of_a_session(host: &Host) -> Done {
     // The reply was lost, so the client asks again with the token that it still has.
     let again = issuer.refresh(refresh_token(&first).into()).await?;
     let same = again.refresh_token() == second.refresh_token();
-    say("lost reply", "refresh", format!("{}, the same: {same}", pair(&again)));
+    say("lost reply", "refresh", format!("{}, the same as before: {same}", pair(&again)));
 
     host.clock.advance(Duration::from_secs(60));
     let third = issuer.refresh(refresh_token(&second).into()).await?;
@@ -141,6 +146,7 @@ async fn life_of_a_session(host: &Host) -> Done {
     host.clock.advance(Duration::from_secs(60));
     let theft = issuer.refresh(refresh_token(&first).into()).await;
     say("a thief", "refresh", told(theft.map(|issued| pair(&issued))));
+    say("", "", "nobody can tell the thief from the owner, so the session ends for both".to_owned());
     say("the owner", "check", checked(&issuer, third.token()).await);
 
     let login = NewSession::for_subject(SubjectId::new(USER)?);

@@ -94,7 +94,8 @@ impl FactorVerifier for Users {
     }
 }
 
-/// A clock that moves when it is told to, so that nothing here waits.
+/// A clock that moves when it is told to, so that nothing here waits. (`testing::ManualClock` is one, behind a feature that
+/// the quickstart does without.)
 #[derive(Debug)]
 pub(crate) struct DemoClock(AtomicI64);
 
@@ -123,8 +124,8 @@ pub(crate) fn say(who: &str, verb: &str, what: String) {
 pub(crate) async fn checked(issuer: &Issuer, token: &str) -> String {
     let about = |checked: Checked| match checked.subject() {
         Ok(user) => format!(
-            "ok       {user}, proved: {}",
-            checked.assurance_level().map_or("nothing", |level| level.code())
+            "ok       {user}, {}",
+            checked.assurance_level().map_or("on the host's word", |level| level.code())
         ),
         Err(_) => "ok       a session without a user".to_owned(),
     };
@@ -141,7 +142,7 @@ pub(crate) async fn revoked(issuer: &Issuer, token: &str) -> Result<String, sess
 pub(crate) fn told(outcome: Result<String, session_issuer::Error>) -> String {
     outcome.unwrap_or_else(|error| {
         let reason = error.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        format!("refused  {}{reason}; outsiders see {}", error.code(), error.public().code)
+        format!("refused  {}{reason}, which outsiders see as {}", error.code(), error.public().code)
     })
 }
 
