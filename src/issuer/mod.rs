@@ -1,17 +1,22 @@
 //! The issuer: create, check, verify, refresh, update, revoke, list; open, decide and exchange; sweep and sync.
 //!
-//! | file | what |
-//! | --- | --- |
-//! | `input`, `output` | what the verbs take and give |
-//! | `builder` | how an issuer is put together |
-//! | `create`, `check`, `verify`, `refresh`, `update`, `revoke`, `list` | one verb each |
-//! | `open`, `decide`, `exchange` | request tokens (flow D), one verb each |
-//! | `sweep`, `sync` | housekeeping that the host schedules |
-//! | `attempt` | runs checks through the host's verifier |
-//! | `authenticate` | from a presented token to a loaded record |
-//! | `mint` | tokens for a record |
-//! | `core` | the parts, the clock, ids and events |
-//! | `revocations` | the local view of the store's revocation log |
+//! | verb | takes | gives |
+//! | --- | --- | --- |
+//! | [`create`](Issuer::create) | [`NewSession`] | [`Issued`] |
+//! | [`check`](Issuer::check) | [`Presented`], [`Requirement`] | [`Checked`] |
+//! | [`verify`](Issuer::verify) | a signed token | [`VerifiedClaims`] |
+//! | [`refresh`](Issuer::refresh) | [`Refresh`] | [`Issued`] |
+//! | [`update`](Issuer::update) | [`Update`] | [`Issued`] |
+//! | [`revoke`](Issuer::revoke) | [`Revoke`] | [`Revoked`] |
+//! | [`credential_changed`](Issuer::credential_changed) | [`CredentialChange`] | [`Revoked`] |
+//! | [`list`](Issuer::list) | [`SessionQuery`] | [`SessionPage`] |
+//! | [`open`](Issuer::open), [`decide`](Issuer::decide) | [`OpenRequest`], [`Decide`] | [`OpenedRequest`] |
+//! | [`exchange`](Issuer::exchange) | [`Exchange`] | [`Issued`] |
+//! | [`sweep`](Issuer::sweep), [`sync_revocations`](Issuer::sync_revocations) | | [`SweepReport`] |
+
+// One file a verb. Beside them: `builder` (how an issuer is put together), `input` and `output`, `attempt` (runs checks
+// through the host's verifier), `authenticate` (from a presented token to a loaded record), `mint` (tokens for a record),
+// `core` (the parts, the clock, ids, events) and `revocations` (the local view of the store's log).
 
 mod attempt;
 mod authenticate;
