@@ -70,7 +70,8 @@ pub struct Event {
     pub actor: Option<SubjectId>,
     /// Why it does.
     pub acting_because: Option<String>,
-    /// From when on no token of the session can be good: who keeps a list of revoked sessions may forget it then.
+    /// When the session ends by itself, as it stands. Of a revocation: from when on no signed token of it can be good any
+    /// more, so that who keeps a list of revoked sessions may forget it then.
     pub ends_at: Option<Timestamp>,
     /// What.
     #[serde(flatten)]

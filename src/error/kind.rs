@@ -188,7 +188,7 @@ pub enum Remedy {
     StepUp,
     /// Wait: for a decision, or for room.
     Wait,
-    /// Tell the caller: the request itself is wrong, or not allowed.
+    /// Tell the caller: the request itself is wrong, or not allowed, or a check failed. Keep the credential.
     Refuse,
     /// Wake somebody up: the host, the store or this crate is at fault.
     Report,
@@ -203,22 +203,22 @@ impl ErrorKind {
             Self::TokenExpired | Self::RefreshRequired => Remedy::Refresh,
             Self::Superseded | Self::AlreadyRotated => Remedy::UseNewest,
             Self::MalformedToken
-            | Self::WrongTokenKind
             | Self::InvalidToken
-            | Self::WrongAudience
             | Self::Expired
             | Self::Inactive
             | Self::Revoked
             | Self::ReuseDetected
             | Self::ClientMismatch
             | Self::ActorEnded
-            | Self::SubjectUnknown
-            | Self::CheckFailed
             | Self::Denied
             | Self::AlreadyDecided => Remedy::LogIn,
             Self::RequirementNotMet => Remedy::StepUp,
             Self::NotApproved | Self::CapReached | Self::QuotaExceeded => Remedy::Wait,
             Self::InvalidInput
+            | Self::WrongTokenKind
+            | Self::WrongAudience
+            | Self::SubjectUnknown
+            | Self::CheckFailed
             | Self::NotFound
             | Self::SubjectDisabled
             | Self::SubjectLocked

@@ -43,7 +43,9 @@ pub(super) struct Proven {
 impl Proven {
     /// True for a subject that has a second factor and has not proved it: its session is only a beginning.
     pub(super) fn is_beginning(&self, earlier: &[Factor]) -> bool {
-        let factors: Vec<_> = earlier.iter().chain(&self.factors).copied().collect();
+        let replaced = |old: &&Factor| self.factors.iter().any(|new| new.kind() == old.kind());
+        let factors: Vec<_> =
+            earlier.iter().filter(|old| !replaced(old)).chain(&self.factors).copied().collect();
         self.profile.as_ref().is_some_and(|profile| profile.second_factor)
             && AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2)
     }

@@ -192,7 +192,13 @@ impl Issuer {
         let chain = record.session().and_then(Session::actors);
         event.actor = chain.and_then(|chain| chain.actors().last()).map(|actor| actor.subject().clone());
         event.acting_because = chain.map(|chain| chain.reason().to_owned());
-        event.ends_at = record.effective_end();
+        event.ends_at = match event.kind {
+            // No token that was signed before lives longer than one that would be signed now.
+            EventKind::Revoked { .. } | EventKind::ReuseDetected => {
+                Some(event.at.saturating_add(self.inner.policy.access_lifetime))
+            }
+            _ => record.effective_end(),
+        };
         sink.emit(&event);
     }
 

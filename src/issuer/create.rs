@@ -58,7 +58,7 @@ impl Issuer {
             session: None,
         };
         let proven = self.attempt(checks, now, OPERATION).await?;
-        let beginning = self.beginning(proven.is_beginning(&[]), lifetime);
+        let beginning = self.beginning(proven.is_beginning(&[]) && actors.is_none(), lifetime);
         let Proven { subject, stamp, epoch, profile, factors, .. } = proven;
         let (id, salt) = self.new_id(subject.as_ref(), now, OPERATION)?;
         let birth = SessionBirth {
@@ -157,10 +157,10 @@ impl Issuer {
         for (at, actor) in chain.actors_mut().iter_mut().enumerate() {
             let Some(id) = actor.session() else {
                 let current = self.stamp(actor.subject(), OPERATION).await?.epoch;
-                if actor.epoch().is_some_and(|read_before| read_before < current) {
+                if actor.epoch().is_some_and(|read_before| read_before != current) {
                     return Err(refused(ErrorKind::ActorEnded));
                 }
-                actor.bind(actor.epoch().unwrap_or(current));
+                actor.bind(current);
                 continue;
             };
             let own = self.load(id, OPERATION).await?.ok_or_else(|| refused(ErrorKind::ActorEnded))?;

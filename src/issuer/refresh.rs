@@ -85,14 +85,16 @@ impl Issuer {
                 let next = record.used(attempt.generation, attempt.now);
                 self.commit_refresh(attempt, next, true).await
             }
-            RefreshDecision::Keep { ahead: false } => match self.with_fresh_claims(&attempt, record) {
+            RefreshDecision::Keep { ahead: false } => match self.used_with_fresh_claims(&attempt, record) {
                 Some(next) => self.commit_refresh(attempt, Some(next), false).await,
                 None => self.answer_again(attempt, None).await,
             },
-            RefreshDecision::Replay { age, mark: false } => match self.with_fresh_claims(&attempt, record) {
-                Some(next) => self.commit_replay(attempt, next, age).await,
-                None => self.answer_again(attempt, Some(age)).await,
-            },
+            RefreshDecision::Replay { age, mark: false } => {
+                match self.used_with_fresh_claims(&attempt, record) {
+                    Some(next) => self.commit_replay(attempt, next, age).await,
+                    None => self.answer_again(attempt, Some(age)).await,
+                }
+            }
             RefreshDecision::Replay { age, mark: true } => self.answer_late(attempt, age).await,
             RefreshDecision::Reuse if lost_a_race => {
                 Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)))
@@ -100,6 +102,12 @@ impl Issuer {
             RefreshDecision::Reuse => Err(self.end_reused(record, attempt.now).await?),
             RefreshDecision::Refuse(refusal) => Err(self.refuse(record, refused(refusal))),
         }
+    }
+
+    /// The record as it is after this use, where the use brings other claims.
+    fn used_with_fresh_claims(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
+        let used = record.used(record.generation(), attempt.now)?;
+        self.with_fresh_claims(attempt, &used)
     }
 
     fn with_fresh_claims(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
@@ -127,7 +135,9 @@ impl Issuer {
 
     /// Commits on the version that was read; none when that is no longer the one.
     async fn commit_next(&self, attempt: &Try<'_>, next: Record) -> Result<Option<Arc<Record>>, Error> {
-        self.fits_a_token(&next, OPERATION)?;
+        if attempt.refresh.claims.is_some() {
+            self.fits_a_token(&next, OPERATION)?;
+        }
         let record = &attempt.snapshot.record;
         let mut change = Change::new(record.version(), next, attempt.now);
         change.observed_epoch = attempt.snapshot.subject.as_ref().map(|stamp| stamp.epoch);
@@ -153,6 +163,8 @@ impl Issuer {
             Marked::Done => {}
             Marked::NotLive | Marked::QuotaExceeded => return Ok(Step::Again),
         }
+        // The tokens are those of a session that was used just now.
+        let record = record.used(record.generation(), attempt.now).map_or(record, Arc::new);
         match replay {
             Some(age) => self.tell_replay(&record, attempt.refresh.client, age),
             None => self.tell(&record, EventKind::Refreshed),

@@ -25,7 +25,7 @@ pub(super) struct Revocations {
     complete_from: Option<Timestamp>,
     sessions: HashMap<SessionKey, Timestamp>,
     /// Entries in the order of their arrival, so that old ones are forgotten without a scan.
-    order: VecDeque<Entry>,
+    order: VecDeque<(Entry, Timestamp)>,
     subjects: HashMap<SubjectKey, SubjectEntry>,
 }
 
@@ -54,13 +54,13 @@ impl Revocations {
             match entry {
                 RevocationEntry::Session { key, until } => {
                     if self.sessions.insert(key.clone(), until).is_none() {
-                        self.order.push_back(Entry::Session(key));
+                        self.order.push_back((Entry::Session(key), until));
                     }
                 }
                 RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => {
                     let new = SubjectEntry { epoch, kept, factors_changed_at, until };
                     let entry = self.subjects.entry(key.clone()).or_insert_with(|| {
-                        self.order.push_back(Entry::Subject(key));
+                        self.order.push_back((Entry::Subject(key), until));
                         new
                     });
                     // An entry may come twice, and late: only a higher epoch says who is kept.
@@ -76,20 +76,18 @@ impl Revocations {
         self.forget(now);
     }
 
-    /// Forgets, from the front, what no token can need any more.
+    /// Forgets, from the front, what no token can need any more. What has been renewed since it came goes to the back.
     fn forget(&mut self, now: Timestamp) {
-        while let Some(entry) = self.order.front() {
-            let until = match entry {
+        while self.order.front().is_some_and(|(_, until)| *until <= now) {
+            let Some((entry, _)) = self.order.pop_front() else { return };
+            let renewed = match &entry {
                 Entry::Session(key) => self.sessions.get(key).copied(),
                 Entry::Subject(key) => self.subjects.get(key).map(|entry| entry.until),
             };
-            if until.is_some_and(|until| until > now) {
-                break;
-            }
-            match self.order.pop_front() {
-                Some(Entry::Session(key)) => drop(self.sessions.remove(&key)),
-                Some(Entry::Subject(key)) => drop(self.subjects.remove(&key)),
-                None => break,
+            match (renewed.filter(|until| *until > now), entry) {
+                (Some(until), entry) => self.order.push_back((entry, until)),
+                (None, Entry::Session(key)) => drop(self.sessions.remove(&key)),
+                (None, Entry::Subject(key)) => drop(self.subjects.remove(&key)),
             }
         }
     }
@@ -101,7 +99,10 @@ impl Revocations {
 
     /// The log has forgotten what this view has not read: only tokens issued from now on can be cleared.
     pub(super) fn reset(&mut self, next: Cursor, now: Timestamp) {
-        *self = Self { cursor: next, complete_from: Some(now.saturating_add(SKEW)), ..Self::default() };
+        // What is known stays known.
+        self.cursor = next;
+        self.synced_at = None;
+        self.complete_from = Some(now.saturating_add(SKEW));
     }
 
     /// True when this view, not older than `age`, knows of no revocation that touches the token. Anything else is a

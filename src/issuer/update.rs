@@ -1,6 +1,6 @@
 //! `update`: more factors, other metadata, another lifetime.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Issued, SessionView, Update,
@@ -57,7 +57,7 @@ impl Issuer {
         };
         // A longer life must not make more than a beginning of a session that has proved too little.
         let asks_directory = self.inner.policy.single_factor_lifetime.is_some()
-            && matches!(update.lifetime, LifetimeChange::Set(_))
+            && update.lifetime != LifetimeChange::Keep
             && checks.subject.is_some();
         let proven = match checks.checks.is_empty() && checks.verified.is_empty() && !asks_directory {
             true => Proven { stamp: snapshot.subject.clone(), epoch: update.epoch, ..Proven::default() },
@@ -86,19 +86,24 @@ impl Issuer {
                 // Another call has named somebody else in the meantime.
                 return Err(self.refuse(record, Error::new(ErrorKind::SubjectChange, OPERATION)));
             }
-            let change = self.change_of(wish, &snapshot, session, now)?;
+            let change = self.change_of(by, wish, &snapshot, session, now)?;
             let binds = change.bind.is_some();
             let key = self.minting_key(now, OPERATION)?;
             let Some(next) = record.updated(change, now, key) else {
                 let minting = Minting::new(Arc::clone(record), snapshot.subject, now, OPERATION);
                 return self.answer(by, minting, false).await;
             };
-            self.fits_a_token(&next, OPERATION)?;
+            if binds || wish.claims.is_some() {
+                self.fits_a_token(&next, OPERATION)?;
+            }
             let moves_tokens = next.generation() != record.generation();
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = wish.observed_epoch(&snapshot);
             change.admit = if binds { self.cap_rule() } else { None };
-            let stamp = wish.proven.stamp.clone().or(snapshot.subject);
+            let stamp = match wish.proves() {
+                true => wish.proven.stamp.clone().or(snapshot.subject),
+                false => snapshot.subject,
+            };
             match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
                 Committed::Done { record, evicted } => {
                     self.tell(&record, EventKind::Updated { factors: wish.kinds() });
@@ -154,6 +159,7 @@ impl Issuer {
 
     fn change_of(
         &self,
+        by: &By<'_>,
         wish: &Wish,
         snapshot: &Snapshot,
         session: &Session,
@@ -169,31 +175,23 @@ impl Issuer {
             }
         }
         let is_beginning = proven.is_beginning(&counting(snapshot, session));
+        let proved = proven.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         let lifetime = match wish.lifetime {
             LifetimeChange::Keep => None,
-            LifetimeChange::Clear
-                if policy.absolute == AbsoluteLifetime::Unlimited && !session.is_impersonation() =>
-            {
-                Some(Lifetime::Unlimited)
-            }
-            LifetimeChange::Clear => return Err(invalid(InvalidInput::new("lifetime", Problem::TooLarge))),
             LifetimeChange::Set(asked) => {
-                let longest = match session.is_impersonation() {
-                    true => Some(policy.longest_impersonation),
-                    false => self.beginning(is_beginning, None).or(policy.longest_lifetime_of_all()),
-                };
-                // It counts from the last proof, or from the beginning: no row of updates goes past it.
-                let proved = proven.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
-                let since = match authenticated_at(&counting(snapshot, session)) {
-                    _ if proved => now,
-                    Some(at) if !session.is_impersonation() => at,
-                    _ => snapshot.record.created_at(),
-                };
-                policy.lifetime(Some(asked)).map_err(invalid)?;
-                if longest.is_some_and(|longest| asked.saturating_add(now.since(since)) > longest) {
+                let may_lengthen = proved || !by.is_access_token();
+                let lifetime = asked;
+                let asked = Asked { lifetime, snapshot, session, is_beginning, proved, may_lengthen, now };
+                self.checked_lifetime(asked).map_err(invalid)?;
+                Some(Lifetime::After(lifetime))
+            }
+            LifetimeChange::Clear => {
+                let endless = policy.absolute == AbsoluteLifetime::Unlimited && policy.longest.is_none();
+                let bounded = session.is_impersonation() || by.is_access_token();
+                if !endless || bounded || self.beginning(is_beginning, None).is_some() {
                     return Err(invalid(InvalidInput::new("lifetime", Problem::TooLarge)));
                 }
-                Some(Lifetime::After(asked))
+                Some(Lifetime::Unlimited)
             }
         };
         let mut metadata = None;
@@ -223,10 +221,55 @@ impl Issuer {
             claims: wish.claims.clone(),
             client: wish.client.clone(),
             resource_owner: proven.profile.as_ref().and_then(|profile| profile.resource_owner.clone()),
+            // A name that is given late makes no more than a beginning, either.
+            shortened: if proven.factors.is_empty() { None } else { self.beginning(is_beginning, None) },
             lifetime,
             renewed: renewed.map_or(Lifetime::Unlimited, Lifetime::After),
         })
     }
+}
+
+impl Issuer {
+    /// A lifetime from now on: shorter than what is left, always; longer, only up to the longest that the policy allows
+    /// from the last proof, or from the session's birth, so that no row of updates goes past it.
+    fn checked_lifetime(&self, asked: Asked<'_>) -> Result<(), InvalidInput> {
+        let Asked { lifetime, snapshot, session, is_beginning, proved, may_lengthen, now } = asked;
+        let policy = &self.inner.policy;
+        let longest = match session.is_impersonation() {
+            true => policy.impersonation(Some(lifetime)).map(|_| Some(policy.longest_impersonation))?,
+            false => {
+                policy.lifetime(Some(lifetime))?;
+                let longest = policy.longest_lifetime_of_all();
+                self.beginning(is_beginning, longest).or(longest)
+            }
+        };
+        let left = session.ends_at().unwrap_or(Timestamp::MAX);
+        if now.saturating_add(lifetime) <= left {
+            return Ok(());
+        }
+        let since = match authenticated_at(&counting(snapshot, session)) {
+            _ if proved => now,
+            Some(at) if !session.is_impersonation() => at,
+            _ => snapshot.record.created_at(),
+        };
+        let too_long = longest.is_some_and(|longest| lifetime.saturating_add(now.since(since)) > longest);
+        match too_long || !may_lengthen {
+            true => Err(InvalidInput::new("lifetime", Problem::TooLarge)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A lifetime that is asked for, and what it is judged by.
+struct Asked<'a> {
+    lifetime: Duration,
+    snapshot: &'a Snapshot,
+    session: &'a Session,
+    is_beginning: bool,
+    /// This call proves something.
+    proved: bool,
+    may_lengthen: bool,
+    now: Timestamp,
 }
 
 /// The proofs of a session that still count.
@@ -241,6 +284,12 @@ fn counting(snapshot: &Snapshot, session: &Session) -> Vec<Factor> {
 enum By<'a> {
     Token(Token, &'a str),
     Host(crate::id::SessionId),
+}
+
+impl By<'_> {
+    fn is_access_token(&self) -> bool {
+        matches!(self, Self::Token(token, _) if token.is_access())
+    }
 }
 
 /// What a call asks for, once its checks have passed: it is applied to the record as it then is.

@@ -276,7 +276,8 @@ impl Policy {
         );
         let longest = self.longest_lifetime_of_all();
         check(
-            self.ceiling.is_some_and(|ceiling| longest.is_none_or(|longest| longest > ceiling)),
+            self.ceiling
+                .is_some_and(|ceiling| absolute.is_none() || longest.is_none_or(|longest| longest > ceiling)),
             "absolute lifetime",
             "is above what the assurance level allows",
         );
@@ -293,6 +294,16 @@ impl Policy {
             "session claim",
             "is a reserved name",
         );
+        check(
+            self.session_claim.is_some_and(|name| name.len() > 64),
+            "session claim",
+            "is longer than 64 bytes",
+        );
+        check(
+            self.single_factor_lifetime.zip(absolute).is_some_and(|(single, absolute)| single > absolute),
+            "single-factor lifetime",
+            "is above the absolute lifetime",
+        );
         if let Rotation::On { overlap, retry, .. } = self.rotation {
             check(overlap > MAX_OVERLAP, "overlap window", "is above five minutes");
             check(retry.is_some_and(|retry| retry > MAX_DURATION), "retry window", "is above ten years");
@@ -300,7 +311,7 @@ impl Policy {
         found
     }
 
-    /// The longest that any session may live from its birth or last proof; none where the policy has no end.
+    /// The longest that a session may ask to live from its birth or last proof; none where it may ask for any.
     pub(crate) fn longest_lifetime_of_all(&self) -> Option<Duration> {
         [self.absolute.as_duration(), self.longest].into_iter().flatten().max()
     }

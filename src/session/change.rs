@@ -70,6 +70,8 @@ pub(crate) struct SessionChange {
     pub(crate) claims: Option<HostClaims>,
     pub(crate) client: Option<ClientInfo>,
     pub(crate) resource_owner: Option<String>,
+    /// How long it lives at most, until more is proved.
+    pub(crate) shortened: Option<Duration>,
     /// A lifetime asked for.
     pub(crate) lifetime: Option<Lifetime>,
     /// The absolute lifetime that an authentication starts anew.
@@ -413,6 +415,7 @@ impl Session {
             claims,
             client,
             resource_owner,
+            shortened,
             lifetime,
             renewed,
         } = change;
@@ -463,7 +466,11 @@ impl Session {
                 };
             }
             (None, true) => self.ends_at = renewed.end(now),
-            (None, false) => {}
+            (None, false) => {
+                if let Some(shortened) = shortened {
+                    self.ends_at = self.ends_at.min(now.saturating_add(shortened));
+                }
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ mod core_flows;
 mod errors;
 mod faults;
 mod lifetimes;
+mod limits;
 mod races;
 mod requests;
 mod revocation;

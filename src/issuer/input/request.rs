@@ -70,7 +70,7 @@ impl<'a> Decide<'a> {
 
     /// Whoever passes these checks approves: at least one that proves something, and not only names somebody. If one
     /// fails, the request waits on. The session of the app proves no factor: what its subject proved, it proved to
-    /// approve.
+    /// approve. To a policy with a single-factor lifetime it is therefore a beginning.
     pub fn approve_by_checks(token: &'a str, checks: impl IntoIterator<Item = Check>) -> Self {
         Self { token, decision: Decision::ApproveByChecks(checks.into_iter().collect()) }
     }

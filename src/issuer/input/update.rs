@@ -129,7 +129,8 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// How long the session lives from now on: above zero, and at most what the policy allows.
+    /// How long the session lives from now on: above zero, and at most what the policy allows from its last proof, or
+    /// from its birth (of a request token: from its opening). By an access token, no longer than it would.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = LifetimeChange::Set(lifetime);

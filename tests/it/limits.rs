@@ -1,0 +1,330 @@
+//! Limits, and every way around them that somebody thought of.
+
+use crate::world::*;
+use session_issuer::{
+    NewSession, Policy, Refresh, Requirement, Revoke, Update,
+    actor::{Actor, ActorChain},
+    clock::Epoch,
+    error::ErrorKind,
+    event::EventKind,
+    factor::{Check, FactorKind},
+    id::AppId,
+    issuer::{Decide, Exchange, OpenRequest},
+    metadata::HostClaims,
+    policy::*,
+    testing::block_on,
+};
+
+fn two_factor(policy: Policy) -> (World, session_issuer::issuer::Issued) {
+    let world = World::new(policy);
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| {
+        p.second_factor = true;
+        p.totp = Some("123456".into());
+    });
+    let login =
+        world.create(NewSession::for_subject(id("alice")).check(Check::password("pw").unwrap())).unwrap();
+    (world, login)
+}
+#[test]
+fn clearing_a_lifetime_does_not_pass_the_single_factor_lifetime() {
+    let (world, login) = two_factor(Policy::zitadel().single_factor_lifetime(5 * MINUTE));
+    let got = block_on(world.issuer.update(Update::with_token(login.token()).clear_lifetime()));
+    if let Ok(got) = got {
+        assert!(got.session().session().unwrap().ends_at().is_some(), "one factor, no end");
+    }
+}
+#[test]
+fn an_actors_epoch_that_is_ahead_binds_nobody_for_ever() {
+    let world = World::new(Policy::default());
+    let chain =
+        ActorChain::new(Actor::new(id("boss")).with_epoch(Epoch::from_number(i64::MAX)), "t").unwrap();
+    let Ok(acting) = world.create(NewSession::impersonating(id("alice"), chain)) else { return };
+    block_on(world.issuer.revoke(Revoke::all(id("boss")))).unwrap();
+    refused(world.check(acting.token()), ErrorKind::ActorEnded);
+}
+#[test]
+fn an_actors_epoch_that_is_anothers_is_refused() {
+    let world = World::new(Policy::default());
+    let boss = block_on(world.issuer.epoch(&id("boss"))).unwrap();
+    world.advance(DAY);
+    let other = block_on(world.issuer.epoch(&id("other"))).unwrap();
+    assert!(other > boss);
+    let chain = ActorChain::new(Actor::new(id("boss")).with_epoch(other), "t").unwrap();
+    let acting = world.create(NewSession::impersonating(id("alice"), chain));
+    assert!(acting.is_err(), "bound above its epoch");
+}
+#[test]
+fn refreshing_with_new_claims_is_use_too() {
+    let world = World::new(
+        Policy::default().rotation(Rotation::Off).idle_timeout(Some(HOUR)).access_lifetime(MINUTE),
+    );
+    let login = world.login("alice");
+    let r = refresh_of(&login);
+    for n in 0..10 {
+        world.advance(10 * MINUTE);
+        let claims = HostClaims::new().with("n", n).unwrap();
+        let got = block_on(world.issuer.refresh(Refresh::new(&r).claims(claims)));
+        assert!(got.is_ok(), "round {n}: {:?}", got.err());
+    }
+}
+#[test]
+fn an_assurance_level_refuses_a_policy_without_an_end() {
+    let p = Policy::aal3().absolute_lifetime(AbsoluteLifetime::Unlimited).longest_lifetime(12 * HOUR);
+    assert!(!p.problems().is_empty(), "AAL3 without an end");
+}
+#[test]
+fn a_single_factor_lifetime_never_raises_the_cap() {
+    let p = Policy::default().single_factor_lifetime(30 * DAY);
+    if !p.problems().is_empty() {
+        return;
+    }
+    let (world, login) = two_factor(p);
+    world.advance(6 * DAY);
+    world.check(login.token()).ok();
+    let sid = login.session_id();
+    let got = block_on(world.issuer.update(Update::as_host(sid).lifetime(14 * DAY)));
+    assert!(got.is_err(), "20 days from the only proof, policy says 14");
+}
+#[test]
+fn a_shorter_lifetime_is_always_fine() {
+    let world = World::new(Policy::zitadel().longest_lifetime(30 * DAY));
+    let login = world.login("alice");
+    world.advance(40 * DAY);
+    let got = block_on(world.issuer.update(Update::as_host(login.session_id()).lifetime(HOUR)));
+    assert!(got.is_ok(), "{:?}", got.err());
+}
+#[test]
+fn an_impersonation_is_held_to_its_own_longest_and_no_other() {
+    let world = World::new(
+        Policy::default()
+            .absolute_lifetime(AbsoluteLifetime::After(30 * MINUTE))
+            .idle_timeout(None)
+            .impersonation_lifetime(2 * HOUR, 4 * HOUR),
+    );
+    let chain = ActorChain::new(Actor::new(id("boss")), "t").unwrap();
+    let acting = world.create(NewSession::impersonating(id("alice"), chain)).unwrap();
+    let got = block_on(world.issuer.update(Update::as_host(acting.session_id()).lifetime(HOUR)));
+    assert!(got.is_ok(), "{:?}", got.err());
+}
+#[test]
+fn a_typo_in_a_step_up_is_no_reason_to_log_out() {
+    let (world, login) = two_factor(Policy::default());
+    let e = block_on(
+        world.issuer.update(Update::with_token(login.token()).check(Check::totp("000000").unwrap())),
+    )
+    .unwrap_err();
+    assert_ne!(e.remedy(), session_issuer::error::Remedy::LogIn, "{e:?}");
+}
+#[test]
+fn an_access_token_does_not_lengthen_its_session() {
+    let world = World::new(Policy::default());
+    let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
+    let longer = block_on(world.issuer.update(Update::with_token(login.token()).lifetime(14 * DAY)));
+    refused(longer, ErrorKind::InvalidInput);
+    block_on(world.issuer.update(Update::with_token(login.token()).lifetime(MINUTE))).unwrap();
+    block_on(world.issuer.update(Update::as_host(login.session_id()).lifetime(14 * DAY))).unwrap();
+}
+#[test]
+fn the_full_lifetime_may_be_asked_for_right_after_an_exchange() {
+    let world = World::new(Policy::default());
+    let opened = block_on(world.issuer.open(OpenRequest::new(AppId::new("a").unwrap()))).unwrap();
+    world.advance(5 * MINUTE);
+    let t = opened.token().unwrap().to_owned();
+    block_on(world.issuer.decide(Decide::approve(&t, id("alice")))).unwrap();
+    let got = block_on(world.issuer.exchange(Exchange::new(&t, AppId::new("a").unwrap()))).unwrap();
+    let up = block_on(world.issuer.update(Update::as_host(got.session_id()).lifetime(14 * DAY)));
+    assert!(up.is_ok(), "{:?}", up.err());
+}
+
+fn issuer_for(policy: Policy, auds: usize) -> session_issuer::Issuer {
+    use session_issuer::{
+        Issuer,
+        signer::KeyRing,
+        store::MemoryStore,
+        testing::{ManualClock, SeededEntropy},
+        token::TokenKeys,
+    };
+    let mut b = Issuer::builder()
+        .store(MemoryStore::new())
+        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+        .signer(KeyRing::hs256(&"k".repeat(64), &secret(2)).unwrap())
+        .clock(ManualClock::new())
+        .entropy(SeededEntropy::new(9))
+        .policy(policy);
+    for n in 0..auds {
+        b = b.audience(format!("{n}{}", "a".repeat(98)));
+    }
+    b.build().unwrap()
+}
+#[test]
+fn the_largest_tokens_that_are_handed_out_are_read() {
+    for (max, actors, aud) in
+        [(4080usize, 0usize, 9usize), (4080, 1, 9), (4080, 4, 1), (4080, 0, 1), (4080, 1, 1)]
+    {
+        let issuer = issuer_for(Policy::default().session_claim("refresh_token_id"), aud);
+        let mut n = max;
+        while n > 0 {
+            let claims = HostClaims::new().with("c", "x".repeat(n)).unwrap();
+            let new = match actors {
+                0 => NewSession::for_subject(id("alice")),
+                k => {
+                    let mut chain = ActorChain::new(Actor::new(id(&"é".repeat(190))), "t").unwrap();
+                    for _ in 1..k {
+                        chain = chain.behind(Actor::new(id(&"é".repeat(190)))).unwrap();
+                    }
+                    NewSession::impersonating(id("alice"), chain)
+                }
+            };
+            if let Ok(got) = block_on(issuer.create(new.claims(claims))) {
+                block_on(issuer.check(got.token().into(), &Requirement::new())).unwrap();
+                break;
+            }
+            n -= 20;
+        }
+    }
+}
+#[test]
+fn a_long_alias_makes_no_token_unreadable() {
+    let alias: &'static str = Box::leak("s".repeat(600).into_boxed_str());
+    let policy = Policy::default().session_claim(alias);
+    if !policy.problems().is_empty() {
+        return;
+    }
+    let issuer = issuer_for(policy, 9);
+    for n in (2000..4080).rev().step_by(5) {
+        let claims = HostClaims::new().with("c", "x".repeat(n)).unwrap();
+        let Ok(got) = block_on(issuer.create(NewSession::for_subject(id("alice")).claims(claims))) else {
+            continue;
+        };
+        block_on(issuer.check(got.token().into(), &Requirement::new())).unwrap();
+        break;
+    }
+}
+#[test]
+fn a_revocation_says_from_when_on_no_token_can_be_good() {
+    let world = World::new(
+        Policy::default()
+            .credentials(Credentials::Access(AccessFormat::Signed))
+            .absolute_lifetime(AbsoluteLifetime::After(14 * DAY))
+            .access_lifetime(14 * DAY)
+            .idle_timeout(Some(HOUR)),
+    );
+    let login = world.login("alice");
+    block_on(world.issuer.revoke(Revoke::session(login.session_id()))).unwrap();
+    let told = world.events().into_iter().find(|e| matches!(e.kind, EventKind::Revoked { .. })).unwrap();
+    assert!(
+        told.ends_at.unwrap() >= login.expires_at().unwrap(),
+        "{:?} < {:?}",
+        told.ends_at,
+        login.expires_at()
+    );
+}
+#[test]
+fn naming_a_subject_late_makes_no_more_than_a_beginning() {
+    let world = World::new(Policy::default().single_factor_lifetime(5 * MINUTE));
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| p.second_factor = true);
+    let by_create = world.login("alice");
+    let anon = world.create(NewSession::anonymous()).unwrap();
+    let named =
+        block_on(world.issuer.update(Update::as_host(anon.session_id()).check(Check::subject(id("alice")))))
+            .unwrap();
+    assert_eq!(
+        named.session().session().unwrap().ends_at(),
+        by_create.session().session().unwrap().ends_at()
+    );
+}
+#[test]
+fn an_impersonation_is_not_cut_to_the_single_factor_lifetime() {
+    let world = World::new(Policy::default().single_factor_lifetime(5 * MINUTE));
+    world.people.add("alice", "pw");
+    world.people.change("alice", |p| p.second_factor = true);
+    let chain = ActorChain::new(Actor::new(id("boss")), "t").unwrap();
+    let acting = world.create(NewSession::impersonating(id("alice"), chain)).unwrap();
+    assert!(acting.session().session().unwrap().ends_at().unwrap().to_string().contains("T01:00"));
+}
+#[test]
+fn a_refresh_near_the_idle_end_gives_a_full_access_token() {
+    let world = World::new(Policy::default().rotation(Rotation::Off).idle_timeout(Some(HOUR)));
+    let login = world.login("alice");
+    world.advance(59 * MINUTE + 50 * SECOND);
+    let got = world.refresh(&refresh_of(&login)).unwrap();
+    world.advance(MINUTE);
+    world.check(got.token()).unwrap();
+}
+#[test]
+fn a_session_may_be_shortened_after_a_factor_was_voided() {
+    let (world, login) = two_factor(Policy::default().single_factor_lifetime(HOUR));
+    let up = block_on(
+        world.issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
+    )
+    .unwrap();
+    world.advance(3 * HOUR);
+    let cc = session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Totp).keeping_all();
+    block_on(world.issuer.credential_changed(cc)).unwrap();
+    let got = block_on(world.issuer.update(Update::as_host(up.session_id()).lifetime(10 * MINUTE)));
+    assert!(got.is_ok(), "{:?}", got.err());
+}
+#[test]
+fn fail_open_remembers_across_a_reset_what_was_revoked() {
+    use session_issuer::{
+        Issuer,
+        signer::KeyRing,
+        store::MemoryStore,
+        testing::{FaultyStore, ManualClock, SeededEntropy},
+        token::TokenKeys,
+    };
+    let store = std::sync::Arc::new(FaultyStore::new(MemoryStore::with_log_capacity(2)));
+    let issuer = Issuer::builder()
+        .store(std::sync::Arc::clone(&store))
+        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+        .signer(KeyRing::hs256("k", &secret(2)).unwrap())
+        .clock(ManualClock::new())
+        .entropy(SeededEntropy::new(9))
+        .policy(Policy::default().on_store_failure(OnStoreFailure::AcceptSigned))
+        .build()
+        .unwrap();
+    let new = || block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let stolen = new();
+    block_on(issuer.revoke(Revoke::session(stolen.session_id()))).unwrap();
+    block_on(issuer.sync_revocations()).unwrap();
+    for _ in 0..5 {
+        let s = new();
+        block_on(issuer.revoke(Revoke::session(s.session_id()))).unwrap();
+    }
+    block_on(issuer.sync_revocations()).unwrap();
+    store.fail_all(true);
+    assert!(
+        block_on(issuer.check(stolen.token().into(), &Requirement::new())).is_err(),
+        "known to be revoked, let in"
+    );
+}
+#[test]
+fn a_longer_audience_locks_no_session_out() {
+    use session_issuer::{
+        Issuer,
+        signer::KeyRing,
+        store::MemoryStore,
+        testing::{ManualClock, SeededEntropy},
+        token::TokenKeys,
+    };
+    let store = std::sync::Arc::new(MemoryStore::new());
+    let make = |auds: usize| {
+        let mut b = Issuer::builder()
+            .name("https://id.example")
+            .store(std::sync::Arc::clone(&store))
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(KeyRing::hs256("k", &secret(2)).unwrap())
+            .clock(ManualClock::new())
+            .entropy(SeededEntropy::new(9 + auds as u64));
+        for n in 0..auds {
+            b = b.audience(format!("{n}{}", "a".repeat(98)));
+        }
+        b.build().unwrap()
+    };
+    let claims = HostClaims::new().with("c", "x".repeat(4080)).unwrap();
+    let login = block_on(make(1).create(NewSession::for_subject(id("alice")).claims(claims))).unwrap();
+    let got = block_on(make(10).refresh(Refresh::new(login.refresh_token().unwrap())));
+    assert!(got.is_ok(), "{:?} {:?}", got.as_ref().err(), got.as_ref().err().map(|e| e.remedy()));
+}
