@@ -151,3 +151,49 @@ impl Revocations {
         alive && entry.factors_changed_at.is_none_or(|at| issued_at > at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn session(at: Timestamp, number: u16) -> SessionKey {
+        SessionKey::new(TenantId::default(), SessionId::assemble(at, number, [0; 6], 0))
+    }
+
+    #[test]
+    fn a_subject_that_is_revoked_again_and_again_does_not_keep_the_rest_from_being_forgotten() {
+        let mut view = Revocations::default();
+        let busy = SubjectKey::new(TenantId::default(), SubjectId::new("busy").unwrap());
+        let mut now = Timestamp::from_secs(1_000_000);
+        for day in 0..365_u16 {
+            let until = now.saturating_add(30 * DAY);
+            let bump = RevocationEntry::Subject {
+                key: busy.clone(),
+                epoch: Epoch::first(now),
+                kept: None,
+                factors_changed_at: None,
+                until,
+            };
+            let mut entries: Vec<_> = (day % 20 == 0).then_some(bump).into_iter().collect();
+            entries.extend((0..10).map(|n| RevocationEntry::Session { key: session(now, n), until }));
+            view.learn(entries, Cursor::start(), now);
+            now = now.saturating_add(DAY);
+        }
+        assert!(view.sessions.len() <= 310, "{} sessions kept, 300 are needed", view.sessions.len());
+        assert_eq!(view.subjects.len(), 1);
+        view.learn(Vec::new(), Cursor::start(), now.saturating_add(60 * DAY));
+        assert!(view.sessions.is_empty() && view.subjects.is_empty() && view.order.is_empty());
+    }
+
+    #[test]
+    fn a_reset_keeps_what_was_known() {
+        let mut view = Revocations::default();
+        let now = Timestamp::from_secs(1_000_000);
+        let (key, until) = (session(now, 1), now.saturating_add(DAY));
+        view.learn(vec![RevocationEntry::Session { key: key.clone(), until }], Cursor::start(), now);
+        view.reset(Cursor::start(), now);
+        assert!(view.ended(&TenantId::default(), key.id));
+    }
+}
