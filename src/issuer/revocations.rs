@@ -121,13 +121,14 @@ impl Revocations {
 
     /// True when this view, however old, knows of a revocation that touches the token.
     pub(super) fn touches(&self, tenant: &TenantId, claims: &VerifiedClaims) -> bool {
-        !(!self.ended(tenant, claims.session_id())
-            && self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), claims.issued_at())
-            && claims.actor_claims().all(|actor| {
+        let issued_at = claims.issued_at();
+        self.ended(tenant, claims.session_id())
+            || !self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), issued_at)
+            || claims.actor_claims().any(|actor| {
                 let id = actor.sid.unwrap_or(claims.session_id());
-                !actor.sid.is_some_and(|sid| self.ended(tenant, sid))
-                    && self.spares(tenant, Some(&actor.sub), id, actor.epo, claims.issued_at())
-            }))
+                actor.sid.is_some_and(|sid| self.ended(tenant, sid))
+                    || !self.spares(tenant, Some(&actor.sub), id, actor.epo, issued_at)
+            })
     }
 
     fn ended(&self, tenant: &TenantId, id: SessionId) -> bool {
