@@ -53,7 +53,7 @@ pub enum State<'a> {
 }
 
 /// A request token before its exchange (flow D).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Request {
     pub(super) app: AppId,
     pub(super) redirect: Option<String>,
@@ -403,6 +403,15 @@ impl fmt::Debug for Record {
             .field("created_at", &self.created_at)
             .field("generation", &self.generation)
             .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("app", &self.app)
+            .field("ends_at", &self.ends_at)
             .finish_non_exhaustive()
     }
 }
