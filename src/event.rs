@@ -167,7 +167,7 @@ pub enum EventKind {
         #[serde(rename = "code")]
         kind: ErrorKind,
     },
-    /// A mark or an end could not be written, and the call went on without.
+    /// That a session was used could not be written down, and the check went on without.
     WriteFailed {
         /// In which verb.
         operation: Operation,

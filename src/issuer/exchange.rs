@@ -26,6 +26,7 @@ impl Issuer {
     /// # Errors
     /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` (also for an app that did not open it), `NotApproved` (the
     /// token waits on), `Denied`, `AlreadyDecided` (it was exchanged), `Expired`, `Revoked`, `CapReached`,
+    /// `SubjectDisabled`, `SubjectLocked` and `SubjectUnknown` (the directory has changed its mind since), `InvalidInput`,
     /// `Unavailable`.
     pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
         self.checked_claims(&exchange.claims, OPERATION)?;
