@@ -70,6 +70,7 @@ pub mod factor;
 pub mod guide;
 pub mod id;
 pub mod issuer;
+mod mac;
 pub mod metadata;
 pub mod policy;
 pub mod secret;

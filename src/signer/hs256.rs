@@ -2,35 +2,31 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use crate::{
     error::{SignError, SignErrorKind},
+    mac::MacKey,
     secret::{WeakKey, check_key},
 };
 
 /// A prepared HMAC key.
 #[derive(Clone)]
-pub(super) struct Hs256Key(Hmac<Sha256>);
+pub(super) struct Hs256Key(MacKey);
 
 impl Hs256Key {
     pub(super) fn new(secret: &[u8]) -> Result<Self, WeakKey> {
         check_key(secret, 32)?;
-        Hmac::new_from_slice(secret).map(Self).map_err(|_| WeakKey::TooLong)
+        MacKey::new(secret).map(Self)
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        mac.finalize().into_bytes().to_vec()
+        self.0.tag(&[message]).to_vec()
     }
 
-    /// In constant time.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignError> {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        mac.verify_slice(signature).map_err(|_| SignError::new(SignErrorKind::BadSignature))
+        match signature.len() == 32 && self.0.proves(&[message], signature) {
+            true => Ok(()),
+            false => Err(SignError::new(SignErrorKind::BadSignature)),
+        }
     }
 }
 

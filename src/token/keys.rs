@@ -3,7 +3,6 @@
 use std::fmt;
 
 use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -11,6 +10,7 @@ use crate::{
     clock::Timestamp,
     entropy::Entropy,
     error::EntropyError,
+    mac::MacKey,
     secret::{WeakKey, check_key},
 };
 
@@ -42,8 +42,8 @@ pub struct TokenKeys {
 pub(super) struct TokenKey {
     pub(super) id: u16,
     from: Timestamp,
-    pub(super) mac: Hmac<Sha256>,
-    pub(super) checksum: [u8; 16],
+    pub(super) mac: MacKey,
+    pub(super) checksum: Zeroizing<[u8; 16]>,
 }
 
 /// Why a key cannot join the ring.
@@ -95,13 +95,12 @@ impl TokenKey {
     fn derive(id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
         check_key(secret, 32)?;
         let derived = Hkdf::<Sha256>::new(Some(b"session-issuer"), secret);
-        let (mut mac, mut checksum) = (Zeroizing::new([0; 32]), [0; 16]);
-        // Both lengths are far below HKDF's limit, and HMAC takes keys of any length: neither can fail.
+        let (mut mac, mut checksum) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 16]));
+        // Both lengths are far below HKDF's limit.
         let unreachable = |_| InvalidTokenKey::Weak(WeakKey::TooLong);
         derived.expand(b"opaque token mac v1", &mut *mac).map_err(unreachable)?;
-        derived.expand(b"opaque token checksum v1", &mut checksum).map_err(unreachable)?;
-        let mac = Hmac::new_from_slice(&*mac).map_err(|_| InvalidTokenKey::Weak(WeakKey::TooLong))?;
-        Ok(Self { id, from, mac, checksum })
+        derived.expand(b"opaque token checksum v1", &mut *checksum).map_err(unreachable)?;
+        Ok(Self { id, from, mac: MacKey::new(&*mac)?, checksum })
     }
 }
 

@@ -14,7 +14,6 @@
 use std::hash::Hasher;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::Mac;
 use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
 
@@ -176,20 +175,20 @@ fn tag(
     salt: &[u8; 16],
     tenant: &TenantId,
 ) -> [u8; MAC_BYTES] {
-    let mut mac = key.mac.clone();
-    mac.update(&[VERSION, kind.letter()]);
-    mac.update(&key.id.to_be_bytes());
-    mac.update(&id.to_bytes());
-    mac.update(&generation.to_be_bytes());
-    if let Some(at) = expires_at {
-        let [_, _, rest @ ..] = at.to_be_bytes();
-        mac.update(&rest);
-    }
-    mac.update(salt);
+    let expiry = expires_at.map(u64::to_be_bytes);
+    let expiry = expiry.as_ref().and_then(|bytes| bytes.get(8 - EXPIRY_BYTES..)).unwrap_or_default();
     // A tenant has at most 200 characters, so its bytes fit.
-    mac.update(&u16::try_from(tenant.as_str().len()).unwrap_or(u16::MAX).to_be_bytes());
-    mac.update(tenant.as_str().as_bytes());
-    let full = mac.finalize().into_bytes();
+    let tenant_len = u16::try_from(tenant.as_str().len()).unwrap_or(u16::MAX);
+    let full = key.mac.tag(&[
+        &[VERSION, kind.letter()],
+        &key.id.to_be_bytes(),
+        &id.to_bytes(),
+        &generation.to_be_bytes(),
+        expiry,
+        salt,
+        &tenant_len.to_be_bytes(),
+        tenant.as_str().as_bytes(),
+    ]);
     let mut cut = [0; MAC_BYTES];
     for (out, byte) in cut.iter_mut().zip(full) {
         *out = byte;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Level 0: nothing but each other, without a cycle.
-const NAMES: &[&str] = &["clock", "entropy", "error", "id", "secret"];
+const NAMES: &[&str] = &["clock", "entropy", "error", "id", "mac", "secret"];
 /// Level 1: pure data.
 const DATA: &[&str] = &["actor", "client", "factor", "metadata"];
 /// Level 3: the joints.
@@ -19,6 +19,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "clock" | "error" | "secret" => vec![],
         "entropy" => vec!["error"],
+        "mac" => vec!["secret"],
         "id" => vec!["clock", "error"],
         "actor" | "client" | "factor" | "metadata" => NAMES.to_vec(),
         "policy" | "token" => up_to(&[NAMES, DATA]),
@@ -26,7 +27,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "session" => up_to(&[NAMES, DATA, &["policy"]]),
         "event" | "signer" | "store" | "verifier" => up_to(&[NAMES, DATA, &["policy", "session", "token"]]),
         "store::memory" => up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]]),
-        "signer::hs256" => vec!["error", "secret"],
+        "signer::hs256" => vec!["error", "mac", "secret"],
         "signer::key_ring" => up_to(&[NAMES, &["token", "signer"]]),
         "issuer" => up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token"]]),
         "compat" | "testing" | "guide" => {
