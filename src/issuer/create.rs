@@ -84,6 +84,8 @@ impl Issuer {
         };
         let record = Record::new_session(birth);
         self.fits_a_token(&record, OPERATION)?;
+        // A signer that fails must neither leave a session without its tokens nor evict one that has them.
+        let signed = self.sign_before(&record, stamp.as_ref(), new.access_lifetime, now, OPERATION).await?;
         let record = Arc::new(record);
         let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
             Stored::New(record, evicted) => {
@@ -94,6 +96,7 @@ impl Issuer {
         let mut minting = Minting::new(record, stamp, now, OPERATION);
         minting.access_lifetime = new.access_lifetime;
         minting.evicted = evicted;
+        minting.signed = signed;
         self.issue(minting).await
     }
 

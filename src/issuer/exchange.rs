@@ -49,6 +49,8 @@ impl Issuer {
             let next = record.exchanged(self.birth_of(&snapshot, &exchange, now).await?);
             let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
             self.fits_a_token(&next, OPERATION)?;
+            // A request token is exchanged once: a signer that fails must not use it up.
+            let signed = self.sign_before(&next, snapshot.subject.as_ref(), None, now, OPERATION).await?;
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = snapshot.subject.as_ref().map(|stamp| stamp.epoch);
             change.admit = self.cap_rule();
@@ -57,6 +59,7 @@ impl Issuer {
                     self.tell(&record, EventKind::RequestExchanged);
                     let mut minting = Minting::new(record, snapshot.subject, now, OPERATION);
                     minting.evicted = self.tell_evicted(&evicted);
+                    minting.signed = signed;
                     return self.issue(minting).await;
                 }
                 Committed::CapReached => return Err(Error::new(ErrorKind::CapReached, OPERATION)),

@@ -12,12 +12,12 @@ use crate::{
     actor::ActorChain,
     clock::Timestamp,
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
-    factor::{Amr, AssuranceLevel, authenticated_at},
+    factor::{Amr, AssuranceLevel, Factor, authenticated_at},
     id::SessionId,
     metadata::HostClaims,
     policy::AccessFormat,
     secret::Secret,
-    session::{CredentialsKind, Record, SubjectStamp},
+    session::{CredentialsKind, Record, Session, SubjectStamp},
     signer::SignRequest,
     token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, seal, signing_input},
 };
@@ -31,6 +31,22 @@ pub(super) struct Minting {
     pub(super) access_lifetime: Option<Duration>,
     pub(super) replayed: bool,
     pub(super) evicted: Vec<SessionId>,
+    pub(super) signed: Option<SignedBefore>,
+}
+
+/// An access token that was signed before its record was stored, so that a signer that fails costs nothing.
+pub(super) struct SignedBefore {
+    token: Secret,
+    /// What it stands for. A record that was stored otherwise gets another token.
+    id: SessionId,
+    generation: u32,
+    factors: Vec<Factor>,
+}
+
+impl SignedBefore {
+    fn stands_for(&self, record: &Record, factors: &[Factor]) -> bool {
+        self.id == record.id() && self.generation == record.generation() && self.factors == factors
+    }
 }
 
 impl Minting {
@@ -40,51 +56,91 @@ impl Minting {
         now: Timestamp,
         operation: Operation,
     ) -> Self {
-        Self { record, subject, now, operation, access_lifetime: None, replayed: false, evicted: Vec::new() }
+        Self {
+            record,
+            subject,
+            now,
+            operation,
+            access_lifetime: None,
+            replayed: false,
+            evicted: Vec::new(),
+            signed: None,
+        }
     }
 }
 
 impl Issuer {
     /// The tokens of a record's current generation: nothing here is stored, and the opaque ones are the same each time.
     pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
-        let Minting { record, subject, now, operation, access_lifetime, replayed, evicted } = minting;
+        let Minting { record, subject, now, operation, access_lifetime, replayed, evicted, signed } = minting;
         let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
-        let session_kind = session.credentials();
-        let (token, refresh, expires_at) = match session_kind {
-            CredentialsKind::Session => {
-                (self.opaque(&record, TokenKind::Session, None, operation)?, None, record.effective_end())
+        if session.credentials() == CredentialsKind::Session {
+            let token = self.opaque(&record, TokenKind::Session, None, operation)?;
+            let (expires_at, view) = (record.effective_end(), SessionView::new(record, subject));
+            return Ok(Issued { token, refresh: None, expires_at, view, replayed, evicted });
+        }
+        let mut expires_at = self.access_end(&record, session, access_lifetime, now);
+        let token = match self.signs() {
+            true => {
+                let factors = counting(session, subject.as_ref());
+                let told = Told { record: &record, session, factors, now, expires_at };
+                expires_at = Timestamp::from_secs(expires_at.as_secs());
+                match signed.filter(|before| before.stands_for(&record, &told.factors)) {
+                    Some(before) => before.token,
+                    None => self.sign(&told, operation).await?,
+                }
             }
-            kind => {
-                let lifetime = access_lifetime.unwrap_or(self.inner.policy.access_lifetime);
-                // Never past the session's own end. A token that nothing can refresh has the absolute one in view: use
-                // moves the idle one on.
-                let end = match kind {
-                    CredentialsKind::Pair => record.effective_end(),
-                    _ => session.ends_at(),
-                };
-                let expires_at = end.unwrap_or(Timestamp::MAX).min(now.saturating_add(lifetime));
-                let access = match self.inner.policy.credentials.access_format() {
-                    Some(AccessFormat::Signed) => {
-                        self.signed(&record, subject.as_ref(), now, expires_at, operation).await?
-                    }
-                    _ => self.opaque(&record, TokenKind::Access, Some(expires_at), operation)?,
-                };
-                let refresh = match kind {
-                    CredentialsKind::Pair => {
-                        Some(self.opaque(&record, TokenKind::Refresh, None, operation)?)
-                    }
-                    _ => None,
-                };
-                (access, refresh, Some(expires_at))
-            }
+            false => self.opaque(&record, TokenKind::Access, Some(expires_at), operation)?,
         };
-        let signed = matches!(self.inner.policy.credentials.access_format(), Some(AccessFormat::Signed));
-        let whole = |at: Timestamp| if signed { Timestamp::from_secs(at.as_secs()) } else { at };
-        let expires_at = match session_kind {
-            CredentialsKind::Session => expires_at,
-            _ => expires_at.map(whole),
+        let refresh = match session.credentials() {
+            CredentialsKind::Pair => Some(self.opaque(&record, TokenKind::Refresh, None, operation)?),
+            _ => None,
         };
-        Ok(Issued { token, refresh, expires_at, view: SessionView::new(record, subject), replayed, evicted })
+        let view = SessionView::new(record, subject);
+        Ok(Issued { token, refresh, expires_at: Some(expires_at), view, replayed, evicted })
+    }
+
+    /// Signs the access token of a record that is about to be stored; none where it gets no signed one. Nothing is
+    /// handed out before the store has taken the record.
+    pub(super) async fn sign_before(
+        &self,
+        record: &Record,
+        stamp: Option<&SubjectStamp>,
+        access_lifetime: Option<Duration>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<Option<SignedBefore>, Error> {
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
+        if !self.signs() || session.credentials() == CredentialsKind::Session {
+            return Ok(None);
+        }
+        let (factors, expires_at) =
+            (counting(session, stamp), self.access_end(record, session, access_lifetime, now));
+        let told = Told { record, session, factors, now, expires_at };
+        let token = self.sign(&told, operation).await?;
+        let (id, generation) = (record.id(), record.generation());
+        Ok(Some(SignedBefore { token, id, generation, factors: told.factors }))
+    }
+
+    fn signs(&self) -> bool {
+        self.inner.policy.credentials.access_format() == Some(AccessFormat::Signed)
+    }
+
+    /// When an access token expires: never past the session's own end. A token that nothing can refresh has the
+    /// absolute one in view: use moves the idle one on.
+    fn access_end(
+        &self,
+        record: &Record,
+        session: &Session,
+        lifetime: Option<Duration>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let lifetime = lifetime.unwrap_or(self.inner.policy.access_lifetime);
+        let end = match session.credentials() {
+            CredentialsKind::Pair => record.effective_end(),
+            _ => session.ends_at(),
+        };
+        end.unwrap_or(Timestamp::MAX).min(now.saturating_add(lifetime))
     }
 
     pub(super) fn opaque(
@@ -125,18 +181,10 @@ impl Issuer {
         })
     }
 
-    async fn signed(
-        &self,
-        record: &Record,
-        stamp: Option<&SubjectStamp>,
-        now: Timestamp,
-        expires_at: Timestamp,
-        operation: Operation,
-    ) -> Result<Secret, Error> {
+    async fn sign(&self, told: &Told<'_>, operation: Operation) -> Result<Secret, Error> {
         let signer =
             self.inner.signer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
-        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
-        let factors = stamp.map_or_else(|| session.factors().to_vec(), |stamp| stamp.counting(session));
+        let Told { record, session, ref factors, now, expires_at } = *told;
         let mut token_id = String::new();
         URL_SAFE_NO_PAD.encode_string(self.random::<12>(operation)?, &mut token_id);
         let (subject, epoch) = record.bound().unzip();
@@ -152,9 +200,9 @@ impl Issuer {
             issued_at: now,
             expires_at,
             token_id: &token_id,
-            authenticated_at: authenticated_at(&factors),
-            amr: Amr::of(&factors),
-            level: AssuranceLevel::of(&factors),
+            authenticated_at: authenticated_at(factors),
+            amr: Amr::of(factors),
+            level: AssuranceLevel::of(factors),
             actors: session.actors().and_then(actor_claim),
             host: session.claims(),
         };
@@ -211,6 +259,21 @@ impl Issuer {
             _ => Ok(()),
         }
     }
+}
+
+/// What a signed token tells.
+struct Told<'a> {
+    record: &'a Record,
+    session: &'a Session,
+    /// Those that still count.
+    factors: Vec<Factor>,
+    now: Timestamp,
+    expires_at: Timestamp,
+}
+
+/// The proofs of a session that still count.
+pub(super) fn counting(session: &Session, stamp: Option<&SubjectStamp>) -> Vec<Factor> {
+    stamp.map_or_else(|| session.factors().to_vec(), |stamp| stamp.counting(session))
 }
 
 /// The chain as a token carries it: the nearest actor outside, those behind it nested (RFC 8693).

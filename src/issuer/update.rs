@@ -8,7 +8,7 @@ use super::{
     authenticate::Token,
     core::{Issuer, MAX_TRIES, store_failed},
     input::{Authority, LifetimeChange},
-    mint::Minting,
+    mint::{Minting, counting},
 };
 use crate::{
     clock::{Epoch, Timestamp},
@@ -97,19 +97,26 @@ impl Issuer {
                 self.fits_a_token(&next, OPERATION)?;
             }
             let moves_tokens = next.generation() != record.generation();
-            let mut change = Change::new(record.version(), next, now);
-            change.observed_epoch = wish.observed_epoch(&snapshot);
-            change.admit = if binds { self.cap_rule() } else { None };
+            let observed_epoch = wish.observed_epoch(&snapshot);
             let stamp = match wish.proves() {
                 true => wish.proven.stamp.clone().or(snapshot.subject),
                 false => snapshot.subject,
             };
+            let signed = match by.is_access_token() && !moves_tokens {
+                true => None,
+                // A jump leaves the caller without tokens that are good: a signer that fails must come before it.
+                false => self.sign_before(&next, stamp.as_ref(), None, now, OPERATION).await?,
+            };
+            let mut change = Change::new(record.version(), next, now);
+            change.observed_epoch = observed_epoch;
+            change.admit = if binds { self.cap_rule() } else { None };
             match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
                 Committed::Done { record, evicted } => {
                     self.tell(&record, EventKind::Updated { factors: wish.kinds() });
                     let stamp = if wish.proves() { self.stamp_now(&record, stamp).await } else { stamp };
                     let mut minting = Minting::new(record, stamp, now, OPERATION);
                     minting.evicted = self.tell_evicted(&evicted);
+                    minting.signed = signed;
                     return self.answer(by, minting, moves_tokens).await;
                 }
                 Committed::EpochMoved if wish.proves() => {
@@ -174,7 +181,7 @@ impl Issuer {
                 return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ChallengeMissing, OPERATION)));
             }
         }
-        let is_beginning = proven.is_beginning(&counting(snapshot, session));
+        let is_beginning = proven.is_beginning(&counting(session, snapshot.subject.as_ref()));
         let proved = proven.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         let lifetime = match wish.lifetime {
             LifetimeChange::Keep => None,
@@ -247,7 +254,7 @@ impl Issuer {
         if now.saturating_add(lifetime) <= left {
             return Ok(());
         }
-        let since = match authenticated_at(&counting(snapshot, session)) {
+        let since = match authenticated_at(&counting(session, snapshot.subject.as_ref())) {
             _ if proved => now,
             Some(at) if !session.is_impersonation() => at,
             _ => snapshot.record.created_at(),
@@ -270,14 +277,6 @@ struct Asked<'a> {
     proved: bool,
     may_lengthen: bool,
     now: Timestamp,
-}
-
-/// The proofs of a session that still count.
-fn counting(snapshot: &Snapshot, session: &Session) -> Vec<Factor> {
-    match &snapshot.subject {
-        Some(stamp) => stamp.counting(session),
-        None => session.factors().to_vec(),
-    }
 }
 
 /// Who changes a session.

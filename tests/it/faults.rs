@@ -14,6 +14,7 @@ use session_issuer::{
     factor::{Check, FactorKind},
     id::{AppId, SessionId, SessionKey, SubjectKey},
     issuer::{CredentialChange, Decide, Exchange, OpenRequest},
+    policy::{Cap, OnFull},
     session::{Mark, SubjectStamp, Tombstone},
     signer::{KeyRing, SignRequest, SigningKey, TokenSigner, VerifyRequest},
     store::{
@@ -252,25 +253,82 @@ impl TokenSigner for Flaky {
     }
 }
 
+impl Flaky {
+    /// The issuer of a world, signing behind a door.
+    fn before(world: &World, policy: Policy) -> (Arc<Self>, Issuer) {
+        let ring = KeyRing::hs256("k1", &secret(2)).unwrap();
+        let signer = Arc::new(Self { ring, closed: Default::default() });
+        let issuer = Issuer::builder()
+            .store(world.store.clone())
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(Arc::clone(&signer))
+            .clock(world.clock.clone())
+            .policy(policy)
+            .build()
+            .unwrap();
+        (signer, issuer)
+    }
+
+    fn close(&self, closed: bool) {
+        self.closed.store(closed, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_signer_that_fails_leaves_no_session_behind_and_evicts_none() {
+    let world = World::new(Policy::default());
+    let (signer, issuer) = Flaky::before(&world, Policy::default().cap(Cap::new(1, OnFull::EvictOldest)));
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    signer.close(true);
+    unchanged(&world, || {
+        let again = block_on(issuer.create(NewSession::for_subject(id("alice"))));
+        assert!(refused(again, ErrorKind::Unavailable).is_retryable());
+    });
+    block_on(issuer.check(login.token().into(), &Requirement::new())).unwrap();
+}
+
+#[test]
+fn a_signer_that_fails_does_not_use_up_a_request_token() {
+    let world = World::new(Policy::default());
+    let (signer, issuer) = Flaky::before(&world, Policy::default());
+    let app = || AppId::new("films").unwrap();
+    let opened = block_on(issuer.open(OpenRequest::new(app()))).unwrap();
+    let token = opened.token().unwrap();
+    block_on(issuer.decide(Decide::approve(token, id("alice")))).unwrap();
+    signer.close(true);
+    refused(block_on(issuer.exchange(Exchange::new(token, app()))), ErrorKind::Unavailable);
+    signer.close(false);
+    let session = block_on(issuer.exchange(Exchange::new(token, app()))).unwrap();
+    block_on(issuer.check(session.token().into(), &Requirement::new())).unwrap();
+}
+
+#[test]
+fn a_signer_that_fails_during_a_step_up_leaves_the_old_tokens_good() {
+    let world = World::new(Policy::default());
+    let (signer, issuer) = Flaky::before(&world, Policy::default());
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let step_up = || Update::with_token(login.token()).verified_by_host(FactorKind::Totp);
+    signer.close(true);
+    unchanged(&world, || {
+        refused(block_on(issuer.update(step_up())), ErrorKind::Unavailable);
+    });
+    signer.close(false);
+    let checked = block_on(issuer.check(login.token().into(), &Requirement::new())).unwrap();
+    assert!(checked.session().unwrap().factors().is_empty());
+    block_on(issuer.update(step_up())).unwrap();
+}
+
 #[test]
 fn a_signer_that_fails_after_the_store_has_committed_costs_a_retry_and_no_session() {
     let world = World::new(Policy::default());
-    let signer =
-        Arc::new(Flaky { ring: KeyRing::hs256("k1", &secret(2)).unwrap(), closed: Default::default() });
-    let issuer = Issuer::builder()
-        .store(world.store.clone())
-        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
-        .signer(Arc::clone(&signer))
-        .clock(world.clock.clone())
-        .build()
-        .unwrap();
+    let (signer, issuer) = Flaky::before(&world, Policy::default());
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     let token = refresh_of(&login);
-    signer.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+    signer.close(true);
     let error = refused(block_on(issuer.refresh(Refresh::new(&token))), ErrorKind::Unavailable);
     assert!(error.is_retryable());
     world.advance(HOUR);
-    signer.closed.store(false, std::sync::atomic::Ordering::SeqCst);
+    signer.close(false);
     let first = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
     let again = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
     assert_eq!(refresh_of(&first), refresh_of(&again));
