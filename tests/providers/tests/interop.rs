@@ -8,8 +8,14 @@ use serde_json::Value;
 #[cfg(feature = "both")]
 use serde_json::json;
 use session_issuer::{
-    Issuer, NewSession, Policy, Refresh, Requirement, entropy::SystemEntropy, error::ErrorKind,
-    id::SubjectId, metadata::HostClaims, signer::KeyRing, store::MemoryStore, token::TokenKeys,
+    Issuer, NewSession, Policy, Refresh, Requirement,
+    entropy::SystemEntropy,
+    error::ErrorKind,
+    id::SubjectId,
+    metadata::HostClaims,
+    signer::{KeyRing, SecretKey},
+    store::MemoryStore,
+    token::{self, TokenKeys},
 };
 
 const SECRET: [u8; 32] = [
@@ -18,10 +24,15 @@ const SECRET: [u8; 32] = [
 ];
 
 fn issuer() -> Issuer {
+    let key = EncodingKey::from_secret(&SECRET);
+    issuer_with(KeyRing::new(SecretKey::from_encoding_key("k1", token::Algorithm::Hs256, &key).unwrap()))
+}
+
+fn issuer_with(ring: KeyRing) -> Issuer {
     Issuer::builder()
         .store(MemoryStore::new())
         .token_keys(TokenKeys::generate(&SystemEntropy).unwrap())
-        .signer(KeyRing::from_encoding_key("k1", &EncodingKey::from_secret(&SECRET)).unwrap())
+        .signer(ring)
         .name("https://id.example")
         .audience("api")
         .build()
@@ -46,7 +57,8 @@ fn everything_of_ours_works_whatever_the_provider() {
         let forged = format!("{}.AAAA", next.token().rsplit_once('.').unwrap().0);
         assert_eq!(issuer.verify(&forged).unwrap_err().kind(), ErrorKind::InvalidToken);
     });
-    assert!(KeyRing::from_encoding_key("k1", &EncodingKey::from_ed_der(&[0; 48])).is_err());
+    let junk = EncodingKey::from_ed_der(&[0; 48]);
+    assert!(SecretKey::from_encoding_key("k1", token::Algorithm::EdDsa, &junk).is_err());
     assert_eq!(Policy::default().problems(), []);
 }
 
