@@ -39,7 +39,7 @@ use crate::{
 pub struct PublicKey {
     id: Arc<str>,
     parts: Arc<PublicParts>,
-    verifying: Verifying,
+    verifying: Arc<Verifying>,
 }
 
 impl PublicKey {
@@ -80,7 +80,7 @@ impl PublicKey {
         if let PublicParts::EdDsa(point) = &parts {
             encoded::check_edwards(point)?;
         }
-        let verifying = Verifying::new(&parts)?;
+        let verifying = Arc::new(Verifying::new(&parts)?);
         Ok(Self { id: Arc::from(jwk::thumbprint(&parts)), parts: Arc::new(parts), verifying })
     }
 
