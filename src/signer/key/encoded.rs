@@ -7,6 +7,7 @@ use pkcs8::{
     der::{
         Decode, Encode,
         asn1::{AnyRef, OctetStringRef, UintRef},
+        pem,
     },
 };
 use sec1::EcPrivateKey;
@@ -168,9 +169,11 @@ fn decode_pem(pem: &str) -> Result<(&str, Zeroizing<Vec<u8>>), InvalidKey> {
         return Err(InvalidKey::NotSupported("OpenSSL's old encryption: convert the key to PKCS #8"));
     }
     let key = pem.split_once(PARAMETERS).map_or(pem, |(_, key)| key);
-    let (label, der) = pkcs8::der::pem::decode_vec(key.trim_start().as_bytes())
-        .map_err(|_| InvalidKey::Malformed("no PEM (RFC 7468)"))?;
-    Ok((label, Zeroizing::new(der)))
+    let unreadable = |_| InvalidKey::Malformed("no PEM (RFC 7468)");
+    let mut decoder = pem::Decoder::new_detect_wrap(key.trim_start().as_bytes()).map_err(unreadable)?;
+    let mut der = Zeroizing::new(Vec::with_capacity(decoder.remaining_len()));
+    decoder.decode_to_end(&mut der).map_err(unreadable)?;
+    Ok((decoder.type_label(), der))
 }
 
 #[cfg(feature = "encrypted-keys")]
