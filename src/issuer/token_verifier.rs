@@ -173,10 +173,7 @@ impl TokenVerifier {
         let mut unknown = false;
         let judged = judge.judge(token, inner.now(), |request| {
             let judged = match &keys.set {
-                Some(set) => match set.get(request.key_id) {
-                    Some(key) => key.judge(&request),
-                    None => Err(SignError::new(SignErrorKind::UnknownKey)),
-                },
+                Some(set) => set.verify(&request),
                 None => {
                     Err(SignError::new(SignErrorKind::Unavailable).with_source("no keys were fetched yet"))
                 }

@@ -4,7 +4,11 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 use super::{InvalidKey, PublicKey, is_plain_id, jwk::Jwk};
-use crate::token::strict_json;
+use crate::{
+    error::{SignError, SignErrorKind},
+    signer::VerifyRequest,
+    token::strict_json,
+};
 
 /// The longest set that is looked at: 64 KiB.
 const MAX_BYTES: usize = 64 * 1024;
@@ -126,6 +130,15 @@ impl Jwks {
     /// The key of this id.
     pub fn get(&self, id: &str) -> Option<&PublicKey> {
         self.keys.iter().find(|key| key.id() == id)
+    }
+
+    /// Says whether a signature holds: by the key of exactly that id, whose algorithm must be the one that is named. What
+    /// a [`TokenSigner`](crate::signer::TokenSigner) of a host's answers, where its keys are elsewhere.
+    pub fn verify(&self, request: &VerifyRequest<'_>) -> Result<(), SignError> {
+        match self.get(request.key_id) {
+            Some(key) => key.judge(request),
+            None => Err(SignError::new(SignErrorKind::UnknownKey)),
+        }
     }
 
     /// How many keys of the set are for something else.

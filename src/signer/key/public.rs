@@ -125,7 +125,7 @@ impl PublicKey {
     }
 
     /// Judges a signature that is said to be of this key.
-    pub(crate) fn judge(&self, request: &VerifyRequest<'_>) -> Result<(), SignError> {
+    pub(in crate::signer) fn judge(&self, request: &VerifyRequest<'_>) -> Result<(), SignError> {
         match self.algorithm() == request.algorithm {
             true => self.verify(request.message, request.signature),
             false => Err(SignError::new(SignErrorKind::WrongAlgorithm)),
