@@ -34,7 +34,7 @@
 //! | hold it in your application | `Arc<dyn` [`SessionIssuer`]`>` |
 //! | choose lifetimes, rotation, caps | [`Policy`] and its presets; every default with its reason: [`guide::defaults`] |
 //! | say what a check needs | [`Requirement`] |
-//! | let it check passwords and codes | [`verifier`] |
+//! | let it check passwords and codes | [`verifier`], [`guide::factors`] |
 //! | keep sessions somewhere else | [`store::SessionStore`], [`guide::stores`] |
 //! | sign with other keys | [`signer::TokenSigner`] |
 //! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
@@ -55,6 +55,8 @@
 //! | feature | adds | pulls in |
 //! | --- | --- | --- |
 //! | none by default | issuer, memory store, HS256, the five systems' JSON | |
+//! | `password` | passwords by Argon2id | `argon2` |
+//! | `totp` | codes from an authenticator app | `totp-rs`, `percent-encoding` |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -21,14 +21,22 @@ mod compat_zelf;
 mod compat_zitadel;
 mod core_flows;
 mod errors;
+mod factors;
 mod faults;
 mod lifetimes;
 mod limits;
+mod lockout;
+mod one_time_codes;
+#[cfg(feature = "password")]
+mod passwords;
 mod races;
+mod recovery;
 mod requests;
 mod revocation;
 mod rooms;
 mod rotation;
 mod stores;
 mod tokens;
+#[cfg(feature = "totp")]
+mod totp;
 mod world;

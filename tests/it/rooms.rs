@@ -27,6 +27,13 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "session" => up_to(&[NAMES, DATA, &["policy"]]),
         "event" | "signer" | "store" | "verifier" => up_to(&[NAMES, DATA, &["policy", "session", "token"]]),
         "store::memory" => up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]]),
+        // A lockout or verifier knows its joint, and no other of its kind.
+        "verifier::attempt_limit"
+        | "verifier::one_time_codes"
+        | "verifier::password"
+        | "verifier::recovery_codes"
+        | "verifier::totp"
+        | "verifier::verifiers" => up_to(&[NAMES, &["factor", "verifier"]]),
         "signer::hs256" => vec!["error", "mac", "secret"],
         "signer::key_ring" => up_to(&[NAMES, &["token", "signer"]]),
         "issuer" => up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token"]]),
@@ -133,6 +140,12 @@ fn room_of(file: &str) -> String {
     match parts.as_slice() {
         ["store", "memory", ..] => "store::memory".to_owned(),
         ["signer", backend @ ("hs256" | "key_ring")] => format!("signer::{backend}"),
+        [
+            "verifier",
+            backend @ ("attempt_limit" | "one_time_codes" | "password" | "recovery_codes" | "totp"
+            | "verifiers"),
+            ..,
+        ] => format!("verifier::{backend}"),
         [room, ..] => (*room).to_owned(),
         [] => unreachable!(),
     }
