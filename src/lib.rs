@@ -34,7 +34,7 @@
 //! | hold it in your application | `Arc<dyn` [`SessionIssuer`]`>` |
 //! | choose lifetimes, rotation, caps | [`Policy`] and its presets; every default with its reason: [`guide::defaults`] |
 //! | say what a check needs | [`Requirement`] |
-//! | let it check passwords and codes | [`verifier`] |
+//! | let it check passwords and codes | [`verifier`], [`guide::factors`] |
 //! | keep sessions somewhere else | [`store::SessionStore`], [`guide::stores`] |
 //! | sign with your keys, roll them, publish them | [`signer`], [`guide::signers`] |
 //! | verify elsewhere, with public keys alone | `issuer::TokenVerifier` (with `aws-lc-rs` or `rust-crypto`) |
@@ -59,6 +59,8 @@
 //! | `aws-lc-rs` | ES256, EdDSA, RS256, faster HMAC; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
 //! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
+//! | `password` | passwords by Argon2id | `argon2` |
+//! | `totp` | codes from an authenticator app | `totp-rs`, `percent-encoding` |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

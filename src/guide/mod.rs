@@ -1,7 +1,10 @@
-//! Longer reading: defaults and their reasons, rotation, revocation, signers, threats, stores.
+//! Longer reading: defaults and their reasons, factors, rotation, revocation, signers, stores, threats.
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
+
+#[doc = include_str!("factors.md")]
+pub mod factors {}
 
 #[doc = include_str!("rotation.md")]
 pub mod rotation {}

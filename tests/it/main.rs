@@ -21,12 +21,18 @@ mod compat_zelf;
 mod compat_zitadel;
 mod core_flows;
 mod errors;
+mod factors;
 mod faults;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod keys;
 mod lifetimes;
 mod limits;
+mod lockout;
+mod one_time_codes;
+#[cfg(feature = "password")]
+mod passwords;
 mod races;
+mod recovery;
 mod requests;
 mod revocation;
 mod rooms;
@@ -35,4 +41,6 @@ mod stores;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod token_verifier;
 mod tokens;
+#[cfg(feature = "totp")]
+mod totp;
 mod world;

@@ -28,6 +28,13 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "event" | "signer" | "store" | "verifier" => up_to(&[NAMES, DATA, &["policy", "session", "token"]]),
         "store::memory" => up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]]),
         "signer::key" | "signer::key_ring" | "signer::live_ring" => up_to(&[NAMES, &["token", "signer"]]),
+        // A lockout or verifier knows its joint, and no other of its kind.
+        "verifier::attempt_limit"
+        | "verifier::one_time_codes"
+        | "verifier::password"
+        | "verifier::recovery_codes"
+        | "verifier::totp"
+        | "verifier::verifiers" => up_to(&[NAMES, &["factor", "verifier"]]),
         "issuer" => up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token"]]),
         "compat" | "testing" | "guide" => {
             up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "issuer"]])
@@ -132,6 +139,12 @@ fn room_of(file: &str) -> String {
     match parts.as_slice() {
         ["store", "memory", ..] => "store::memory".to_owned(),
         ["signer", backend @ ("key" | "key_ring" | "live_ring"), ..] => format!("signer::{backend}"),
+        [
+            "verifier",
+            backend @ ("attempt_limit" | "one_time_codes" | "password" | "recovery_codes" | "totp"
+            | "verifiers"),
+            ..,
+        ] => format!("verifier::{backend}"),
         [room, ..] => (*room).to_owned(),
         [] => unreachable!(),
     }

@@ -1,9 +1,47 @@
 //! The verifier joint: the host's directory of subjects, and its checks of passwords, codes and assertions.
+//!
+//! | verifier | of | the host keeps |
+//! | --- | --- | --- |
+//! | [`Verifiers`] | every kind: hands each check to the one set for it | |
+//! | `Passwords` (feature `password`) | passwords, by Argon2id | a hash a subject |
+//! | `Totp` (feature `totp`) | codes from an authenticator app | a secret and the last used step a subject |
+//! | [`OneTimeCodes`] | codes by SMS and email | nothing: the challenge lies in the session |
+//! | [`RecoveryCodes`] | recovery codes | the digests of those left |
+//! | your own [`FactorVerifier`] | WebAuthn, logins at identity providers, anything else | |
+//!
+//! Each counts attempts in a [`Lockout`]. The long version: [`guide::factors`](crate::guide::factors).
+
+#[macro_use]
+mod forward;
+
+mod attempt_limit;
+mod code_key;
+mod lockout;
+mod one_time_codes;
+#[cfg(feature = "password")]
+mod password;
+mod recovery_codes;
+#[cfg(feature = "totp")]
+mod totp;
+mod verifiers;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
+#[cfg(feature = "password")]
+#[cfg_attr(docsrs, doc(cfg(feature = "password")))]
+pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash};
+#[cfg(feature = "totp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "totp")))]
+pub use self::totp::{Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep};
+pub use self::{
+    attempt_limit::AttemptLimit,
+    lockout::{Gate, Guess, Lockout, Unlimited},
+    one_time_codes::{Channel, CodeRequest, OneTimeCode, OneTimeCodes},
+    recovery_codes::{NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},
+    verifiers::Verifiers,
+};
 pub use crate::error::VerifyError;
 use crate::{
     clock::Timestamp,
@@ -70,6 +108,35 @@ impl<'a> Attempt<'a> {
         now: Timestamp,
     ) -> Self {
         Self { tenant, subject, check, challenge: None, now }
+    }
+
+    /// It answers this challenge.
+    #[must_use]
+    pub fn answering(mut self, challenge: &'a Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Whose factor it is, where the subject is known.
+    pub fn holder(&self) -> Option<Holder<'a>> {
+        self.subject.map(|subject| Holder::new(self.tenant, subject))
+    }
+}
+
+/// Whose factor is looked up, counted or used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The subject.
+    pub subject: &'a SubjectId,
+}
+
+impl<'a> Holder<'a> {
+    /// This subject of that tenant.
+    pub fn new(tenant: &'a TenantId, subject: &'a SubjectId) -> Self {
+        Self { tenant, subject }
     }
 }
 
@@ -202,28 +269,5 @@ impl SubjectProfile {
     }
 }
 
-type Boxed<'f, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, VerifyError>> + Send + 'f>>;
-
-macro_rules! forward {
-    ($($pointer:ident),*) => {$(
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: FactorVerifier + ?Sized> FactorVerifier for $pointer<T> {
-            fn verify<'a, 'b, 'f>(&'a self, attempt: Attempt<'b>) -> Boxed<'f, Outcome>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).verify(attempt)
-            }
-        }
-
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: SubjectDirectory + ?Sized> SubjectDirectory for $pointer<T> {
-            fn find<'a, 'b, 'f>(&'a self, lookup: Lookup<'b>) -> Boxed<'f, Found>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).find(lookup)
-            }
-        }
-    )*};
-}
-
-forward!(Arc, Box);
+forward!(FactorVerifier { verify(Attempt) -> Outcome; });
+forward!(SubjectDirectory { find(Lookup) -> Found; });
