@@ -22,6 +22,7 @@ mod compat_zitadel;
 mod core_flows;
 mod errors;
 mod faults;
+mod hostile;
 mod lifetimes;
 mod limits;
 mod races;
