@@ -133,7 +133,7 @@ fn the_keys_that_the_tables_begin_with_are_sound() {
 fn an_rsa_key_that_is_short_or_long_or_has_a_weak_exponent_is_refused() {
     let odd = |bits: usize| {
         let mut n = vec![0xa5; bits.div_ceil(8)];
-        n[0] = if bits % 8 == 0 { 0x80 } else { 1 << (bits % 8 - 1) } | 1;
+        n[0] = 1 << ((bits - 1) % 8);
         (*n.last_mut().unwrap()) |= 1;
         code(&n)
     };
@@ -197,7 +197,7 @@ fn a_private_rsa_key_whose_numbers_do_not_belong_together_is_refused() {
         assert!(SecretKey::from_jwk(&swapped.to_string()).is_err(), "dp belongs to p");
     }
     for name in ["p", "q", "dp", "dq", "qi"] {
-        secret_is(&without(sound.clone(), name), if ANY { &MISSING } else { &MISSING });
+        secret_is(&without(sound.clone(), name), &MISSING);
     }
     secret_is(&without(sound.clone(), "d"), &PUBLIC);
     secret_is(

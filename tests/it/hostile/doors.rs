@@ -78,14 +78,19 @@ fn signer(keys: Keys) -> impl TokenSigner + 'static {
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 fn ring(keys: Keys) -> KeyRing {
     use session_issuer::signer::PublicKey;
-    let ring = KeyRing::new(secret_key(keys));
-    match keys {
-        Keys::Es256 => super::curves::chosen().into_iter().fold(ring, |ring, chosen| {
-            ring.verify_only(PublicKey::from_jwk(&es256_jwk(chosen.id, &chosen.point, None)).unwrap())
-                .unwrap()
-        }),
-        _ => ring,
-    }
+    use std::sync::OnceLock;
+    static RINGS: [OnceLock<KeyRing>; 5] = [const { OnceLock::new() }; 5];
+    let make = || match keys {
+        Keys::Es256 => {
+            super::curves::chosen().into_iter().fold(KeyRing::new(secret_key(keys)), |ring, chosen| {
+                ring.verify_only(PublicKey::from_jwk(&es256_jwk(chosen.id, &chosen.point, None)).unwrap())
+                    .unwrap()
+            })
+        }
+        _ => KeyRing::new(secret_key(keys)),
+    };
+    let at = Keys::ALL.iter().position(|own| *own == keys).unwrap();
+    RINGS[at].get_or_init(make).clone()
 }
 
 /// Its own keys as they are published; for a symmetric one, those of all others.

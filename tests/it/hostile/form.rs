@@ -278,7 +278,7 @@ fn sizes(rows: &mut Vec<Row>) {
 /// Many spaces in base64url are `ICAg` again and again: written as a piece and its number.
 fn pieces(head: &str, spaces: &str, signature: &str) -> Text {
     let at = spaces.find("ICAg").unwrap();
-    let times = spaces[at..].as_bytes().chunks(4).take_while(|four| four == b"ICAg").count();
+    let times = spaces.as_bytes()[at..].chunks(4).take_while(|four| four == b"ICAg").count();
     let rest = &spaces[at + times * 4..];
     Text(vec![
         (format!("{head}{}", &spaces[..at]), 1),
