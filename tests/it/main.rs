@@ -24,6 +24,7 @@ mod errors;
 mod faults;
 mod hostile;
 mod hostile_keys;
+mod hostile_sets;
 mod lifetimes;
 mod limits;
 mod races;

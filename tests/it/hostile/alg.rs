@@ -111,6 +111,7 @@ fn none(rows: &mut Vec<Row>) {
 fn families(rows: &mut Vec<Row>) {
     let families = [Keys::Hs256, Keys::Es256, Keys::EdDsa, Keys::Rs256];
     for keys in families.into_iter().filter(|keys| keys.are_known()) {
+        Sheet { rows, class: "alg-family", req: "R01", keys }.good("signed by its own key", good(keys));
         for other in families.into_iter().filter(|other| *other != keys && other.are_known()) {
             let mut sheet = Sheet { rows, class: "alg-family", req: "R01", keys };
             let header = with_alg(keys, &format!("{:?}", algorithm(other)));
@@ -131,6 +132,7 @@ fn confusion(rows: &mut Vec<Row>) {
         let (pem, der) = super::make::public_forms(keys);
         let raw = jwk.get("x").or(jwk.get("n")).unwrap().as_str().unwrap().to_owned();
         let mut sheet = Sheet { rows, class: "alg-confusion", req: "R01 R16", keys };
+        sheet.good("signed by the private key", good(keys));
         for (name, secret) in [
             ("PEM", pem.as_bytes().to_vec()),
             ("PEM without its last newline", pem.trim_end().as_bytes().to_vec()),
@@ -231,6 +233,7 @@ fn key_ids(rows: &mut Vec<Row>) {
 fn keys_in_the_header(rows: &mut Vec<Row>) {
     let keys = Keys::Hs256;
     let mut sheet = Sheet { rows, class: "key-in-header", req: "R04", keys };
+    sheet.good("no key at all", good(keys));
     let evil = [b'e'; 32];
     let oct = format!(r#"{{"kty":"oct","k":"{}"}}"#, encode(evil));
     let private = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED_PUBLIC}","d":"{ED_SEED}"}}"#);

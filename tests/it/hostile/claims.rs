@@ -70,6 +70,10 @@ fn missing_and_twice(rows: &mut Vec<Row>) {
 
 fn wrong_types(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "claim-type", req: "R27 R29 R33", keys: KEYS };
+    sheet.good("each of its own type", claiming(KEYS, &Payload::good()));
+    for (name, value) in [("gen", "4294967295"), ("epo", "0"), ("amr", "[]"), ("acr", r#""aal3""#)] {
+        sheet.good(format!("{name} {value}"), claiming(KEYS, &Payload::good().with(name, value)));
+    }
     let every =
         ["null", "true", "-1", "1.5", "18446744073709551615", "1e400", "[]", "{}", "[null]", r#"{"a":1}"#];
     for name in ["iss", "sub", "aud", "jti", "sid", "gen", "epo", "tenant", "amr", "acr"] {
@@ -405,6 +409,7 @@ fn shapes(rows: &mut Vec<Row>) {
 /// R11: what a payload says is not looked at while its signature does not hold.
 fn unread(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "unread", req: "R11", keys: KEYS };
+    sheet.good("a payload that is read", good(KEYS));
     for (name, payload) in [
         ("a payload that is no JSON", "{".to_owned()),
         ("an expired one", Payload::good().with("exp", 1).text()),

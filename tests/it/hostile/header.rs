@@ -146,6 +146,7 @@ fn types(rows: &mut Vec<Row>) {
 fn shapes(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "header-json", req: "R08 R09 R14", keys: KEYS };
     let good = header(KEYS);
+    sheet.good("an object", signed(&good));
     let inner = good.trim_matches(['{', '}']);
     for (name, header) in [
         ("nothing", String::new()),

@@ -34,7 +34,23 @@ pub fn rows(rows: &mut Vec<Row>) {
             rows.last_mut().unwrap().door = door.name().to_owned();
         }
     }
+    let own = [
+        ("signed access", good(Keys::Hs256), [&session[..], &[Door::Verify]].concat()),
+        ("opaque access", Mint::new(b'a').token(), session.to_vec()),
+        ("refresh", Mint::new(b'r').token(), vec![Door::Refresh]),
+        ("session", Mint::new(b's').token(), session.to_vec()),
+        ("request", Mint::new(b'q').token(), requests.to_vec()),
+    ];
+    for (name, token, doors) in own {
+        for door in doors {
+            let keys = if name == "signed access" { Keys::Hs256 } else { Keys::Opaque };
+            let mut sheet = Sheet { rows, class: "kind", req: "R07", keys };
+            sheet.good(format!("{name} at {}", door.name()), token.as_str());
+            rows.last_mut().unwrap().door = door.name().to_owned();
+        }
+    }
     let mut sheet = Sheet { rows, class: "no-credential", req: "R40", keys: Keys::Hs256 };
+    sheet.good("a token of that session", good(Keys::Hs256));
     for (name, text) in [
         ("a session's id", PAIR),
         ("an id without lines", "019b76da940070008000000000000000a1"),

@@ -125,6 +125,8 @@ pub fn rows(rows: &mut Vec<Row>) {
     }
     let mut sheet = Sheet { rows, class: "opaque-state", req: "R25 R43", keys: Keys::Opaque };
     let access = Mint::new(b'a');
+    let soon = u64::try_from(now() * 1000 + 1).unwrap();
+    sheet.good("access, over in a millisecond", Mint { expires_at: Some(soon), ..access.clone() }.token());
     for (name, ago) in
         [("now", 0), ("a second ago", 1000), ("at the epoch", u64::try_from(now() * 1000).unwrap())]
     {
@@ -219,6 +221,7 @@ fn forms(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
 fn checksums(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
     let mint = Mint::new(letter);
     let sealed = mint.token();
+    sheet.good(format!("{kind}, right"), sealed.as_str());
     let bytes = mint.bytes();
     let sum = {
         use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -268,6 +271,7 @@ fn unkeyed(bytes: &[u8]) -> [u8; 4] {
 /// With the right checksum: what a leaked checksum key would let somebody try.
 fn macs(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
     let mint = Mint::new(letter);
+    sheet.good(format!("{kind}, right"), mint.token());
     let mut bad = |name: &str, token: String| sheet.bad(format!("{kind}, {name}"), token, MAC);
     let at = mint.head().len();
     for byte in [0, 1, 11, 22, 23] {

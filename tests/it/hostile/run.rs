@@ -78,7 +78,7 @@ fn the_table_of_hostile_tokens_is_what_its_generator_makes() {
         }
     }
     assert_eq!(made.next(), None);
-    assert!(TABLE.len() < 650_000, "{} bytes", TABLE.len());
+    assert!(TABLE.len() < 660_000, "{} bytes", TABLE.len());
 }
 
 #[test]
@@ -100,6 +100,7 @@ fn the_table_has_every_class_and_no_row_twice() {
     }
     for (class, (hostile, good)) in &classes {
         println!("{class}: {hostile} hostile, {good} good");
+        assert!(*good > 0, "{class} has no token that passes");
     }
     // A token that stands in two classes is judged the same in both.
     for same in tokens.values() {
@@ -125,10 +126,10 @@ fn shown(error: &Error) -> String {
     text
 }
 
-/// Whether a text shows a piece of a token: 12 letters of it in a row.
+/// Whether a text shows a piece of a token: 12 letters of it in a row, from every fourth on.
 fn shows(text: &str, token: &str) -> bool {
     let letters: Vec<_> = token.char_indices().map(|(at, _)| at).chain([token.len()]).collect();
-    let pieces = letters.iter().zip(letters.iter().skip(12)).take(3000);
+    let pieces = letters.iter().zip(letters.iter().skip(12)).step_by(4).take(800);
     pieces.map(|(from, to)| &token[*from..*to]).any(|piece| text.contains(piece))
 }
 

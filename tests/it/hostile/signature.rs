@@ -86,6 +86,7 @@ fn of_hs256(rows: &mut Vec<Row>) {
     let whole = good(keys);
     let input = whole.rsplit_once('.').unwrap().0;
     let key = crate::world::secret(2);
+    sheet.good("under the key", whole.as_str());
     let right = hmac(&key, input.as_bytes());
     let mut sha384 = Hmac::<sha2::Sha384>::new_from_slice(&key).unwrap();
     let mut sha512 = Hmac::<sha2::Sha512>::new_from_slice(&key).unwrap();
