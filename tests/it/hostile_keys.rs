@@ -332,7 +332,10 @@ fn a_jwk_that_says_it_is_something_else_is_refused() {
         ("kid", json!(1), &NO_TEXT),
         ("kid", Value::Null, &NO_TEXT),
     ] {
-        public_is(&with(ec(), name, value), why);
+        // An id is read when the key stands, which takes arithmetic.
+        if ANY || name != "kid" {
+            public_is(&with(ec(), name, value), why);
+        }
     }
     public_is(&without(ec(), "kty"), &MISSING);
     public_is(&without(ec(), "crv"), &NO_CURVE);

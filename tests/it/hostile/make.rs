@@ -3,7 +3,6 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
-use serde_json::Value;
 use session_issuer::testing::ManualClock;
 use sha2::{Digest, Sha256};
 
@@ -152,12 +151,13 @@ pub fn es256() -> SigningKey {
 }
 
 /// The coordinates of a point, as a JWK has them.
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 pub fn es256_jwk(id: &str, point: &[u8], d: Option<&[u8]>) -> String {
     let mut jwk = serde_json::json!({
         "kty": "EC", "crv": "P-256", "kid": id, "x": encode(&point[1..33]), "y": encode(&point[33..65]),
     });
     if let Some(d) = d {
-        jwk["d"] = Value::from(encode(d));
+        jwk["d"] = encode(d).into();
     }
     jwk.to_string()
 }
@@ -166,6 +166,7 @@ pub fn es256_jwk(id: &str, point: &[u8], d: Option<&[u8]>) -> String {
 pub const ED_SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
 pub const ED_PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 pub fn rsa_pem() -> &'static str {
     include_str!("../../vectors/keys/rsa2048.pkcs8.pem")
 }
