@@ -92,14 +92,14 @@ pub(crate) fn check_key(bytes: &[u8], at_least: usize) -> Result<(), WeakKey> {
     Ok(())
 }
 
-/// A DER SEQUENCE that holds the object id of an RSA, EC or Edwards key.
+/// The object id of an RSA, EC or Edwards key, as DER has it: anywhere, so that junk in front of a key hides nothing.
 fn is_der_key(bytes: &[u8]) -> bool {
     const OIDS: [&[u8]; 3] = [
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01],
         &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01],
-        &[0x06, 0x03, 0x2b, 0x65],
+        &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65],
     ];
-    bytes.first() == Some(&0x30) && OIDS.iter().any(|oid| bytes.windows(oid.len()).any(|part| part == *oid))
+    OIDS.iter().any(|oid| bytes.windows(oid.len()).any(|part| part == *oid))
 }
 
 /// How many bits the bytes hold at most, judged by how evenly their values are spread (Shannon).

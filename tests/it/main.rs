@@ -23,6 +23,9 @@ mod core_flows;
 mod errors;
 mod factors;
 mod faults;
+mod hostile;
+mod hostile_keys;
+mod hostile_sets;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod keys;
 mod lifetimes;
@@ -43,4 +46,5 @@ mod token_verifier;
 mod tokens;
 #[cfg(feature = "totp")]
 mod totp;
+mod vectors;
 mod world;
