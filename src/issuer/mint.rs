@@ -122,6 +122,15 @@ impl Issuer {
         Ok(Some(SignedBefore { token, id, generation, factors: told.factors }))
     }
 
+    /// What a signed access token costs by itself: it is handed to nobody who lacks the session's own.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn sign_again(&self, view: &SessionView) -> Result<Secret, Error> {
+        let operation = Operation::Refresh;
+        let (record, now) = (view.record(), self.now());
+        let signed = self.sign_before(record, None, None, now, operation).await?;
+        signed.map(|signed| signed.token).ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))
+    }
+
     fn signs(&self) -> bool {
         self.inner.policy.credentials.access_format() == Some(AccessFormat::Signed)
     }
