@@ -6,7 +6,7 @@
 use std::{
     borrow::Borrow,
     collections::{HashMap, HashSet},
-    hash::{Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -33,11 +33,14 @@ struct Padded(RwLock<Shard>);
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) tenants: HashMap<TenantId, TenantShard>,
+    /// The tags of ids whose record's subject must be looked up. Of every other record it is known: it lies here, under
+    /// the epoch that the record was bound under, and nothing of it was ever revoked.
+    eventful: Tags,
 }
 
 #[derive(Default)]
 pub(super) struct TenantShard {
-    pub(super) records: HashSet<Slot>,
+    pub(super) records: HashSet<Slot, IdState>,
     pub(super) subjects: HashSet<RowSlot>,
 }
 
@@ -82,12 +85,17 @@ impl ShardSet {
         other.0 & !self.0 == 0
     }
 
-    fn indices(self) -> impl Iterator<Item = usize> {
-        (0..SHARDS).filter(move |index| self.0 & (1 << index) != 0)
+    /// Rising.
+    fn indices(mut self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            let lowest = self.lowest();
+            self.0 &= self.0.checked_sub(1)?;
+            Some(lowest)
+        })
     }
 
     fn lowest(self) -> usize {
-        usize::try_from(self.0.trailing_zeros()).unwrap_or(SHARDS)
+        self.0.trailing_zeros() as usize
     }
 }
 
@@ -128,12 +136,13 @@ impl Shards {
     }
 
     fn hold(&self, set: ShardSet) -> Result<Held<'_>, StoreError> {
-        let mut held = Held { set, guards: [const { None }; SHARDS] };
-        for index in set.indices() {
-            let guard = self.lock(index)?.write().map_err(poisoned)?;
-            *held.guards.get_mut(index).ok_or_else(broken)? = Some(guard);
+        let mut indices = set.indices();
+        let first = self.write(indices.next().ok_or_else(broken)?)?;
+        let mut others = Vec::new();
+        for index in indices {
+            others.push((index, self.write(index)?));
         }
-        Ok(held)
+        Ok(Held { set, first, others })
     }
 
     /// Reads one shard.
@@ -158,6 +167,28 @@ impl Shards {
     /// Reads a record and the stamp of its subject as of one moment.
     pub(super) fn snapshot(&self, tenant: &TenantId, id: SessionId) -> Result<Option<Snapshot>, StoreError> {
         let own = ShardSet::of(id);
+        {
+            let shard = self.read(own.lowest())?;
+            let record = shard.tenants.get(tenant).and_then(|shard| shard.record(id));
+            let Some(record) = record else { return Ok(None) };
+            let stamp = match record.bound() {
+                Some(_) if shard.eventful.has(id.tag()) => None,
+                Some((_, epoch)) => Some(Some(SubjectStamp::unmoved(epoch))),
+                None => Some(None),
+            };
+            if let Some(stamp) = stamp {
+                return Ok(Some(Snapshot::new(Arc::clone(record), stamp)));
+            }
+        }
+        self.eventful_snapshot(tenant, id, own)
+    }
+
+    fn eventful_snapshot(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+        own: ShardSet,
+    ) -> Result<Option<Snapshot>, StoreError> {
         let mut wanted = own;
         loop {
             let mut indices = wanted.indices();
@@ -176,9 +207,12 @@ impl Shards {
             };
             let other_tenant = other.as_ref().and_then(|shard| shard.tenants.get(tenant));
             let row = own_tenant.row(subject).or_else(|| other_tenant?.row(subject));
+            if let Some(row) = row {
+                return Ok(Some(Snapshot::new(record.clone(), Some(row.stamp()))));
+            }
             let home = own.and(ShardSet::of_subject(tenant, subject));
-            if row.is_some() || wanted == home {
-                return Ok(Some(Snapshot::new(record.clone(), row.map(Row::stamp))));
+            if wanted == home {
+                return Ok(Some(Snapshot::new(record.clone(), None)));
             }
             wanted = home;
         }
@@ -192,7 +226,9 @@ impl Shards {
 /// Shards that are held for one act.
 pub(super) struct Held<'a> {
     set: ShardSet,
-    guards: [Option<RwLockWriteGuard<'a, Shard>>; SHARDS],
+    /// The lowest. Most acts need no other.
+    first: RwLockWriteGuard<'a, Shard>,
+    others: Vec<(usize, RwLockWriteGuard<'a, Shard>)>,
 }
 
 impl Held<'_> {
@@ -221,8 +257,32 @@ impl Held<'_> {
 
     /// Puts a record where it belongs, in the place of the one that was there.
     pub(super) fn put(&mut self, record: Arc<Record>) -> Result<(), Halt> {
+        if let Some((subject, epoch)) = record.bound() {
+            let (own, tag) = (record.id().tag(), subject_tag(record.tenant(), subject));
+            let row = self.row(record.tenant(), subject)?;
+            if own != tag || row.is_none_or(|row| row.epoch() != epoch) {
+                self.shard_mut(ShardSet::of_tag(own))?.eventful.add(own);
+            }
+        }
+        self.replace(record)
+    }
+
+    /// Puts a record in the place of one that had the same subject and epoch.
+    pub(super) fn replace(&mut self, record: Arc<Record>) -> Result<(), Halt> {
         self.tenant_mut(ShardSet::of(record.id()), record.tenant())?.records.replace(Slot(record));
         Ok(())
+    }
+
+    /// Changes the stamp of a subject, if anything is known of it.
+    pub(super) fn set_stamp(
+        &mut self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+        stamp: SubjectStamp,
+    ) -> Result<(), Halt> {
+        let tag = subject_tag(tenant, subject);
+        self.shard_mut(ShardSet::of_tag(tag))?.eventful.add(tag);
+        self.change_row(tenant, subject, |row| row.set_stamp(stamp))
     }
 
     pub(super) fn remove(&mut self, tenant: &TenantId, id: SessionId) -> Result<(), Halt> {
@@ -277,22 +337,92 @@ impl Held<'_> {
     }
 
     fn tenant(&self, shard: ShardSet, tenant: &TenantId) -> Result<Option<&TenantShard>, Halt> {
-        match self.guards.get(shard.lowest()) {
-            Some(Some(guard)) => Ok(guard.tenants.get(tenant)),
-            _ => Err(Halt::Needs(shard)),
+        if shard.lowest() == self.set.lowest() {
+            return Ok(self.first.tenants.get(tenant));
         }
+        let other = self.others.iter().find(|(index, _)| *index == shard.lowest());
+        other.map(|(_, guard)| guard.tenants.get(tenant)).ok_or(Halt::Needs(shard))
     }
 
     fn tenant_mut(&mut self, shard: ShardSet, tenant: &TenantId) -> Result<&mut TenantShard, Halt> {
-        match self.guards.get_mut(shard.lowest()) {
-            Some(Some(guard)) => {
-                if !guard.tenants.contains_key(tenant) {
-                    guard.tenants.insert(tenant.clone(), TenantShard::default());
-                }
-                guard.tenants.get_mut(tenant).ok_or(Halt::Failed(broken()))
-            }
-            _ => Err(Halt::Needs(shard)),
+        let tenants = &mut self.shard_mut(shard)?.tenants;
+        if !tenants.contains_key(tenant) {
+            tenants.insert(tenant.clone(), TenantShard::default());
         }
+        tenants.get_mut(tenant).ok_or(Halt::Failed(broken()))
+    }
+
+    fn shard_mut(&mut self, shard: ShardSet) -> Result<&mut Shard, Halt> {
+        if shard.lowest() == self.set.lowest() {
+            return Ok(&mut self.first);
+        }
+        let other = self.others.iter_mut().find(|(index, _)| *index == shard.lowest());
+        other.map(|(_, guard)| &mut **guard).ok_or(Halt::Needs(shard))
+    }
+}
+
+/// Which of the 1024 tags of one shard.
+#[derive(Default)]
+struct Tags([u64; 16]);
+
+impl Tags {
+    fn has(&self, tag: u16) -> bool {
+        let (word, bit) = Self::place(tag);
+        self.0.get(word).is_none_or(|word| word & bit != 0)
+    }
+
+    fn add(&mut self, tag: u16) {
+        let (word, bit) = Self::place(tag);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn place(tag: u16) -> (usize, u64) {
+        let at = usize::from(tag) / SHARDS;
+        (at / 64, 1 << (at % 64))
+    }
+}
+
+/// Hashes session ids, under random keys: an id is made here and mostly random, so one multiplication is enough.
+#[derive(Clone)]
+pub(super) struct IdState(u64, u64);
+
+impl Default for IdState {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self(random.hash_one(0), random.hash_one(1))
+    }
+}
+
+impl BuildHasher for IdState {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher { keys: (self.0, self.1), hash: 0 }
+    }
+}
+
+pub(super) struct IdHasher {
+    keys: (u64, u64),
+    hash: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, id: &[u8]) {
+        let Some((early, rest)) = id.split_first_chunk() else { return };
+        let Some(late) = rest.first_chunk() else { return };
+        let early = u64::from_le_bytes(*early) ^ self.keys.0;
+        let late = u64::from_le_bytes(*late) ^ self.keys.1;
+        let product = u128::from(early) * u128::from(late);
+        self.hash = product as u64 ^ (product >> 64) as u64;
+    }
+
+    /// The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.hash
     }
 }
 

@@ -67,7 +67,7 @@ impl Row {
     }
 
     pub(super) fn stamp(&self) -> SubjectStamp {
-        let first = SubjectStamp { epoch: self.epoch(), ..SubjectStamp::first(Timestamp::EPOCH) };
+        let first = SubjectStamp::unmoved(self.epoch());
         match self {
             Self::Other(full) => match &full.revoked {
                 Some(revoked) => {

@@ -96,7 +96,10 @@ impl MemoryStore {
             }
             let evicted = end_all(held, log, leaving, now)?;
             let record = Arc::new(record);
-            held.put(record.clone())?;
+            match current.bound() == record.bound() {
+                true => held.replace(record.clone())?,
+                false => held.put(record.clone())?,
+            }
             if let (None, Some((subject, _))) = (current.bound(), record.bound()) {
                 held.change_row(&key.tenant, subject, |row| row.add(key.id))?;
             }
@@ -166,7 +169,7 @@ impl MemoryStore {
                     factors_changed_at: (!floors.is_empty()).then_some(*now),
                     until: now.saturating_add(MAX_SIGNED_LIFETIME),
                 });
-                held.change_row(tenant, subject, |row| row.set_stamp(stamp.clone()))?;
+                held.set_stamp(tenant, subject, stamp.clone())?;
             }
             Ok(SubjectMarked::Done(stamp))
         })
@@ -242,7 +245,7 @@ fn end_one(
     let ended = Arc::new(record.ended(tombstone));
     let until = ended.tokens_end_at().unwrap_or(Timestamp::MAX);
     log.push(RevocationEntry::Session { key: ended.key(), until });
-    held.put(ended.clone())?;
+    held.replace(ended.clone())?;
     if let Some((subject, _)) = record.bound() {
         held.change_row(record.tenant(), subject, |row| row.end(record.id()))?;
     }
