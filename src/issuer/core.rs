@@ -19,7 +19,7 @@ use crate::{
     session::{Life, Record, Session, SubjectStamp, life},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
-    token::{TokenKeys, VerifiedClaims},
+    token::{KnownHeaders, TokenKeys, VerifiedClaims},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -67,6 +67,7 @@ pub(super) struct Inner {
     pub(super) policy: Policy,
     pub(super) name: String,
     pub(super) audience: Vec<String>,
+    pub(super) headers: KnownHeaders,
     /// The highest time that was used, in milliseconds.
     pub(super) highest: AtomicI64,
     /// Milliseconds and counter of the last id, as one number.

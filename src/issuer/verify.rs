@@ -4,7 +4,9 @@ use super::{authenticate::refused, core::Issuer};
 use crate::{
     error::{Error, ErrorKind, Operation, SignErrorKind},
     signer::VerifyRequest,
-    token::{Expected, HeaderBuffer, Jws, TokenFault, VerifiedClaims, looks_opaque, parse_claims},
+    token::{
+        Expected, Jws, PayloadBuffer, SignatureBuffer, TokenFault, VerifiedClaims, looks_opaque, parse_claims,
+    },
 };
 
 impl Issuer {
@@ -50,15 +52,19 @@ impl Issuer {
             self.inner.signer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
         let policy = &self.inner.policy;
         let now = self.now();
-        let mut buffer = HeaderBuffer::new();
-        let jws = Jws::parse(token, policy.token_type.as_str(), &mut buffer).map_err(refused(operation))?;
-        let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature(), now);
+        let (known, mut signature) = (&self.inner.headers, SignatureBuffer::new());
+        let jws = Jws::parse(token, policy.token_type.as_str(), known, &mut signature)
+            .map_err(refused(operation))?;
+        let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature, now);
         signer.verify(request).map_err(|source| match source.kind() {
             SignErrorKind::Unavailable => Error::new(ErrorKind::Unavailable, operation).with_source(source),
             _ => Error::new(ErrorKind::InvalidToken, operation).with_source(source),
         })?;
-        let payload =
-            jws.payload().map_err(|_| refused(operation)(TokenFault::invalid("claims that are not ours")))?;
+        known.remember(&jws);
+        let mut buffer = PayloadBuffer::new();
+        let payload = jws
+            .payload(&mut buffer)
+            .map_err(|_| refused(operation)(TokenFault::invalid("claims that are not ours")))?;
         let expected = Expected {
             issuer: &self.inner.name,
             audience: audience.map_or(self.inner.audience.as_slice(), std::slice::from_ref),
@@ -69,6 +75,6 @@ impl Issuer {
             skew: policy.skew,
             longest: policy.access_lifetime.saturating_add(std::time::Duration::from_secs(1)),
         };
-        parse_claims(&payload, &expected).map_err(refused(operation))
+        parse_claims(payload, &expected).map_err(refused(operation))
     }
 }

@@ -288,8 +288,10 @@ impl fmt::Debug for VerifiedClaims {
 
 /// Reads the payload of a token whose signature has held, and judges it.
 pub(crate) fn parse(payload: &[u8], expected: &Expected<'_>) -> Result<VerifiedClaims, TokenFault> {
-    let raw: Raw<'_> =
-        serde_json::from_slice(payload).map_err(|_| TokenFault::invalid("claims that are not ours"))?;
+    let not_ours = TokenFault::invalid("claims that are not ours");
+    // Once for all of it, and not once for each text in it.
+    let text = std::str::from_utf8(payload).map_err(|_| not_ours)?;
+    let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| not_ours)?;
     raw.judge(expected)
 }
 
