@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Borrow,
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -13,9 +13,10 @@ use std::{
 use super::{
     broken, poisoned,
     subject::{Row, RowSlot},
+    tenants::Tenants,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     id::{SessionId, SubjectId, TenantId, subject_tag},
     session::{Mark, Record, SpendRefused, SubjectStamp},
     store::{Snapshot, StoreError},
@@ -32,7 +33,7 @@ struct Padded(RwLock<Shard>);
 
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) tenants: HashMap<TenantId, TenantShard>,
+    pub(super) tenants: Tenants,
     /// The tags of ids whose record's subject must be looked up. Of every other record it is known: it lies here, under
     /// the epoch that the record was bound under, and nothing of it was ever revoked.
     eventful: Tags,
@@ -47,6 +48,28 @@ pub(super) struct TenantShard {
 /// A record in a set, found by its id: a bucket is one pointer.
 pub(super) struct Slot(pub(super) Arc<Record>);
 
+/// A subject, and its tag, which is worth computing once.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) subject: &'a SubjectId,
+    tag: u16,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn new(tenant: &'a TenantId, subject: &'a SubjectId) -> Self {
+        Self { tenant, subject, tag: subject_tag(tenant, subject) }
+    }
+
+    pub(super) fn of(record: &'a Record) -> Option<Self> {
+        record.bound().map(|(subject, _)| Self::new(record.tenant(), subject))
+    }
+
+    pub(super) fn shard(self) -> ShardSet {
+        ShardSet::of_tag(self.tag)
+    }
+}
+
 /// A set of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ShardSet(u64);
@@ -56,17 +79,10 @@ impl ShardSet {
         Self::of_tag(id.tag())
     }
 
-    pub(super) fn of_subject(tenant: &TenantId, subject: &SubjectId) -> Self {
-        Self::of_tag(subject_tag(tenant, subject))
-    }
-
     /// The shards of a record and of its subject.
     pub(super) fn of_record(record: &Record) -> Self {
         let own = Self::of(record.id());
-        match record.bound() {
-            Some((subject, _)) => own.and(Self::of_subject(record.tenant(), subject)),
-            None => own,
-        }
+        Named::of(record).map_or(own, |named| own.and(named.shard()))
     }
 
     pub(super) fn of_all<'a>(ids: impl IntoIterator<Item = &'a SessionId>) -> Self {
@@ -156,12 +172,8 @@ impl Shards {
     }
 
     /// Reads the shard of a subject.
-    pub(super) fn read_subject(
-        &self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-    ) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
-        self.read(ShardSet::of_subject(tenant, subject).lowest())
+    pub(super) fn read_subject(&self, named: Named<'_>) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
+        self.read(named.shard().lowest())
     }
 
     /// Reads a record and the stamp of its subject as of one moment.
@@ -171,13 +183,11 @@ impl Shards {
             let shard = self.read(own.lowest())?;
             let record = shard.tenants.get(tenant).and_then(|shard| shard.record(id));
             let Some(record) = record else { return Ok(None) };
-            let stamp = match record.bound() {
-                Some(_) if shard.eventful.has(id.tag()) => None,
-                Some((_, epoch)) => Some(Some(SubjectStamp::unmoved(epoch))),
-                None => Some(None),
-            };
-            if let Some(stamp) = stamp {
-                return Ok(Some(Snapshot::new(Arc::clone(record), stamp)));
+            if record.bound().is_none() {
+                return Ok(Some(Snapshot::new(Arc::clone(record), None)));
+            }
+            if let Some(epoch) = shard.known_epoch(record) {
+                return Ok(Some(Snapshot::new(Arc::clone(record), Some(SubjectStamp::unmoved(epoch)))));
             }
         }
         self.eventful_snapshot(tenant, id, own)
@@ -210,7 +220,7 @@ impl Shards {
             if let Some(row) = row {
                 return Ok(Some(Snapshot::new(record.clone(), Some(row.stamp()))));
             }
-            let home = own.and(ShardSet::of_subject(tenant, subject));
+            let home = own.and(Named::new(tenant, subject).shard());
             if wanted == home {
                 return Ok(Some(Snapshot::new(record.clone(), None)));
             }
@@ -241,28 +251,40 @@ impl Held<'_> {
     }
 
     pub(super) fn record(&self, tenant: &TenantId, id: SessionId) -> Result<Option<&Arc<Record>>, Halt> {
-        Ok(self.tenant(ShardSet::of(id), tenant)?.and_then(|shard| shard.record(id)))
+        let shard = self.shard(ShardSet::of(id))?;
+        Ok(shard.tenants.get(tenant).and_then(|shard| shard.record(id)))
     }
 
-    pub(super) fn row(&self, tenant: &TenantId, subject: &SubjectId) -> Result<Option<&Row>, Halt> {
-        let shard = self.tenant(ShardSet::of_subject(tenant, subject), tenant)?;
-        Ok(shard.and_then(|shard| shard.row(subject)))
+    pub(super) fn row(&self, named: Named<'_>) -> Result<Option<&Row>, Halt> {
+        let shard = self.shard(named.shard())?;
+        Ok(shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject)))
     }
 
-    /// The stamp of the record's subject; none when it has no subject, or nothing is known of it.
+    /// The epoch of the subject of a record that is held, where that needs no look at the subject.
+    pub(super) fn known_epoch(&self, record: &Record) -> Result<Option<Epoch>, Halt> {
+        Ok(self.shard(ShardSet::of(record.id()))?.known_epoch(record))
+    }
+
+    /// The stamp of the subject of a record that is held; none when it has no subject, or nothing is known of it.
     pub(super) fn stamp_of(&self, record: &Record) -> Result<Option<SubjectStamp>, Halt> {
         let Some((subject, _)) = record.bound() else { return Ok(None) };
-        Ok(self.row(record.tenant(), subject)?.map(Row::stamp))
+        if let Some(epoch) = self.known_epoch(record)? {
+            return Ok(Some(SubjectStamp::unmoved(epoch)));
+        }
+        Ok(self.row(Named::new(record.tenant(), subject))?.map(Row::stamp))
     }
 
-    /// Puts a record where it belongs, in the place of the one that was there.
-    pub(super) fn put(&mut self, record: Arc<Record>) -> Result<(), Halt> {
-        if let Some((subject, epoch)) = record.bound() {
-            let (own, tag) = (record.id().tag(), subject_tag(record.tenant(), subject));
-            let row = self.row(record.tenant(), subject)?;
-            if own != tag || row.is_none_or(|row| row.epoch() != epoch) {
-                self.shard_mut(ShardSet::of_tag(own))?.eventful.add(own);
-            }
+    /// Puts a record where none was, or one without that subject. Its subject's epoch is the one that was observed.
+    pub(super) fn put(
+        &mut self,
+        record: Arc<Record>,
+        named: Option<Named<'_>>,
+        observed: Option<Epoch>,
+    ) -> Result<(), Halt> {
+        let id = record.id();
+        let epoch = record.bound().map(|(_, epoch)| epoch);
+        if named.is_some_and(|named| named.tag != id.tag()) || epoch != observed {
+            self.shard_mut(ShardSet::of(id))?.eventful.add(id.tag());
         }
         self.replace(record)
     }
@@ -274,15 +296,9 @@ impl Held<'_> {
     }
 
     /// Changes the stamp of a subject, if anything is known of it.
-    pub(super) fn set_stamp(
-        &mut self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-        stamp: SubjectStamp,
-    ) -> Result<(), Halt> {
-        let tag = subject_tag(tenant, subject);
-        self.shard_mut(ShardSet::of_tag(tag))?.eventful.add(tag);
-        self.change_row(tenant, subject, |row| row.set_stamp(stamp))
+    pub(super) fn set_stamp(&mut self, named: Named<'_>, stamp: SubjectStamp) -> Result<(), Halt> {
+        self.shard_mut(named.shard())?.eventful.add(named.tag);
+        self.change_row(named, |row| row.set_stamp(stamp))
     }
 
     pub(super) fn remove(&mut self, tenant: &TenantId, id: SessionId) -> Result<(), Halt> {
@@ -305,14 +321,9 @@ impl Held<'_> {
     }
 
     /// Changes what is known of a subject, if anything is.
-    pub(super) fn change_row(
-        &mut self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-        change: impl FnOnce(&mut Row),
-    ) -> Result<(), Halt> {
-        let rows = &mut self.tenant_mut(ShardSet::of_subject(tenant, subject), tenant)?.subjects;
-        if let Some(mut slot) = rows.take(subject.as_str()) {
+    pub(super) fn change_row(&mut self, named: Named<'_>, change: impl FnOnce(&mut Row)) -> Result<(), Halt> {
+        let rows = &mut self.tenant_mut(named.shard(), named.tenant)?.subjects;
+        if let Some(mut slot) = rows.take(named.subject.as_str()) {
             change(slot.row_mut());
             rows.insert(slot);
         }
@@ -320,36 +331,26 @@ impl Held<'_> {
     }
 
     /// What is known of a subject, begun now when nothing is.
-    pub(super) fn stamp_or_first(
-        &mut self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-        now: Timestamp,
-    ) -> Result<SubjectStamp, Halt> {
-        if let Some(row) = self.row(tenant, subject)? {
+    pub(super) fn stamp_or_first(&mut self, named: Named<'_>, now: Timestamp) -> Result<SubjectStamp, Halt> {
+        if let Some(row) = self.row(named)? {
             return Ok(row.stamp());
         }
-        let row = Row::first(subject.clone(), now);
+        let row = Row::first(named.subject.clone(), now);
         let stamp = row.stamp();
-        let rows = &mut self.tenant_mut(ShardSet::of_subject(tenant, subject), tenant)?.subjects;
-        rows.insert(RowSlot::new(row));
+        self.tenant_mut(named.shard(), named.tenant)?.subjects.insert(RowSlot::new(row));
         Ok(stamp)
     }
 
-    fn tenant(&self, shard: ShardSet, tenant: &TenantId) -> Result<Option<&TenantShard>, Halt> {
+    fn shard(&self, shard: ShardSet) -> Result<&Shard, Halt> {
         if shard.lowest() == self.set.lowest() {
-            return Ok(self.first.tenants.get(tenant));
+            return Ok(&self.first);
         }
         let other = self.others.iter().find(|(index, _)| *index == shard.lowest());
-        other.map(|(_, guard)| guard.tenants.get(tenant)).ok_or(Halt::Needs(shard))
+        other.map(|(_, guard)| &**guard).ok_or(Halt::Needs(shard))
     }
 
     fn tenant_mut(&mut self, shard: ShardSet, tenant: &TenantId) -> Result<&mut TenantShard, Halt> {
-        let tenants = &mut self.shard_mut(shard)?.tenants;
-        if !tenants.contains_key(tenant) {
-            tenants.insert(tenant.clone(), TenantShard::default());
-        }
-        tenants.get_mut(tenant).ok_or(Halt::Failed(broken()))
+        Ok(self.shard_mut(shard)?.tenants.get_or_insert(tenant))
     }
 
     fn shard_mut(&mut self, shard: ShardSet) -> Result<&mut Shard, Halt> {
@@ -358,6 +359,14 @@ impl Held<'_> {
         }
         let other = self.others.iter_mut().find(|(index, _)| *index == shard.lowest());
         other.map(|(_, guard)| &mut **guard).ok_or(Halt::Needs(shard))
+    }
+}
+
+impl Shard {
+    /// The epoch of the subject of a record in this shard, where that needs no look at the subject.
+    fn known_epoch(&self, record: &Record) -> Option<Epoch> {
+        let (_, epoch) = record.bound()?;
+        (!self.eventful.has(record.id().tag())).then_some(epoch)
     }
 }
 
