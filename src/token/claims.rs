@@ -115,7 +115,7 @@ impl Serialize for Claims<'_> {
             map.serialize_entry("auth_time", &at.as_secs())?;
         }
         if !self.amr.is_empty() {
-            map.serialize_entry("amr", &self.amr.iter().collect::<Vec<_>>())?;
+            map.serialize_entry("amr", &Words(self.amr))?;
         }
         if let Some(level) = self.level {
             map.serialize_entry("acr", level.code())?;
@@ -133,6 +133,14 @@ impl Serialize for Claims<'_> {
             }
         }
         map.end()
+    }
+}
+
+struct Words(Amr);
+
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
     }
 }
 

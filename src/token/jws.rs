@@ -208,7 +208,8 @@ fn is_type(found: &str, wanted: &str) -> bool {
 /// Writes `header.payload`, ready to be signed.
 pub(crate) fn signing_input(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> String {
     // A key id has no character that JSON escapes: the ring sees to that.
-    let header = format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{key_id}"}}"#, algorithm.as_str());
+    let header =
+        [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#].concat();
     let length = (header.len() + payload.len()).div_ceil(3) * 4 + 8;
     let mut text = String::with_capacity(length + (MAX_SIGNATURE_BYTES / 8).div_ceil(3) * 4);
     URL_SAFE_NO_PAD.encode_string(header, &mut text);
