@@ -202,6 +202,13 @@ text_id! {
     CreatorId, "creator";
 }
 
+impl TenantId {
+    /// The same name in an allocation of its own, whose count no other clone moves.
+    pub(crate) fn detached(&self) -> Self {
+        Self(Arc::from(&*self.0))
+    }
+}
+
 impl Default for TenantId {
     /// The tenant of a host that has only one: `default`.
     fn default() -> Self {

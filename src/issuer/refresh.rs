@@ -112,7 +112,7 @@ impl Issuer {
             RefreshDecision::Reuse => return Err(Box::pin(self.end_reused(record, attempt.now)).await?),
             RefreshDecision::Refuse(refusal) => return Err(self.refuse(record, refused(refusal))),
         };
-        let (key, change) = (record.key(), self.change_to(attempt, next)?);
+        let (key, change) = (self.key(record.id()), self.change_to(attempt, next)?);
         let Some(record) = committed(self.inner.store.commit(&key, change).await)? else {
             return Ok(Step::Again);
         };
