@@ -36,7 +36,8 @@
 //! | say what a check needs | [`Requirement`] |
 //! | let it check passwords and codes | [`verifier`] |
 //! | keep sessions somewhere else | [`store::SessionStore`], [`guide::stores`] |
-//! | sign with other keys | [`signer::TokenSigner`] |
+//! | sign with your keys, roll them, publish them | [`signer`], [`guide::signers`] |
+//! | verify elsewhere, with public keys alone | `issuer::TokenVerifier` (with `aws-lc-rs` or `rust-crypto`) |
 //! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
@@ -55,6 +56,9 @@
 //! | feature | adds | pulls in |
 //! | --- | --- | --- |
 //! | none by default | issuer, memory store, HS256, the five systems' JSON | |
+//! | `aws-lc-rs` | ES256, EdDSA, RS256, faster HMAC; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
+//! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
+//! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -52,5 +52,11 @@ step "jsonwebtoken with one of its crypto features, and with both, with and with
     WITHOUT_PROVIDER=1 cargo test --locked --quiet --features both
 )
 
+step "a key that lives elsewhere"
+cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/null
+
+step "keys and tokens with the arithmetic in pure Rust"
+cargo test --locked --quiet --features testing,rust-crypto --test it -- keys:: token tokens::
+
 step "tests"
 cargo test --locked --all-features --lib --tests

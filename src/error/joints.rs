@@ -108,6 +108,10 @@ pub enum SignErrorKind {
     BadSignature,
     /// The signer was not reached or did not answer.
     Unavailable,
+    /// The signer did not answer in time.
+    TimedOut,
+    /// The signer was asked too often.
+    RateLimited,
     /// A key is malformed, weak or misused.
     InvalidKey,
 }
@@ -120,6 +124,8 @@ impl fmt::Display for SignErrorKind {
             Self::WrongAlgorithm => "the algorithm is not the key's",
             Self::BadSignature => "the signature does not hold",
             Self::Unavailable => "unavailable",
+            Self::TimedOut => "no answer in time",
+            Self::RateLimited => "asked too often",
             Self::InvalidKey => "the key is not usable",
         })
     }

@@ -1,4 +1,4 @@
-//! Longer reading: defaults and their reasons, rotation, revocation, threats, stores.
+//! Longer reading: defaults and their reasons, rotation, revocation, signers, threats, stores.
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
@@ -8,6 +8,9 @@ pub mod rotation {}
 
 #[doc = include_str!("revocation.md")]
 pub mod revocation {}
+
+#[doc = include_str!("signers.md")]
+pub mod signers {}
 
 #[doc = include_str!("stores.md")]
 pub mod stores {}

@@ -129,20 +129,22 @@ impl IssuerBuilder {
         if self.token_keys.is_none() {
             problems.push("there are no token keys".to_owned());
         }
-        if self.policy.credentials.access_format() == Some(AccessFormat::Signed) && self.signer.is_none() {
-            problems.push("the policy hands out signed tokens, and there is no signer".to_owned());
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        if self.token_keys.as_ref().is_some_and(|keys| keys.minting(clock.now()).is_none()) {
+            problems.push("no token key has started yet".to_owned());
+        }
+        let signs = self.policy.credentials.access_format() == Some(AccessFormat::Signed);
+        match self.signer.as_ref().map(|signer| signer.signing_key(clock.now())) {
+            None if signs => {
+                problems.push("the policy hands out signed tokens, and there is no signer".to_owned());
+            }
+            Some(Err(error)) if signs => {
+                problems.push(format!("the signer cannot sign now: {}", error.kind()));
+            }
+            _ => {}
         }
         let name = self.name.unwrap_or_else(|| "session-issuer".to_owned());
-        for (what, text) in
-            std::iter::once(("name", &name)).chain(self.audience.iter().map(|text| ("audience", text)))
-        {
-            if crate::id::check_text(what, text).is_err() {
-                problems.push(format!("the {what} is empty, too long, or has control characters"));
-            }
-        }
-        if self.audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
-            problems.push("the audiences have more than 1024 bytes together".to_owned());
-        }
+        problems.extend(problems_of_names(&name, &self.audience));
         let audience = if self.audience.is_empty() { vec![name.clone()] } else { self.audience };
         let (Some(store), Some(keys), []) = (self.store, self.token_keys, problems.as_slice()) else {
             return Err(Error::new(ErrorKind::InvalidConfiguration, Operation::Build)
@@ -155,7 +157,7 @@ impl IssuerBuilder {
             verifier: self.verifier,
             directory: self.directory,
             events: self.events,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            clock,
             entropy: self.entropy.unwrap_or_else(|| Arc::new(BlockEntropy)),
             policy: self.policy,
             name,
@@ -169,9 +171,24 @@ impl IssuerBuilder {
     }
 }
 
+/// What is wrong with an issuer's name and its audiences.
+pub(super) fn problems_of_names(name: &str, audience: &[String]) -> Vec<String> {
+    let texts =
+        std::iter::once(("name", name)).chain(audience.iter().map(|text| ("audience", text.as_str())));
+    let mut problems: Vec<_> = texts
+        .filter(|(what, text)| crate::id::check_text(what, text).is_err())
+        .map(|(what, _)| format!("the {what} is empty, too long, or has control characters"))
+        .collect();
+    if audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
+        problems.push("the audiences have more than 1024 bytes together".to_owned());
+    }
+    problems.dedup();
+    problems
+}
+
 /// Every mistake in a configuration: the source of [`ErrorKind::InvalidConfiguration`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigurationProblems(Vec<String>);
+pub struct ConfigurationProblems(pub(super) Vec<String>);
 
 impl ConfigurationProblems {
     /// The mistakes, a sentence each.

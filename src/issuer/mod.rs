@@ -16,7 +16,7 @@
 
 // One file a verb. Beside them: `builder` (how an issuer is put together), `input` and `output`, `attempt` (runs checks
 // through the host's verifier), `authenticate` (from a presented token to a loaded record), `mint` (tokens for a record),
-// `core` (the parts, the clock, ids, events) and `revocations` (the local view of the store's log).
+// `core` (the parts, the clock, ids, events), `token_verifier` (for services that hold public keys alone) and `revocations` (the local view of the store's log).
 
 mod attempt;
 mod authenticate;
@@ -36,6 +36,8 @@ mod revocations;
 mod revoke;
 mod sweep;
 mod sync;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod token_verifier;
 mod update;
 mod verify;
 
@@ -43,6 +45,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))))]
+pub use self::token_verifier::{TokenVerifier, TokenVerifierBuilder};
 pub use self::{
     builder::{ConfigurationProblems, IssuerBuilder},
     core::Issuer,

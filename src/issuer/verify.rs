@@ -1,11 +1,17 @@
 //! `verify`: what a signed access token claims, without I/O.
 
+use std::time::Duration;
+
 use super::{authenticate::refused, core::Issuer};
 use crate::{
-    error::{Error, ErrorKind, Operation, SignErrorKind},
+    clock::Timestamp,
+    error::{Error, ErrorKind, Operation, SignError, SignErrorKind},
+    id::TenantId,
+    policy::Policy,
     signer::VerifyRequest,
     token::{
-        Expected, Jws, PayloadBuffer, SignatureBuffer, TokenFault, VerifiedClaims, looks_opaque, parse_claims,
+        Expected, Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, TokenFault, VerifiedClaims,
+        looks_opaque, parse_claims,
     },
 };
 
@@ -45,35 +51,73 @@ impl Issuer {
         may_have_expired: bool,
         operation: Operation,
     ) -> Result<VerifiedClaims, Error> {
+        let judge = Judge {
+            policy: &self.inner.policy,
+            headers: &self.inner.headers,
+            issuer: &self.inner.name,
+            audience: audience.map_or(self.inner.audience.as_slice(), std::slice::from_ref),
+            tenant: &self.tenant,
+            may_have_expired,
+            operation,
+        };
+        match &self.inner.signer {
+            Some(signer) => judge.judge(token, self.now(), |request| signer.verify(request)),
+            None if looks_opaque(token) => Err(Error::new(ErrorKind::WrongTokenKind, operation)),
+            None => Err(Error::new(ErrorKind::NotSupported, operation)),
+        }
+    }
+}
+
+/// What a signed token must be, whoever holds the keys.
+pub(super) struct Judge<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) headers: &'a KnownHeaders,
+    pub(super) issuer: &'a str,
+    pub(super) audience: &'a [String],
+    pub(super) tenant: &'a TenantId,
+    pub(super) may_have_expired: bool,
+    pub(super) operation: Operation,
+}
+
+impl Judge<'_> {
+    /// Form first, then the signature, then what the token claims.
+    pub(super) fn judge(
+        &self,
+        token: &str,
+        now: Timestamp,
+        verify: impl FnOnce(VerifyRequest<'_>) -> Result<(), SignError>,
+    ) -> Result<VerifiedClaims, Error> {
+        let operation = self.operation;
         if looks_opaque(token) {
             return Err(Error::new(ErrorKind::WrongTokenKind, operation));
         }
-        let signer =
-            self.inner.signer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
-        let policy = &self.inner.policy;
-        let now = self.now();
-        let (known, mut signature) = (&self.inner.headers, SignatureBuffer::new());
-        let jws = Jws::parse(token, policy.token_type.as_str(), known, &mut signature)
+        let mut signature = SignatureBuffer::new();
+        let jws = Jws::parse(token, self.policy.token_type.as_str(), self.headers, &mut signature)
             .map_err(refused(operation))?;
         let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature, now);
-        signer.verify(request).map_err(|source| match source.kind() {
-            SignErrorKind::Unavailable => Error::new(ErrorKind::Unavailable, operation).with_source(source),
-            _ => Error::new(ErrorKind::InvalidToken, operation).with_source(source),
+        verify(request).map_err(|source| {
+            let kind = match source.kind() {
+                SignErrorKind::Unavailable | SignErrorKind::TimedOut | SignErrorKind::RateLimited => {
+                    ErrorKind::Unavailable
+                }
+                _ => ErrorKind::InvalidToken,
+            };
+            Error::new(kind, operation).with_source(source)
         })?;
-        known.remember(&jws);
+        self.headers.remember(&jws);
         let mut buffer = PayloadBuffer::new();
         let payload = jws
             .payload(&mut buffer)
             .map_err(|_| refused(operation)(TokenFault::invalid("claims that are not ours")))?;
         let expected = Expected {
-            issuer: &self.inner.name,
-            audience: audience.map_or(self.inner.audience.as_slice(), std::slice::from_ref),
-            tenant: &self.tenant,
-            session_claim: policy.session_claim,
+            issuer: self.issuer,
+            audience: self.audience,
+            tenant: self.tenant,
+            session_claim: self.policy.session_claim,
             now,
-            may_have_expired,
-            skew: policy.skew,
-            longest: policy.access_lifetime.saturating_add(std::time::Duration::from_secs(1)),
+            may_have_expired: self.may_have_expired,
+            skew: self.policy.skew,
+            longest: self.policy.access_lifetime.saturating_add(Duration::from_secs(1)),
         };
         parse_claims(payload, &expected).map_err(refused(operation))
     }

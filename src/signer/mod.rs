@@ -1,13 +1,23 @@
 //! The signer joint: who signs access tokens, and whose signatures hold.
+//!
+//! | you have | take |
+//! | --- | --- |
+//! | one secret or private key | [`KeyRing`] of a [`SecretKey`] |
+//! | keys that change while the process runs | [`LiveKeyRing`] |
+//! | a key that lives elsewhere (KMS, HSM) | your own [`TokenSigner`] |
+//! | only the public keys of an issuer | [`Jwks`] and [`TokenVerifier`](crate::issuer::TokenVerifier) |
 
-mod hs256;
+mod key;
 mod key_ring;
+mod live_ring;
 
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
-pub use key_ring::{InvalidKey, KeyRing};
+pub use key::{GeneratedKey, InvalidJwks, InvalidKey, Jwks, PublicKey, SecretKey};
+pub use key_ring::{KeyRing, KeyWarning};
+pub use live_ring::LiveKeyRing;
 
 use crate::clock::Timestamp;
 pub use crate::{
@@ -98,6 +108,35 @@ impl<'a> VerifyRequest<'a> {
     }
 }
 
+/// Where the keys of another issuer are published: the host fetches them.
+///
+/// # Contract
+/// - It MUST limit how long it takes and how much it reads; more than 64 KiB is refused in any case.
+/// - It MUST fetch from one fixed place: nothing of a token reaches it.
+///
+/// # Examples
+/// ```
+/// use async_trait::async_trait;
+/// use session_issuer::signer::{JwksSource, SignError, SignErrorKind};
+///
+/// #[derive(Debug)]
+/// struct WellKnown; // an HTTP client and an address
+///
+/// # async fn get(_: &str) -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+/// #[async_trait]
+/// impl JwksSource for WellKnown {
+///     async fn fetch(&self) -> Result<Vec<u8>, SignError> {
+///         let body = get("https://id.example/.well-known/jwks.json").await;
+///         body.map_err(|error| SignError::new(SignErrorKind::Unavailable).with_source(error))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait JwksSource: Debug + Send + Sync {
+    /// The set as JSON, as it is published now.
+    async fn fetch(&self) -> Result<Vec<u8>, SignError>;
+}
+
 macro_rules! forward_signer {
     ($($pointer:ident),*) => {$(
         /// Forwards every call, and hands out the inner future as it is.
@@ -119,6 +158,20 @@ macro_rules! forward_signer {
             }
             fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError> {
                 (**self).verify(request)
+            }
+        }
+
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: JwksSource + ?Sized> JwksSource for $pointer<T> {
+            fn fetch<'a, 'f>(
+                &'a self,
+            ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send + 'f>>
+            where
+                'a: 'f,
+                Self: 'f,
+            {
+                (**self).fetch()
             }
         }
     )*};

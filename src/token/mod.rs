@@ -23,6 +23,7 @@ pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, seal, si
 pub use keys::{InvalidTokenKey, TokenKeys};
 pub use opaque::TokenKind;
 pub(crate) use opaque::{Mint, OpaqueToken, looks_opaque};
+pub(crate) use strict::strict_json;
 
 /// Why a token is refused, for logs: it becomes the source of an error, and never holds a part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

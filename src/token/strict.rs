@@ -91,6 +91,13 @@ impl<'de> Deserialize<'de> for Methods {
     }
 }
 
+/// A JSON text without a name that comes twice, nested at most 16 deep, and nothing behind it.
+pub(crate) fn strict_json(json: &[u8]) -> Option<Value> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = Strict(16).deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok().map(|()| value)
+}
+
 /// Any JSON value without a name that comes twice, nested at most so deep.
 pub(super) struct Strict(pub(super) usize);
 

@@ -335,6 +335,71 @@ fn a_signer_that_fails_after_the_store_has_committed_costs_a_retry_and_no_sessio
     assert_eq!(first.session().record().generation(), 2);
 }
 
+/// A ring that answers when it is let.
+#[derive(Debug)]
+struct Slow {
+    ring: KeyRing,
+    open: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl TokenSigner for Slow {
+    fn signing_key(&self, now: session_issuer::Timestamp) -> Result<SigningKey, SignError> {
+        self.ring.signing_key(now)
+    }
+
+    async fn sign(&self, request: SignRequest<'_>) -> Result<Vec<u8>, SignError> {
+        let open = || self.open.load(std::sync::atomic::Ordering::SeqCst);
+        std::future::poll_fn(|_| if open() { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.ring.sign(request).await
+    }
+
+    fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError> {
+        self.ring.verify(request)
+    }
+}
+
+// R71
+#[test]
+fn a_caller_who_does_not_wait_for_a_slow_signer_loses_nothing() {
+    let world = World::new(Policy::default());
+    let ring = KeyRing::hs256("k1", &secret(2)).unwrap();
+    let signer = Arc::new(Slow { ring, open: true.into() });
+    let issuer = Issuer::builder()
+        .store(world.store.clone())
+        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+        .signer(Arc::clone(&signer))
+        .clock(world.clock.clone())
+        .build()
+        .unwrap();
+    let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let token = refresh_of(&login);
+    let let_it = |open| signer.open.store(open, std::sync::atomic::Ordering::SeqCst);
+    let give_up = |call: &mut (dyn Future<Output = ()> + Unpin)| {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(std::pin::Pin::new(&mut *call).poll(&mut context).is_pending());
+        }
+    };
+
+    let_it(false);
+    give_up(&mut Box::pin(async {
+        let _ = issuer.refresh(Refresh::new(&token)).await;
+    }));
+    unchanged(&world, || {
+        give_up(&mut Box::pin(async {
+            let _ = issuer.create(NewSession::for_subject(id("alice"))).await;
+        }));
+    });
+    let_it(true);
+    let first = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
+    let again = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
+    assert_eq!(refresh_of(&first), refresh_of(&again));
+    assert_eq!(first.session().record().generation(), 2, "the reply that nobody waited for was the rotation");
+    let listed = block_on(issuer.list(SessionQuery::of_subject(id("alice")))).unwrap();
+    assert_eq!(listed.sessions().len(), 1, "and nobody's session was left behind");
+}
+
 /// A store of which one row cannot be read any more.
 #[derive(Debug)]
 struct Rotten {

@@ -22,6 +22,8 @@ mod compat_zitadel;
 mod core_flows;
 mod errors;
 mod faults;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod keys;
 mod lifetimes;
 mod limits;
 mod races;
@@ -30,5 +32,7 @@ mod revocation;
 mod rooms;
 mod rotation;
 mod stores;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod token_verifier;
 mod tokens;
 mod world;

@@ -422,13 +422,19 @@ fn everything_at_once_ends_and_deadlocks_nowhere() {
 // 45
 #[test]
 fn keys_that_roll_while_many_threads_issue_never_make_a_token_that_does_not_hold() {
-    use session_issuer::{Issuer, signer::KeyRing, testing::ManualClock, token::TokenKeys};
+    use session_issuer::{
+        Issuer,
+        signer::{KeyRing, SecretKey},
+        testing::ManualClock,
+        token::TokenKeys,
+    };
     let world = World::new(Policy::default());
     let at = |ms| ManualClock::START.saturating_add(std::time::Duration::from_millis(ms));
     let mut signing = KeyRing::hs256("k0", &secret(0)).unwrap();
     let mut minting = TokenKeys::new(0, &secret(0)).unwrap();
     for n in 1..50_u8 {
-        signing = signing.roll_hs256(&format!("k{n}"), &secret(n), at(u64::from(n) * 10)).unwrap();
+        let key = SecretKey::hs256(&format!("k{n}"), &secret(n)).unwrap();
+        signing = signing.roll(key, at(u64::from(n) * 10)).unwrap();
         minting = minting.roll(u16::from(n), &secret(n), at(u64::from(n) * 10)).unwrap();
     }
     let issuer = Issuer::builder()

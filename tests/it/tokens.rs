@@ -9,7 +9,7 @@ use session_issuer::{
     issuer::{Decide, Exchange, OpenRequest},
     metadata::HostClaims,
     policy::Freshness,
-    signer::{KeyRing, SignRequest, TokenSigner},
+    signer::{KeyRing, SecretKey, SignRequest, TokenSigner},
     store::MemoryStore,
     testing::{ManualClock, block_on},
     token::TokenKeys,
@@ -166,7 +166,10 @@ fn token_keys_roll_and_the_tokens_of_a_session_outlive_the_roll() {
 fn a_token_of_the_old_signing_key_is_good_until_it_expires_and_new_ones_name_the_new_key() {
     let start = ManualClock::START;
     let ring = KeyRing::hs256("old", &secret(2)).unwrap();
-    let rolled = ring.clone().roll_hs256("new", &secret(3), start.saturating_add(MINUTE)).unwrap();
+    let rolled = ring
+        .clone()
+        .roll(SecretKey::hs256("new", &secret(3)).unwrap(), start.saturating_add(MINUTE))
+        .unwrap();
     let world = World::new(Policy::default());
     let issuer = |ring: KeyRing| {
         Issuer::builder()

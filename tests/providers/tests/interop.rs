@@ -8,8 +8,14 @@ use serde_json::Value;
 #[cfg(feature = "both")]
 use serde_json::json;
 use session_issuer::{
-    Issuer, NewSession, Policy, Refresh, Requirement, entropy::SystemEntropy, error::ErrorKind,
-    id::SubjectId, metadata::HostClaims, signer::KeyRing, store::MemoryStore, token::TokenKeys,
+    Issuer, NewSession, Policy, Refresh, Requirement,
+    entropy::SystemEntropy,
+    error::ErrorKind,
+    id::SubjectId,
+    metadata::HostClaims,
+    signer::{KeyRing, SecretKey},
+    store::MemoryStore,
+    token::{self, TokenKeys},
 };
 
 const SECRET: [u8; 32] = [
@@ -18,10 +24,15 @@ const SECRET: [u8; 32] = [
 ];
 
 fn issuer() -> Issuer {
+    let key = EncodingKey::from_secret(&SECRET);
+    issuer_with(KeyRing::new(SecretKey::from_encoding_key("k1", token::Algorithm::Hs256, &key).unwrap()))
+}
+
+fn issuer_with(ring: KeyRing) -> Issuer {
     Issuer::builder()
         .store(MemoryStore::new())
         .token_keys(TokenKeys::generate(&SystemEntropy).unwrap())
-        .signer(KeyRing::from_encoding_key("k1", &EncodingKey::from_secret(&SECRET)).unwrap())
+        .signer(ring)
         .name("https://id.example")
         .audience("api")
         .build()
@@ -46,7 +57,8 @@ fn everything_of_ours_works_whatever_the_provider() {
         let forged = format!("{}.AAAA", next.token().rsplit_once('.').unwrap().0);
         assert_eq!(issuer.verify(&forged).unwrap_err().kind(), ErrorKind::InvalidToken);
     });
-    assert!(KeyRing::from_encoding_key("k1", &EncodingKey::from_ed_der(&[0; 48])).is_err());
+    let junk = EncodingKey::from_ed_der(&[0; 48]);
+    assert!(SecretKey::from_encoding_key("k1", token::Algorithm::EdDsa, &junk).is_err());
     assert_eq!(Policy::default().problems(), []);
 }
 
@@ -77,24 +89,70 @@ fn may_use_jsonwebtoken() -> bool {
     !(cfg!(feature = "both") && std::env::var_os("WITHOUT_PROVIDER").is_some())
 }
 
+/// One algorithm: our key and `jsonwebtoken`'s of the same text.
+struct Side {
+    algorithm: Algorithm,
+    ours: SecretKey,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+fn sides() -> Vec<Side> {
+    let hs256 = EncodingKey::from_secret(&SECRET);
+    let es256 = EncodingKey::from_ec_pem(include_bytes!("../../vectors/keys/p256.pkcs8.pem")).unwrap();
+    let eddsa = EncodingKey::from_ed_pem(include_bytes!("../../vectors/keys/ed25519.pkcs8.pem")).unwrap();
+    let mut sides = vec![
+        (Algorithm::HS256, token::Algorithm::Hs256, hs256),
+        (Algorithm::ES256, token::Algorithm::Es256, es256),
+        (Algorithm::EdDSA, token::Algorithm::EdDsa, eddsa),
+    ];
+    if cfg!(feature = "both") {
+        let rs256 =
+            EncodingKey::from_rsa_pem(include_bytes!("../../vectors/keys/rsa2048.pkcs8.pem")).unwrap();
+        sides.push((Algorithm::RS256, token::Algorithm::Rs256, rs256));
+    }
+    let side = |(algorithm, own, encoding): (_, _, EncodingKey)| {
+        let ours = SecretKey::from_encoding_key("k1", own, &encoding).unwrap();
+        let decoding = match ours.public() {
+            Some(public) => DecodingKey::from_jwk(&serde_json::from_value(public.to_jwk()).unwrap()).unwrap(),
+            None => DecodingKey::from_secret(&SECRET),
+        };
+        Side { algorithm, ours, encoding, decoding }
+    };
+    sides.into_iter().map(side).collect()
+}
+
+#[test]
+fn every_algorithm_of_ours_works_whatever_the_provider() {
+    for side in sides() {
+        let issuer = issuer_with(KeyRing::new(side.ours));
+        let login = login(&issuer);
+        issuer.verify(login.token()).unwrap();
+    }
+}
+
 #[test]
 fn it_reads_our_tokens() {
     if !may_use_jsonwebtoken() {
         return;
     }
-    let issuer = issuer();
-    let login = login(&issuer);
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_audience(&["api"]);
-    validation.set_issuer(&["https://id.example"]);
-    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
-    let key = DecodingKey::from_secret(&SECRET);
-    let decoded = jsonwebtoken::decode::<BTreeMap<String, Value>>(login.token(), &key, &validation).unwrap();
-    assert_eq!(decoded.header.kid.as_deref(), Some("k1"));
-    assert_eq!(decoded.header.typ.as_deref(), Some("at+jwt"));
-    assert_eq!(decoded.claims["sub"], "alice");
-    assert_eq!(decoded.claims["plan"], "gold");
-    assert_eq!(decoded.claims["sid"], login.session_id().to_string());
+    for side in sides() {
+        let issuer = issuer_with(KeyRing::new(side.ours));
+        let login = login(&issuer);
+        let mut validation = Validation::new(side.algorithm);
+        validation.set_audience(&["api"]);
+        validation.set_issuer(&["https://id.example"]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        let decoded =
+            jsonwebtoken::decode::<BTreeMap<String, Value>>(login.token(), &side.decoding, &validation)
+                .unwrap_or_else(|error| panic!("{:?}: {error}", side.algorithm));
+        assert_eq!(decoded.header.alg, side.algorithm);
+        assert_eq!(decoded.header.kid.as_deref(), Some("k1"));
+        assert_eq!(decoded.header.typ.as_deref(), Some("at+jwt"));
+        assert_eq!(decoded.claims["sub"], "alice");
+        assert_eq!(decoded.claims["plan"], "gold");
+        assert_eq!(decoded.claims["sid"], login.session_id().to_string());
+    }
 }
 
 #[test]
@@ -102,28 +160,30 @@ fn we_read_its_tokens_and_refuse_what_ours_never_say() {
     if !may_use_jsonwebtoken() {
         return;
     }
-    let issuer = issuer();
-    let login = login(&issuer);
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_audience(&["api"]);
-    let key = DecodingKey::from_secret(&SECRET);
-    let claims = jsonwebtoken::decode::<Value>(login.token(), &key, &validation).unwrap().claims;
-    let header = |typ: Option<&str>, kid: Option<&str>| Header {
-        typ: typ.map(str::to_owned),
-        kid: kid.map(str::to_owned),
-        ..Header::new(Algorithm::HS256)
-    };
-    let encode = |header: &Header, claims: &Value| {
-        jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(&SECRET)).unwrap()
-    };
-    let good = header(Some("at+jwt"), Some("k1"));
-    let verified = issuer.verify(&encode(&good, &claims)).unwrap();
-    assert_eq!(verified.subject().unwrap().as_str(), "alice");
-    pollster::block_on(issuer.check(encode(&good, &claims).as_str().into(), &Requirement::new())).unwrap();
-    for bad in [header(None, Some("k1")), header(Some("JWT"), Some("k1")), header(Some("at+jwt"), None)] {
-        assert!(issuer.verify(&encode(&bad, &claims)).is_err());
+    for side in sides() {
+        let issuer = issuer_with(KeyRing::new(side.ours));
+        let login = login(&issuer);
+        let mut validation = Validation::new(side.algorithm);
+        validation.set_audience(&["api"]);
+        let claims =
+            jsonwebtoken::decode::<Value>(login.token(), &side.decoding, &validation).unwrap().claims;
+        let header = |typ: Option<&str>, kid: Option<&str>| Header {
+            typ: typ.map(str::to_owned),
+            kid: kid.map(str::to_owned),
+            ..Header::new(side.algorithm)
+        };
+        let encode =
+            |header: &Header, claims: &Value| jsonwebtoken::encode(header, claims, &side.encoding).unwrap();
+        let good = header(Some("at+jwt"), Some("k1"));
+        let verified = issuer.verify(&encode(&good, &claims)).unwrap();
+        assert_eq!(verified.subject().unwrap().as_str(), "alice");
+        pollster::block_on(issuer.check(encode(&good, &claims).as_str().into(), &Requirement::new()))
+            .unwrap();
+        for bad in [header(None, Some("k1")), header(Some("JWT"), Some("k1")), header(Some("at+jwt"), None)] {
+            assert!(issuer.verify(&encode(&bad, &claims)).is_err());
+        }
+        let mut without = claims.clone();
+        without.as_object_mut().unwrap().remove("jti");
+        assert!(issuer.verify(&encode(&good, &without)).is_err());
     }
-    let mut without = claims.clone();
-    without.as_object_mut().unwrap().remove("jti");
-    assert!(issuer.verify(&encode(&good, &without)).is_err());
 }
