@@ -19,7 +19,8 @@ fn measure(criterion: &mut Criterion, group: &str, who: &str, mut operation: Ope
 fn all(c: &mut Criterion) {
     for case in cases() {
         let tokens = Tokens::new(case);
-        let (verify, issue) = (format!("verify {}", tokens.name()), format!("issue {}", tokens.name()));
+        let (verify, issue) =
+            (format!("verify {}", tokens.case().name), format!("issue {}", tokens.case().name));
         measure(c, &verify, "ours", tokens.verify());
         measure(c, &verify, "jsonwebtoken", tokens.peer_decode());
         if let Some(floor) = tokens.floor_verify() {

@@ -30,6 +30,9 @@ const AUDIENCE: &str = "https://api.example.com";
 /// One algorithm, with the same key in all three hands.
 pub struct Case {
     pub name: &'static str,
+    /// How many times faster than the peer ours shall be.
+    pub verify_goal: Option<f64>,
+    pub issue_goal: f64,
     ring: KeyRing,
     algorithm: jsonwebtoken::Algorithm,
     encoding: EncodingKey,
@@ -40,14 +43,73 @@ pub struct Case {
 /// The algorithms that are measured. One more is one more entry.
 pub fn cases() -> Vec<Case> {
     let secret: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(197).wrapping_add(11)).collect();
-    vec![Case {
+    let hs256 = Case {
         name: "HS256",
+        verify_goal: Some(if cfg!(feature = "fast") { 2.0 } else { 1.5 }),
+        issue_goal: 1.35,
         ring: KeyRing::hs256("2026-11", &secret).unwrap(),
         algorithm: jsonwebtoken::Algorithm::HS256,
         encoding: EncodingKey::from_secret(&secret),
         decoding: DecodingKey::from_secret(&secret),
         floor: Some(FloorKey::new(&secret)),
-    }]
+    };
+    #[cfg(not(feature = "fast"))]
+    return vec![hs256];
+    #[cfg(feature = "fast")]
+    std::iter::once(hs256).chain(asymmetric()).collect()
+}
+
+/// The default tree has no asymmetric keys.
+#[cfg(feature = "fast")]
+fn asymmetric() -> [Case; 3] {
+    use jsonwebtoken::Algorithm as Peers;
+    use session_issuer::signer::{Algorithm, SecretKey};
+
+    macro_rules! key {
+        ($file:literal) => {
+            include_str!(concat!("../../../tests/vectors/keys/", $file))
+        };
+    }
+    let case = |name, issue_goal, (ours, algorithm), pem, encoding: EncodingKey, decoding: DecodingKey| {
+        let key = SecretKey::from_pem(ours, pem).unwrap().with_id("2026-11").unwrap();
+        Case {
+            name,
+            verify_goal: None,
+            issue_goal,
+            ring: KeyRing::new(key),
+            algorithm,
+            encoding,
+            decoding,
+            floor: None,
+        }
+    };
+    let (ec, ed, rsa) = (key!("p256.pkcs8.pem"), key!("ed25519.pkcs8.pem"), key!("rsa2048.pkcs8.pem"));
+    [
+        case(
+            "ES256",
+            1.6,
+            (Algorithm::Es256, Peers::ES256),
+            ec,
+            EncodingKey::from_ec_pem(ec.as_bytes()).unwrap(),
+            DecodingKey::from_ec_pem(key!("p256.public.pem").as_bytes()).unwrap(),
+        ),
+        case(
+            "EdDSA",
+            1.7,
+            (Algorithm::EdDsa, Peers::EdDSA),
+            ed,
+            EncodingKey::from_ed_pem(ed.as_bytes()).unwrap(),
+            DecodingKey::from_ed_pem(key!("ed25519.public.pem").as_bytes()).unwrap(),
+        ),
+        case(
+            "RS256",
+            1.95,
+            (Algorithm::Rs256, Peers::RS256),
+            rsa,
+            EncodingKey::from_rsa_pem(rsa.as_bytes()).unwrap(),
+            DecodingKey::from_rsa_pem(key!("rsa2048.public.pem").as_bytes()).unwrap(),
+        ),
+    ]
 }
 
 /// A token of a session, and the same claims as the peer writes them.
@@ -133,8 +195,8 @@ impl Tokens {
         Self { issuer, inner, session, token, claims, payload_bytes: payload.len(), header, validation, case }
     }
 
-    pub fn name(&self) -> &'static str {
-        self.case.name
+    pub fn case(&self) -> &Case {
+        &self.case
     }
 
     pub fn verify(&self) -> Operation<'_> {
