@@ -32,7 +32,7 @@ impl Issuer {
         self.creating(new).await
     }
 
-    /// An `async fn` would keep what is new twice.
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would keep what is new twice")]
     pub(super) fn creating(&self, new: NewSession) -> impl Future<Output = Result<Issued, Error>> + Send {
         async move {
             let now = self.now();
