@@ -27,6 +27,9 @@ pub const MAX_ID_CHARS: usize = 200;
 pub struct SessionId(Uuid);
 
 impl SessionId {
+    /// No session's id.
+    pub(crate) const NIL: Self = Self(Uuid::nil());
+
     /// The id as a UUID.
     pub fn as_uuid(&self) -> Uuid {
         self.0
@@ -81,7 +84,7 @@ impl FromStr for SessionId {
 
 impl Serialize for SessionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 
@@ -197,6 +200,13 @@ text_id! {
     AppId, "app";
     /// Who made a session by calling the host: a service account, an administrator.
     CreatorId, "creator";
+}
+
+impl TenantId {
+    /// The same name in an allocation of its own, whose count no other clone moves.
+    pub(crate) fn detached(&self) -> Self {
+        Self(Arc::from(&*self.0))
+    }
 }
 
 impl Default for TenantId {

@@ -1,6 +1,7 @@
 //! The parts of an issuer, and what every verb shares: the clock, ids, events, errors.
 
 use std::{
+    cell::RefCell,
     fmt,
     sync::{
         Arc, RwLock,
@@ -19,7 +20,7 @@ use crate::{
     session::{Life, Record, Session, SubjectStamp, life},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
-    token::{TokenKeys, VerifiedClaims},
+    token::{KnownHeaders, TokenKeys, VerifiedClaims},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -67,6 +68,7 @@ pub(super) struct Inner {
     pub(super) policy: Policy,
     pub(super) name: String,
     pub(super) audience: Vec<String>,
+    pub(super) headers: KnownHeaders,
     /// The highest time that was used, in milliseconds.
     pub(super) highest: AtomicI64,
     /// Milliseconds and counter of the last id, as one number.
@@ -99,7 +101,12 @@ impl Issuer {
     /// The time, as every verb uses it: the clock's, and never below the highest that was used before.
     pub fn now(&self) -> Timestamp {
         let clock = self.inner.clock.now().as_millis();
-        Timestamp::from_millis(self.inner.highest.fetch_max(clock, Ordering::AcqRel).max(clock))
+        let highest = self.inner.highest.load(Ordering::Acquire);
+        // Written once a millisecond at most: every thread reads it at every call.
+        Timestamp::from_millis(match clock > highest {
+            true => self.inner.highest.fetch_max(clock, Ordering::AcqRel).max(clock),
+            false => highest,
+        })
     }
 
     /// The subject's epoch now. A host that verifies credentials itself reads it before it does, and passes it on:
@@ -113,8 +120,20 @@ impl Issuer {
         self.inner.highest.fetch_max(at.as_millis().saturating_add(1), Ordering::AcqRel);
     }
 
+    /// Where a session is found. The tenant's name is counted by each thread for itself: a count that all threads move at
+    /// every check is what they would wait for.
     pub(super) fn key(&self, id: SessionId) -> SessionKey {
-        SessionKey::new(self.tenant.clone(), id)
+        thread_local! {
+            static LAST: RefCell<Option<TenantId>> = const { RefCell::new(None) };
+        }
+        let own = LAST.try_with(|last| {
+            let mut last = last.try_borrow_mut().ok()?;
+            if last.as_ref() != Some(&self.tenant) {
+                *last = Some(self.tenant.detached());
+            }
+            last.clone()
+        });
+        SessionKey::new(own.ok().flatten().unwrap_or_else(|| self.tenant.clone()), id)
     }
 
     pub(super) fn subject_key(&self, subject: &SubjectId) -> SubjectKey {
