@@ -158,7 +158,7 @@ impl IssuerBuilder {
             directory: self.directory,
             events: self.events,
             clock,
-            entropy: self.entropy.unwrap_or_else(|| Arc::new(BlockEntropy)),
+            entropy: self.entropy.unwrap_or_else(|| Arc::new(BlockEntropy::default())),
             policy: self.policy,
             name,
             audience,

@@ -1,7 +1,6 @@
 //! The parts of an issuer, and what every verb shares: the clock, ids, events, errors.
 
 use std::{
-    cell::RefCell,
     fmt,
     sync::{
         Arc, RwLock,
@@ -120,20 +119,8 @@ impl Issuer {
         self.inner.highest.fetch_max(at.as_millis().saturating_add(1), Ordering::AcqRel);
     }
 
-    /// Where a session is found. The tenant's name is counted by each thread for itself: a count that all threads move at
-    /// every check is what they would wait for.
     pub(super) fn key(&self, id: SessionId) -> SessionKey {
-        thread_local! {
-            static LAST: RefCell<Option<TenantId>> = const { RefCell::new(None) };
-        }
-        let own = LAST.try_with(|last| {
-            let mut last = last.try_borrow_mut().ok()?;
-            if last.as_ref() != Some(&self.tenant) {
-                *last = Some(self.tenant.detached());
-            }
-            last.clone()
-        });
-        SessionKey::new(own.ok().flatten().unwrap_or_else(|| self.tenant.clone()), id)
+        SessionKey::new(self.tenant.clone(), id)
     }
 
     pub(super) fn subject_key(&self, subject: &SubjectId) -> SubjectKey {
