@@ -15,6 +15,10 @@ const MAX_HEADER_BYTES: usize = 1024;
 const USUAL_PAYLOAD_BYTES: usize = 1024;
 /// The longest signature: RSA of 4096 bits.
 const MAX_SIGNATURE_BYTES: usize = 512;
+/// A header of ours with a key id of 64 characters fits.
+const USUAL_HEADER_BYTES: usize = 128;
+/// Room for two dots, and for a signature of 64 bytes as base64url.
+const SIGNED_BYTES: usize = 96;
 
 /// The algorithm of a signing key. A key has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -208,11 +212,20 @@ fn is_type(found: &str, wanted: &str) -> bool {
 /// Writes `header.payload`, ready to be signed.
 pub(crate) fn signing_input(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> String {
     // A key id has no character that JSON escapes: the ring sees to that.
-    let header =
-        [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#].concat();
-    let length = (header.len() + payload.len()).div_ceil(3) * 4 + 8;
-    let mut text = String::with_capacity(length + (MAX_SIGNATURE_BYTES / 8).div_ceil(3) * 4);
-    URL_SAFE_NO_PAD.encode_string(header, &mut text);
+    let parts = [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#];
+    let (mut buffer, mut length) = ([0; USUAL_HEADER_BYTES], 0);
+    for part in parts {
+        if let Some(place) = buffer.get_mut(length..length + part.len()) {
+            place.copy_from_slice(part.as_bytes());
+        }
+        length += part.len();
+    }
+    let mut text = String::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES);
+    match buffer.get(..length) {
+        Some(header) => URL_SAFE_NO_PAD.encode_string(header, &mut text),
+        // The id of a host's own signer may be longer.
+        None => URL_SAFE_NO_PAD.encode_string(parts.concat(), &mut text),
+    }
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut text);
     text
