@@ -206,3 +206,13 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
     let all = session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
     assert_eq!(block_on(world.issuer.list(all)).unwrap().sessions().len(), 1, "requests are not listed");
 }
+
+#[test]
+fn an_approved_request_waits_no_longer_than_it_was_opened_for() {
+    let world = World::new(Policy::tmdb());
+    let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(15 * MINUTE))).unwrap();
+    world.advance(14 * MINUTE);
+    approve(&world, opened.token().unwrap(), "alice");
+    world.advance(15 * MINUTE);
+    refused(exchange(&world, opened.token().unwrap()), ErrorKind::Expired);
+}
