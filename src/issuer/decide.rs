@@ -1,4 +1,4 @@
-//! `decide`: approve or deny a request token (flow D).
+//! `decide`: approve or deny a request token, and a look at it before (flow D).
 
 use super::{
     Decide, OpenedRequest,
@@ -54,9 +54,11 @@ impl Issuer {
             let now = self.now();
             self.live(&snapshot, now, OPERATION)?;
             let record = &snapshot.record;
-            let Some(next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime) else {
+            let Some(mut next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime)
+            else {
                 return Err(self.refuse(record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
             };
+            next.lead_to(decide.redirect.as_deref());
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = approved.as_ref().map(|(_, epoch)| *epoch);
             match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
@@ -74,6 +76,26 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    /// Says what a request token asks for, and by which app: what a page shows before its user decides. Changes nothing.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `Denied`, `AlreadyDecided` (it was exchanged),
+    /// `Revoked`, `Unavailable`. One that was approved is no error: see
+    /// [`is_approved`](OpenedRequest::is_approved).
+    pub async fn request(&self, token: &str) -> Result<OpenedRequest, Error> {
+        let token = self.read(token, &[TokenKind::Request], OPERATION)?;
+        let snapshot = self.prove(&token, OPERATION).await?;
+        self.live(&snapshot, self.now(), OPERATION)?;
+        let refused = match snapshot.record.state() {
+            State::Requested(_) | State::Approved(..) => {
+                return Ok(OpenedRequest { token: None, record: snapshot.record });
+            }
+            State::Denied(_) => ErrorKind::Denied,
+            State::Active(_) | State::Ended(_) => ErrorKind::AlreadyDecided,
+        };
+        Err(self.refuse(&snapshot.record, Error::new(refused, OPERATION)))
     }
 
     async fn approver(

@@ -243,7 +243,8 @@ impl Record {
         Some(next)
     }
 
-    /// The request after its decision: approved for this subject, or denied. None when it was decided before.
+    /// The request after its decision: approved for this subject, or denied. None when it was decided before. Approved, it
+    /// waits as long again for its exchange as it was given for its decision, and at most this long.
     pub(crate) fn decided(
         &self,
         approved: Option<(SubjectId, Epoch)>,
@@ -257,12 +258,21 @@ impl Record {
         }
         request.decision = match approved {
             Some((subject, epoch)) => {
-                request.ends_at = now.saturating_add(lifetime);
+                request.ends_at = now.saturating_add(lifetime.min(request.ends_at.since(self.created_at)));
                 Decision::Approved { subject, epoch }
             }
             None => Decision::Denied,
         };
         Some(next)
+    }
+
+    /// Keeps where a request leads after its decision, unless its app has said so before.
+    pub(crate) fn lead_to(&mut self, redirect: Option<&str>) {
+        if let Body::Request(request) = &mut self.body
+            && request.redirect.is_none()
+        {
+            request.redirect = redirect.map(str::to_owned);
+        }
     }
 
     /// The session that an approved request becomes: the id stays, the generation jumps, the limits start anew.

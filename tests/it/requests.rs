@@ -206,3 +206,57 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
     let all = session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
     assert_eq!(block_on(world.issuer.list(all)).unwrap().sessions().len(), 1, "requests are not listed");
 }
+
+#[test]
+fn an_approved_request_waits_no_longer_than_it_was_opened_for() {
+    let world = World::new(Policy::tmdb());
+    let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(15 * MINUTE))).unwrap();
+    world.advance(14 * MINUTE);
+    approve(&world, opened.token().unwrap(), "alice");
+    world.advance(15 * MINUTE);
+    refused(exchange(&world, opened.token().unwrap()), ErrorKind::Expired);
+}
+
+#[test]
+fn a_look_at_a_request_says_who_asks_and_changes_nothing() {
+    let world = World::new(Policy::tmdb());
+    let opening = OpenRequest::new(app()).redirect("https://films.example/done").unwrap();
+    let opened = block_on(world.issuer.open(opening)).unwrap();
+    let token = opened.token().unwrap();
+    let look = || block_on(world.issuer.request(token));
+    unchanged(&world, || {
+        let seen = look().unwrap();
+        assert_eq!((seen.app(), seen.redirect()), (Some(&app()), Some("https://films.example/done")));
+        assert_eq!((seen.is_approved(), seen.token()), (false, None));
+        refused(block_on(world.issuer.request("something")), ErrorKind::MalformedToken);
+    });
+    approve(&world, token, "alice");
+    assert!(look().unwrap().is_approved());
+    let session = exchange(&world, token).unwrap();
+    refused(look(), ErrorKind::AlreadyDecided);
+    refused(block_on(world.issuer.request(session.token())), ErrorKind::WrongTokenKind);
+    let denied = open(&world);
+    block_on(world.issuer.decide(Decide::deny(&denied))).unwrap();
+    refused(block_on(world.issuer.request(&denied)), ErrorKind::Denied);
+    let late = open(&world);
+    world.advance(HOUR);
+    refused(block_on(world.issuer.request(&late)), ErrorKind::Expired);
+}
+
+// 148
+#[test]
+fn a_decision_may_say_where_the_subject_goes_unless_the_app_did() {
+    let world = World::new(Policy::tmdb());
+    let (page, own) = ("https://films.example/page", "https://films.example/own");
+    let token = open(&world);
+    let decide = Decide::approve(&token, id("alice")).redirect(page).unwrap();
+    assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(page));
+    assert_eq!(block_on(world.issuer.request(&token)).unwrap().redirect(), Some(page), "it is kept");
+    let opening = OpenRequest::new(app()).redirect(own).unwrap();
+    let opened = block_on(world.issuer.open(opening)).unwrap();
+    let decide = Decide::deny(opened.token().unwrap()).redirect(page).unwrap();
+    assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(own));
+    assert!(Decide::deny(&token).redirect("https://a\r\nb").is_err());
+    assert!(Decide::deny(&token).redirect(&"a".repeat(2049)).is_err());
+    exchange(&world, &token).unwrap();
+}
