@@ -15,6 +15,10 @@ mod attacks;
 mod bad_input;
 mod compat_create;
 mod compat_hanko;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod compat_hanko_keys;
+mod compat_hanko_sessions;
+mod compat_hanko_validate;
 mod compat_stack_auth;
 mod compat_tmdb;
 mod compat_zelf;
