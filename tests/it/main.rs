@@ -15,7 +15,6 @@ mod attacks;
 mod bad_input;
 mod compat_create;
 mod compat_hanko;
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod compat_hanko_keys;
 mod compat_hanko_sessions;
 mod compat_hanko_validate;

@@ -16,10 +16,12 @@
 //! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
 //!
 //! # Kinds of users
-//! An [`Issuer`](crate::Issuer) has one name and one audience. Where anonymous and restricted users shall have their own,
+//! An [`Issuer`] has one name and one audience. Where anonymous and restricted users shall have their own,
 //! the host builds three issuers over **one** store, one policy and one ring of token keys, and gives the other two to
 //! [`Service::kinds`]. A session belongs to none of the three: a user who signs up has a regular token at the next refresh.
-//! Without it, all tokens have one audience, and their claims tell the kind.
+//! Each keeps its own view of the revocation log: where a check asks for `Freshness::AtMost`,
+//! [`sync_revocations`](crate::Issuer::sync_revocations) is called on each. Without kinds, all tokens have one audience, and
+//! their claims tell the kind.
 //!
 //! # Algorithms
 //! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
@@ -39,7 +41,7 @@
 //! | an impersonation is a flag | it names its actor and why (`act`), and ends with the actor's own session | every use has a name |
 //! | the check of an access token is stateless | as the caller asks: stateless, bounded, or by the store | a sign-out can be seen at once |
 //! | a missing refresh token is a broken rule | 401, as every other failure | one answer for a bad credential |
-//! | signing out needs an access token that has not expired | an expired one will do | whoever signs out is signed out |
+//! | signing out needs an access token that has not expired, and a session that a password change has not ended | neither | whoever signs out is signed out |
 //! | 403 and 404 of the session routes are plain text | `{"error": ".."}` with that text | one form of error |
 //! | `ACCESS_TOKEN_EXPIRED` has its details in the sentence too | in `details` alone | |
 //! | IP information has a place in the world | the address | a host that knows places adds them |
