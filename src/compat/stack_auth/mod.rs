@@ -99,6 +99,7 @@
 
 mod access_token;
 mod account;
+mod caller;
 mod create;
 mod profile;
 mod refresh;
@@ -113,6 +114,7 @@ use serde_json::{Map, Value, json};
 pub use self::{
     access_token::{AccessToken, check_access_token},
     account::{password_changed, password_reset, user_deleted},
+    caller::Caller,
     create::{CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, create_session},
     profile::{Profile, UserKind},
     refresh::{RefreshSessionResponse, refresh_session},
@@ -124,10 +126,7 @@ pub use self::{
 use super::{Profiles, redacted};
 use crate::{
     Issuer,
-    actor::Actor,
-    client::ClientInfo,
-    error::{Error, ErrorClass, InvalidInput},
-    id::{SessionId, SubjectId},
+    error::{Error, ErrorClass},
 };
 
 /// An error as Stack Auth answers it.
@@ -175,93 +174,6 @@ impl Service {
     pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
         self.profiles = Some(Arc::new(profiles));
         self
-    }
-}
-
-/// Who calls Stack Auth: with which key, as whom, in which session.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    access: Access,
-    user: Option<SubjectId>,
-    session: Option<SessionId>,
-    client: Option<ClientInfo>,
-    reason: String,
-}
-
-#[derive(Debug, Clone)]
-enum Access {
-    Client,
-    Server(Actor),
-    Admin(Actor),
-}
-
-impl Caller {
-    /// With a publishable client key.
-    pub fn client() -> Self {
-        Self::with(Access::Client, "")
-    }
-
-    /// With a secret server key. The operator, or the server itself by a name of its own, stands behind impersonations.
-    pub fn server(operator: Actor) -> Self {
-        Self::with(Access::Server(operator), "server key")
-    }
-
-    /// With a super secret admin key, as this operator.
-    pub fn admin(operator: Actor) -> Self {
-        Self::with(Access::Admin(operator), "admin key")
-    }
-
-    /// The user who is signed in: `me`.
-    #[must_use]
-    pub fn signed_in_as(mut self, user: SubjectId) -> Self {
-        self.user = Some(user);
-        self
-    }
-
-    /// The user of this access token, in its session.
-    #[must_use]
-    pub fn signed_in_with(mut self, token: &AccessToken) -> Self {
-        self.user = Some(token.user().clone());
-        self.session = Some(token.session_id());
-        self
-    }
-
-    /// The end user's own client, as the host sees it: kept at each refresh, as where the session was last used.
-    #[must_use]
-    pub fn end_user(mut self, client: ClientInfo) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Why the operator impersonates: 1 to 200 characters, such as a ticket's number.
-    pub fn reason(mut self, reason: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("impersonation reason", reason)?;
-        self.reason = reason.to_owned();
-        Ok(self)
-    }
-
-    fn with(access: Access, reason: &str) -> Self {
-        Self { access, user: None, session: None, client: None, reason: reason.to_owned() }
-    }
-
-    fn is_client(&self) -> bool {
-        matches!(self.access, Access::Client)
-    }
-
-    fn is_admin(&self) -> bool {
-        matches!(self.access, Access::Admin(_))
-    }
-
-    fn operator(&self) -> Option<&Actor> {
-        match &self.access {
-            Access::Client => None,
-            Access::Server(operator) | Access::Admin(operator) => Some(operator),
-        }
-    }
-
-    /// Who does what the call does, for events.
-    fn name(&self) -> Option<&SubjectId> {
-        self.operator().map(Actor::subject).or(self.user.as_ref())
     }
 }
 
