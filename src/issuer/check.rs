@@ -1,5 +1,7 @@
 //! `check`: whether a token is good now, and for what.
 
+use std::{sync::Arc, time::Duration};
+
 use super::{
     Checked, Presented, SessionView,
     authenticate::Token,
@@ -110,7 +112,11 @@ impl Issuer {
         }
         self.meets(snapshot, need, now)?;
         if let Some(mark) = self.use_of(&snapshot.record, token.is_current(&snapshot.record), need, now) {
-            Box::pin(self.note_use(&snapshot.record, &key, mark, now)).await?;
+            let noted = Box::pin(self.note_use(&snapshot.record, &key, mark.clone(), now)).await?;
+            if let (true, Some(snapshot)) = (noted, found) {
+                // The answer shows what was written. The store has moved the counters, so this does not refuse.
+                let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
+            }
         }
         Ok(age)
     }
@@ -145,7 +151,7 @@ impl Issuer {
         let touch = need.touch
             && !need.read_only
             && now > session.last_seen_at()
-            && now.since(session.last_seen_at()) >= self.inner.policy.touch_throttle(session.idle_timeout());
+            && (need.touch_now || now.since(session.last_seen_at()) >= self.throttle(session));
         (seen || touch || !need.spend.is_empty()).then(|| Mark {
             seen_at: (touch || (seen && need.touch)).then_some(now),
             seen_generation: seen.then(|| record.generation()),
@@ -153,18 +159,22 @@ impl Issuer {
         })
     }
 
-    /// Writes down that the session was used. Only a counter that is full, or a session that has just ended, refuses
-    /// the check.
+    fn throttle(&self, session: &Session) -> Duration {
+        self.inner.policy.touch_throttle(session.idle_timeout())
+    }
+
+    /// Writes down that the session was used, and says whether it did. Only a counter that is full, or a session that
+    /// has just ended, refuses the check.
     async fn note_use(
         &self,
         record: &Record,
         key: &SessionKey,
         mark: Mark,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let spends = !mark.spend.is_empty();
         match self.inner.store.mark(key, mark, now).await {
-            Ok(Marked::Done) => Ok(()),
+            Ok(Marked::Done) => Ok(true),
             Ok(Marked::QuotaExceeded) => {
                 Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
             }
@@ -179,7 +189,7 @@ impl Issuer {
             Err(error) if spends => Err(store_failed(OPERATION)(error)),
             Err(_) => {
                 self.tell(record, EventKind::WriteFailed { operation: OPERATION });
-                Ok(())
+                Ok(false)
             }
         }
     }
