@@ -39,10 +39,11 @@
 //! | sign with your keys, roll them, publish them | [`signer`], [`guide::signers`] |
 //! | verify elsewhere, with public keys alone | `issuer::TokenVerifier` (with `aws-lc-rs` or `rust-crypto`) |
 //! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
+//! | know each flow: who calls whom, what the store does, where we differ | [`guide::flows`] |
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
 //! | see what is held against whom | [`guide::threats`], each claim with its test |
-//! | speak Hanko's, Stack Auth's, ZITADEL's, TMDB's or ZELF's JSON | [`compat`] |
+//! | speak the JSON of Hanko, Stack Auth, TMDB, ZELF, and of ZITADEL's create call | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!
 //! # Words
@@ -55,7 +56,7 @@
 //! # Features
 //! | feature | adds | pulls in |
 //! | --- | --- | --- |
-//! | none by default | issuer, memory store, HS256, the five systems' JSON | |
+//! | none by default | issuer, memory store, HS256, `compat` | |
 //! | `aws-lc-rs` | ES256, EdDSA, RS256; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
 //! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |

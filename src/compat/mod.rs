@@ -1,16 +1,19 @@
 //! The APIs of five systems, spoken in process: their JSON, their rules, their errors, over one [`Issuer`].
 //!
-//! | module | system | what `create_session` speaks | policy |
-//! | --- | --- | --- | --- |
-//! | [`hanko`] | Hanko Admin API | `POST /sessions` | [`Policy::hanko`] |
-//! | [`stack_auth`] | Stack Auth | `POST /auth/sessions` | [`Policy::stack_auth`] |
-//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | [`Policy::zitadel`] |
-//! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | [`Policy::tmdb`] |
-//! | [`zelf`] | ZELF | `POST /api/sessions` | [`Policy::zelf`] |
+//! | module | system | what `create_session` speaks | what else is there | policy |
+//! | --- | --- | --- | --- | --- |
+//! | [`hanko`] | Hanko | `POST /sessions` | validation, lists, revocations, logout, webhooks | [`Policy::hanko`] |
+//! | [`stack_auth`] | Stack Auth | `POST /auth/sessions` | refresh, lists, sign-out, access tokens, password changes, an event | [`Policy::stack_auth`] |
+//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | nothing yet | [`Policy::zitadel`] |
+//! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | request tokens, decisions, guests, use, deletion, v4 | [`Policy::tmdb`] |
+//! | [`zelf`] | ZELF | `POST /api/sessions` | use with quotas, the end of an operation, public keys | [`Policy::zelf`] |
 //!
 //! Each module has the same four parts: a `Service` (an issuer and that system's settings), a `Caller` (which of the
 //! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
 //! names, and a handler for each operation. There is no HTTP in it: a status is a number, and a body serializes.
+//!
+//! Who calls whom in each flow, what the store does in one act, and every difference from the four that are whole, with its
+//! reason and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
 //! Unknown fields of a request are ignored, as the systems do. JSON that does not parse, or a value of the wrong
 //! type, never gets here: that is for the host's door to refuse.

@@ -1,7 +1,8 @@
 //! ZITADEL's session service, v2alpha: a session grown by checks (flow C).
 //!
 //! Build the issuer with [`Policy::zitadel`](crate::Policy::zitadel), a directory and a verifier. This is the API as its
-//! first version has it: user and password checks, and metadata. Lifetimes and user agents came with v2.
+//! first version has it: user and password checks, and metadata. Lifetimes and user agents came with v2. What happens at a
+//! creation: [`guide::flows`](crate::guide::flows). The other calls are not there yet.
 //!
 //! # Security
 //! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a request with a password

@@ -1,4 +1,7 @@
-//! Longer reading: defaults and their reasons, factors, rotation, revocation, signers, stores, threats.
+//! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation, signers, stores, threats.
+
+#[doc = include_str!("flows.md")]
+pub mod flows {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}

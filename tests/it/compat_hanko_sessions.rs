@@ -328,6 +328,17 @@ fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {
     }
 }
 
+#[test]
+fn logging_out_ends_every_session_that_a_token_names() {
+    let world = world_of(Policy::hanko());
+    let (header, cookie, other) = (created(&world), created(&world), created(&world));
+    block_on(logout(&service(&world), &[&header, &cookie])).unwrap();
+    for gone in [&header, &cookie] {
+        refused(world.check(gone), ErrorKind::Revoked);
+    }
+    assert!(world.check(&other).is_ok());
+}
+
 // 39
 #[test]
 fn each_way_to_end_a_session_is_a_webhook_of_its_own() {

@@ -11,6 +11,7 @@ use session_issuer::{
     },
     error::{ErrorKind, RevokeReason},
     event::EventKind,
+    metadata::HostClaims,
     policy::{AccessFormat, Credentials},
     testing::{Fault, Verb, block_on},
 };
@@ -244,6 +245,17 @@ fn claims_are_read_back_as_they_were_told() {
     for wrong in [json!({ "subject": USER }), json!({ "subject": USER, "expiration": 7 }), json!([])] {
         assert!(serde_json::from_value::<Claims>(wrong).is_err());
     }
+}
+
+#[test]
+fn a_malformed_claim_of_the_host_is_left_out_of_the_answer() {
+    let world = world_of(Policy::hanko());
+    let claims = HostClaims::new().with("email", "mini@mouse.com").unwrap().with("username", 7).unwrap();
+    let login = world.create(NewSession::for_subject(id(USER)).claims(claims)).unwrap();
+    let answer = get(&world, &[login.token()]);
+    assert!(answer.is_valid);
+    let claims = answer.claims.unwrap();
+    assert!(claims.email.is_none() && claims.username.is_none() && claims.custom.is_empty());
 }
 
 #[test]

@@ -366,6 +366,17 @@ fn a_password_that_is_reset_or_set_by_an_administrator_ends_all() {
 }
 
 #[test]
+fn whoever_a_password_change_has_signed_out_may_still_sign_out() {
+    let world = world_of(Policy::stack_auth());
+    let ((one, _), (_, access)) = two(&service(&world));
+    block_on(password_reset(&service(&world), &id(USER))).unwrap();
+    for token in [&one, &access] {
+        block_on(sign_out(&service(&world), token)).unwrap();
+        assert_eq!(shown(block_on(sign_out(&service(&world), token))), over(), "once");
+    }
+}
+
+#[test]
 fn with_a_user_go_all_of_the_users_sessions_and_no_one_elses() {
     let world = world_of(Policy::stack_auth());
     world.people.add(OTHER, "pw");

@@ -407,6 +407,23 @@ fn a_v4_request_token_keeps_where_the_user_goes_and_is_exchanged_once() {
 }
 
 #[test]
+fn a_request_token_of_either_version_buys_what_either_door_sells() {
+    let world = films();
+    let newer = v4_request(&world);
+    approve(&world, &newer).unwrap();
+    let session_id = exchange(&world, &newer).unwrap().session_id;
+    use_user(&world, session_id.expose()).unwrap();
+    assert_eq!(shown(v4_exchange(&world, &newer)), tmdb(Status::InvalidRequestToken), "once");
+
+    let token = v4_exchange(&world, &approved(&world)).unwrap().access_token;
+    assert_eq!(check_v4(&world, token.expose()).unwrap(), USER);
+    let converted = convert(&world, token.expose()).unwrap();
+    let request = v4::AccessToken::new(token.expose());
+    block_on(v4::delete_access_token(&service(&world), &app("films"), request)).unwrap();
+    use_user(&world, &converted).expect("what was made from it lives on");
+}
+
+#[test]
 fn a_v4_request_has_an_address_of_at_most_2048_characters() {
     let world = films();
     let at = |caller: &Caller, request: Value| {

@@ -16,40 +16,14 @@
 //! | [`logout`] | `POST /logout` | anyone with a token | 204 |
 //! | [`SessionDeleted::of`] | webhooks `session.delete.*` | an event sink | |
 //!
-//! Finding the bearer token and the cookie in a request, and writing the cookie, is the host's.
+//! Finding the bearer token and the cookie in a request, and writing the cookie, is the host's. What happens at each call, and
+//! where we differ from Hanko: [`guide::flows`](crate::guide::flows).
 //!
 //! # Algorithms
 //! Hanko signs RS256. Here, the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: RS256 with the feature
 //! `aws-lc-rs`, ES256 and EdDSA with that or `rust-crypto`, HS256 without either. The newest key signs and all of them
 //! verify, as there. What `GET /.well-known/jwks.json` answers is
 //! [`KeyRing::jwks`](crate::signer::KeyRing::jwks): `serde_json::to_string(&ring.jwks(issuer.now()))`.
-//!
-//! # What it does, and what we do
-//! | Hanko | here | why |
-//! | --- | --- | --- |
-//! | RS256 | the key ring's algorithm | HS256 needs no C compiler; the host chooses |
-//! | session ids are UUIDs of version 4 | version 7; any UUID is read, and another version's is not found | ids in order of time |
-//! | verifies signature and time alone | issuer, audience and tenant too | a token for somebody else is not good here |
-//! | `iss` only when configured | always | the verifier needs it |
-//! | `amr`: `pwd`, `passkey`, `otp`, `totp`, `security_key`, `ext` | the values of RFC 8176: `totp` is `otp`, several are `mfa` too | one vocabulary for all five systems |
-//! | a template's claim that fails is skipped | 500, and the cause names the rule | a token without a claim that a host relies on is worse |
-//! | a template may plant `email`, `username` or `iss` where the user has none | never | they would be believed |
-//! | evicts, then inserts | one act | a failed insert logs nobody out |
-//! | a limit of 0 panics | refused when the issuer is built | |
-//! | user agents of any length | at most 1024 characters, without controls | rows are bounded |
-//! | disabled and locked users are not known to it | as unknown ones: 404 | |
-//! | idle: over when `now - last_used` exceeds the timeout | over when it reaches it | one rule for every end |
-//! | validation by header or cookie deletes an idle session | it writes nothing; by body, it ends it; a sweep tells of the rest | a read does not delete |
-//! | expired rows stay for ever, and nobody is told | swept, and told as `session.delete.passive.expire` | rows are bounded |
-//! | idle sessions are listed | they are not | they are no longer good |
-//! | a store that fails is 500 for one credential | the next one is tried first | a good token should answer |
-//! | malformed claims under a good signature: 400 | `is_valid: false` | they are not ours |
-//! | the middleware writes `last_used` at every call | [`authenticate`] does at most every minute, and ten times an idle timeout ([`Policy::touch_every`](crate::Policy::touch_every)); validation by body always does | requests stay cheap |
-//! | a password change ends nothing | nor here; a host that wants it calls [`Issuer::credential_changed`](crate::Issuer::credential_changed) | |
-//! | the profile names the browser and its system | `user_agent` is the raw one | no parser of user agents |
-//! | a second logout is 401 | 204, also with an expired token | whoever logs out twice is logged out |
-//! | the webhook's `exp` is the token's | an instant that is never earlier | what was signed before the end stays bounded by it |
-//! | `tenant_id` in rows | left out | a handle speaks for one tenant |
 //!
 //! # Examples
 //! ```

@@ -15,6 +15,8 @@
 //! | [`password_changed`], [`password_reset`], [`user_deleted`] | what its own endpoints do to sessions | the host | |
 //! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
 //!
+//! What happens at each call, and where we differ from Stack Auth: [`guide::flows`](crate::guide::flows).
+//!
 //! # Kinds of users
 //! An [`Issuer`] has one name and one audience. Where anonymous and restricted users shall have their own,
 //! the host builds three issuers over **one** store, one policy and one ring of token keys, and gives the other two to
@@ -26,27 +28,6 @@
 //! # Algorithms
 //! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
 //! `aws-lc-rs` or `rust-crypto`, HS256 without. Each of three issuers may have a ring of its own, as there.
-//!
-//! # What it does, and what we do
-//! | Stack Auth | here | why |
-//! | --- | --- | --- |
-//! | refresh tokens of 45 base32 characters, stored as they are | opaque tokens of about 75 characters; the store holds no secret | a leaked database signs nobody in |
-//! | never rotates | as the policy says; off in the preset | a stolen token is found where it rotates |
-//! | an `expires_in_millis` of 0 or less ends in an internal error | 400 `SCHEMA_ERROR` | |
-//! | session ids are UUIDs of version 4 | version 7; any UUID is read, and another version's is not found | ids in order of time |
-//! | `aud` is a text | a list of one | one form for every issuer |
-//! | a key per audience, derived from the server's secret | a ring of keys | keys roll, and can live elsewhere |
-//! | disabled users are not known to it | as unknown ones | |
-//! | expired sessions are listed | they are not | they are no longer good |
-//! | an impersonation is a flag | it names its actor and why (`act`), and ends with the actor's own session | every use has a name |
-//! | the check of an access token is stateless | as the caller asks: stateless, bounded, or by the store | a sign-out can be seen at once |
-//! | a missing refresh token is a broken rule | 401, as every other failure | one answer for a bad credential |
-//! | signing out needs an access token that has not expired, and a session that a password change has not ended | neither | whoever signs out is signed out |
-//! | 403 and 404 of the session routes are plain text | `{"error": ".."}` with that text | one form of error |
-//! | `ACCESS_TOKEN_EXPIRED` has its details in the sentence too | in `details` alone | |
-//! | IP information has a place in the world | the address | a host that knows places adds them |
-//! | `last_used_at` moves at a refresh | the same | |
-//! | a user that a stateless check no longer finds | 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` | the session is over |
 //!
 //! # Examples
 //! ```

@@ -16,7 +16,10 @@
 //! | `POST /4/auth/request_token`, `POST` and `DELETE /4/auth/access_token` | [`v4`] | app |
 //! | every route that takes a `session_id` | [`check_session`] | app |
 //!
-//! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of them either way.
+//! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of them either way. What
+//! happens at each call, and where we differ from TMDB: [`guide::flows`](crate::guide::flows).
+//!
+//! A session must not be [updated](crate::Issuer::update): that gives it another token, and its app has only the first.
 //!
 //! # Examples
 //! ```
@@ -55,23 +58,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
-//!
-//! # Differences
-//! | TMDB | here | why |
-//! | --- | --- | --- |
-//! | tokens and session ids of 40 hexadecimal digits, of guests 32 | opaque tokens of this crate | the store holds no secret that could leak, and a made-up one costs no read |
-//! | a `session_id` is a credential | so it is here; a [`SessionId`](crate::id::SessionId) is not | an id may stand in a log |
-//! | whether 17, 33 or 41 is not documented | 41 waits for the user, 17 was denied, 33 all else; [`ApiError::cause`](super::ApiError::cause) tells more | an app can act on it, and learns nothing of other apps' tokens |
-//! | a request token is good for 60 minutes | 60 minutes to be approved, and 60 to be exchanged | the user who is slow does not cost the app its time |
-//! | a session id of one app in another's call | refused as unknown | an id that leaks is worth nothing without the app's key |
-//! | a guest that is not used in its first 24 hours is deleted; others tell of 60 minutes without use | gone when it was not used for 24 hours, or as [`Service::guest_idle_timeout`] says; every use starts them anew | nothing that is left behind lives for ever |
-//! | one guest session a device, limits by address | as many as are asked for | who asks is for the host's rate limit to judge |
-//! | `redirect_to` is added to the answer of the page | kept with the token and given back as it was sent; what the app sent first (v4) goes before | whether an app may send users there is the host's to decide |
-//! | a v4 request token is a JWT of 900 seconds | an opaque token of 900 seconds, and 900 more once approved | its claims say nothing that its holder does not know |
-//! | a v4 request token for a v4 access token alone | either version's for either | it buys what its user approved, for the same app |
-//! | `Authentication-Callback`, `Alt-Svc` and other headers | none | they are the door's |
-//!
-//! A session must not be [updated](crate::Issuer::update): that gives it another token, and its app has only the first.
 
 mod request_token;
 mod session;

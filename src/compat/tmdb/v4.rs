@@ -3,9 +3,6 @@
 //! The paths begin with `/4/auth/`, but for [`convert_session`]. The user approves on the same page as in v3, with
 //! [`approve_request_token`](super::approve_request_token). A request token of either version may be exchanged at either
 //! door: it buys what its user approved, for the app that opened it.
-//!
-//! TMDB's request token is a JWT whose claims say what the caller knows already (`exp` is `nbf` plus 900, the scope is
-//! `pending_request_token`). Here it is an opaque token that ends after 900 seconds and that no other door takes.
 
 use std::time::Duration;
 

@@ -11,7 +11,8 @@
 //! | what counts previews, searches, leases, decryptions | [`use_session`] with a [`Quota`] |
 //! | the end of a wallet's operation | [`finish_session`] |
 //!
-//! Whoever holds a token is its caller: only the first two take a [`Caller`].
+//! Whoever holds a token is its caller: only the first two take a [`Caller`]. What happens at each call, and where we differ
+//! from ZELF: [`guide::flows`](crate::guide::flows).
 //!
 //! # Examples
 //! ```
@@ -50,23 +51,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
-//!
-//! # Differences
-//! | ZELF | here | why |
-//! | --- | --- | --- |
-//! | without an identifier, any session of the address is found | the identifier is the address then | people behind one address do not share a session |
-//! | an identifier from two addresses: a token for a session that was not saved | two devices, two sessions | a device is an address and an identifier |
-//! | `tagName` finds a session too | ignored; the claim is `null` | whoever can type a tag would share its session |
-//! | tokens have no `exp` | `exp` is the session's end, and is enforced | a signature alone is no session |
-//! | a token whose row is gone passes | refused | what was ended stays ended |
-//! | one static secret, no key id | a ring that rolls; more claims beside ZELF's (`iss aud exp nbf jti sid gen tenant`) | keys can be replaced |
-//! | a limit may be passed by calls at once, the global one by one more | never passed | counters move in the store, in one act |
-//! | a refused search counts against the global limit | a refused call counts nothing | all counters move, or none |
-//! | `status: used` is never written | an operation that is finished ends its session, once | of two that finish at once, one is told so |
-//! | an identifier of any length | 1 to 200 characters without controls | it reaches logs |
-//! | enum and length errors in mongoose's and Joi's words | the same shape, words of this crate where they name a value | an answer echoes nothing that was sent |
-//! | makes PGP keys | asks the host ([`PublicKeys`]); [`KEY_SLOT`] is the metadata entry left to it | no encryption of this crate's own |
-//! | HTTP headers, `X-Forwarded-For` | none; [`Caller::ip`] is what the host trusts | that is the door's |
 
 mod create;
 mod key;
