@@ -134,6 +134,17 @@ impl Issuer {
         })
     }
 
+    /// Says whether a subject may have sessions: what the directory knows of it, and `Ok` where there is none.
+    pub(crate) async fn may_have_sessions(
+        &self,
+        subject: &SubjectId,
+        operation: Operation,
+    ) -> Result<(), Error> {
+        let by = SubjectRef::Id(subject.clone());
+        let found = self.find(&by, &mut Proven::default(), operation).await?;
+        found.map_err(|kind| Error::new(kind, operation))
+    }
+
     /// Does what a known subject's check would have done, so that nobody learns by time who exists.
     async fn dummy_work(
         &self,

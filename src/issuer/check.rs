@@ -1,5 +1,7 @@
 //! `check`: whether a token is good now, and for what.
 
+use std::sync::Arc;
+
 use super::{
     Checked, Presented, SessionView,
     authenticate::Token,
@@ -83,13 +85,14 @@ impl Issuer {
         need: &Requirement,
     ) -> Result<Checked, (Error, Option<Box<VerifiedClaims>>)> {
         let decided = async {
-            let snapshot = self.locate(&token, OPERATION).await?;
+            let mut snapshot = self.locate(&token, OPERATION).await?;
             let now = self.now();
             self.live(&snapshot, now, OPERATION)?;
             let age = self.stands(&token, &snapshot.record, now, OPERATION)?;
             self.actors_live(&snapshot.record, now, OPERATION).await?;
             self.meets(&snapshot, need, now)?;
-            self.note_use(&snapshot, token.is_current(&snapshot.record), need, now).await?;
+            let is_current = token.is_current(&snapshot.record);
+            self.note_use(&mut snapshot, is_current, need, now).await?;
             Ok((snapshot, age))
         };
         let (snapshot, age) = match decided.await {
@@ -127,10 +130,11 @@ impl Issuer {
     }
 
     /// Writes down that the session was used: now and then its time, at once the first use of a generation, always its
-    /// counters. Only a counter that is full, or a session that has just ended, refuses the check.
+    /// counters. Only a counter that is full, or a session that has just ended, refuses the check. What was written down
+    /// is in the answer too.
     async fn note_use(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         is_current: bool,
         need: &Requirement,
         now: Timestamp,
@@ -142,7 +146,7 @@ impl Issuer {
         let seen = is_current && rotates && !session.successor_seen() && !need.read_only;
         let touch = need.touch
             && !need.read_only
-            && now.since(session.last_seen_at()) >= throttle
+            && (need.touch_now || now.since(session.last_seen_at()) >= throttle)
             && now > session.last_seen_at();
         if !seen && !touch && need.spend.is_empty() {
             return Ok(());
@@ -152,8 +156,12 @@ impl Issuer {
             seen_generation: seen.then(|| record.generation()),
             spend: need.spend.clone(),
         };
-        match self.inner.store.mark(&self.key(record.id()), mark, now).await {
-            Ok(Marked::Done) => Ok(()),
+        match self.inner.store.mark(&self.key(record.id()), mark.clone(), now).await {
+            Ok(Marked::Done) => {
+                // The store has moved the counters, so this does not refuse.
+                let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
+                Ok(())
+            }
             Ok(Marked::QuotaExceeded) => {
                 Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
             }

@@ -91,6 +91,11 @@ impl Issuer {
         &self.tenant
     }
 
+    /// The issuer's name in signed tokens (`iss`).
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
     /// What sessions are like here.
     pub fn policy(&self) -> &Policy {
         &self.inner.policy

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Issued, Refresh,
+    Issued, Refresh, SessionView,
     core::{Issuer, MAX_TRIES, store_failed},
     mint::Minting,
 };
@@ -66,6 +66,13 @@ impl Issuer {
         Err(Error::new(ErrorKind::Contention, OPERATION))
     }
 
+    /// The session that an authentic refresh token names, whatever its generation and state: for hosts' claims that are
+    /// read anew before a refresh. It proves nothing more, and changes nothing.
+    pub(crate) async fn named_by(&self, refresh_token: &str) -> Result<SessionView, Error> {
+        let token = self.read(refresh_token, &[TokenKind::Refresh], OPERATION)?;
+        self.prove(&token, OPERATION).await.map(SessionView::of)
+    }
+
     async fn try_refresh(&self, attempt: Try<'_>, lost_a_race: bool) -> Result<Step, Error> {
         let record = &attempt.snapshot.record;
         let rule = RotationRule::of(&self.inner.policy, record.session().and_then(Session::idle_timeout));
@@ -85,16 +92,14 @@ impl Issuer {
                 let next = record.used(attempt.generation, attempt.now);
                 self.commit_refresh(attempt, next, true).await
             }
-            RefreshDecision::Keep { ahead: false } => match self.used_with_fresh_claims(&attempt, record) {
+            RefreshDecision::Keep { ahead: false } => match self.used_with_news(&attempt, record) {
                 Some(next) => self.commit_refresh(attempt, Some(next), false).await,
                 None => self.answer_again(attempt, None).await,
             },
-            RefreshDecision::Replay { age, mark: false } => {
-                match self.used_with_fresh_claims(&attempt, record) {
-                    Some(next) => self.commit_replay(attempt, next, age).await,
-                    None => self.answer_again(attempt, Some(age)).await,
-                }
-            }
+            RefreshDecision::Replay { age, mark: false } => match self.used_with_news(&attempt, record) {
+                Some(next) => self.commit_replay(attempt, next, age).await,
+                None => self.answer_again(attempt, Some(age)).await,
+            },
             RefreshDecision::Replay { age, mark: true } => self.answer_late(attempt, age).await,
             RefreshDecision::Reuse if lost_a_race => {
                 Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)))
@@ -104,14 +109,18 @@ impl Issuer {
         }
     }
 
-    /// The record as it is after this use, where the use brings other claims.
-    fn used_with_fresh_claims(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
+    /// The record as it is after this use, where the use brings other claims or another client.
+    fn used_with_news(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
         let used = record.used(record.generation(), attempt.now)?;
-        self.with_fresh_claims(attempt, &used)
+        self.with_news(attempt, &used)
     }
 
-    fn with_fresh_claims(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
-        attempt.refresh.claims.as_ref().and_then(|claims| record.with_claims(claims))
+    fn with_news(&self, attempt: &Try<'_>, record: &Record) -> Option<Record> {
+        let Refresh { claims, client, client_moves, .. } = attempt.refresh;
+        let changed = claims.as_ref().and_then(|claims| record.with_claims(claims));
+        let client = client.filter(|_| *client_moves);
+        let moved = client.and_then(|client| changed.as_ref().unwrap_or(record).with_client(client));
+        moved.or(changed)
     }
 
     /// Stores the next generation, and hands out its tokens.
@@ -124,7 +133,7 @@ impl Issuer {
         let next = next.ok_or_else(|| {
             Error::new(ErrorKind::Internal, OPERATION).with_source("the session has no generation left")
         })?;
-        let next = self.with_fresh_claims(&attempt, &next).unwrap_or(next);
+        let next = self.with_news(&attempt, &next).unwrap_or(next);
         let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
         if ahead {
             self.tell(&record, EventKind::TokenAhead);
@@ -166,7 +175,7 @@ impl Issuer {
         // The tokens are those of a session that was used just now.
         let record = record.used(record.generation(), attempt.now).map_or(record, Arc::new);
         match replay {
-            Some(age) => self.tell_replay(&record, attempt.refresh.client, age),
+            Some(age) => self.tell_replay(&record, &attempt, age),
             None => self.tell(&record, EventKind::Refreshed),
         }
         self.hand_out(attempt, record, replay.is_some()).await
@@ -176,14 +185,14 @@ impl Issuer {
     async fn answer_late(&self, attempt: Try<'_>, age: Duration) -> Result<Step, Error> {
         let next = attempt.snapshot.record.replayed(attempt.now);
         let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
-        let next = self.with_fresh_claims(&attempt, &next).unwrap_or(next);
+        let next = self.with_news(&attempt, &next).unwrap_or(next);
         self.commit_replay(attempt, next, age).await
     }
 
     /// Stores what a replay changes, and gives the current generation's tokens again.
     async fn commit_replay(&self, attempt: Try<'_>, next: Record, age: Duration) -> Result<Step, Error> {
         let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
-        self.tell_replay(&record, attempt.refresh.client, age);
+        self.tell_replay(&record, &attempt, age);
         self.hand_out(attempt, record, true).await
     }
 
@@ -207,8 +216,9 @@ impl Issuer {
         Ok(Error::new(ErrorKind::ReuseDetected, OPERATION))
     }
 
-    fn tell_replay(&self, record: &Record, client: Option<&ClientInfo>, age: Duration) {
-        let own = record.session().map(Session::client);
+    fn tell_replay(&self, record: &Record, attempt: &Try<'_>, age: Duration) {
+        // The client as it was before this call: it may have moved the session to its own.
+        let (own, client) = (attempt.snapshot.record.session().map(Session::client), attempt.refresh.client);
         let differs = |part: fn(&ClientInfo) -> Option<String>| {
             client.is_some_and(|client| own.and_then(part) != part(client))
         };

@@ -38,6 +38,7 @@ pub enum Freshness {
 pub struct Requirement {
     pub(crate) freshness: Freshness,
     pub(crate) touch: bool,
+    pub(crate) touch_now: bool,
     pub(crate) read_only: bool,
     pub(crate) audience: Option<String>,
     pub(crate) factors: Vec<(FactorKind, Option<Duration>)>,
@@ -59,6 +60,7 @@ impl Requirement {
         Self {
             freshness: Freshness::Store,
             touch: true,
+            touch_now: false,
             read_only: false,
             audience: None,
             factors: Vec::new(),
@@ -80,6 +82,15 @@ impl Requirement {
     #[must_use]
     pub fn touch(mut self, touch: bool) -> Self {
         self.touch = touch;
+        self
+    }
+
+    /// This counts as use, and is written down at once, whatever
+    /// [`touch_every`](crate::Policy::touch_every) says. For calls whose purpose it is to keep a session alive.
+    #[must_use]
+    pub fn touch_now(mut self) -> Self {
+        self.touch = true;
+        self.touch_now = true;
         self
     }
 

@@ -220,6 +220,14 @@ impl Record {
         self.change_session(|_, session| session.rare_mut().claims = claims.clone())
     }
 
+    /// The record in another client; none when it is the same.
+    pub(crate) fn with_client(&self, client: &ClientInfo) -> Option<Self> {
+        if self.session()?.client() == client {
+            return None;
+        }
+        self.change_session(|_, session| session.client = client.clone())
+    }
+
     /// The record after an update; none when the update changes nothing.
     pub(crate) fn updated(&self, change: SessionChange, now: Timestamp, mac_key: u16) -> Option<Self> {
         // Naming the subject once more proves nothing.

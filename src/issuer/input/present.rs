@@ -40,6 +40,7 @@ impl<'a> From<&'a str> for Presented<'a> {
 pub struct Refresh<'a> {
     pub(in crate::issuer) token: &'a str,
     pub(in crate::issuer) client: Option<&'a ClientInfo>,
+    pub(in crate::issuer) client_moves: bool,
     pub(in crate::issuer) claims: Option<HostClaims>,
     pub(in crate::issuer) access_lifetime: Option<Duration>,
 }
@@ -53,13 +54,21 @@ impl fmt::Debug for Refresh<'_> {
 impl<'a> Refresh<'a> {
     /// This refresh token.
     pub fn new(token: &'a str) -> Self {
-        Self { token, client: None, claims: None, access_lifetime: None }
+        Self { token, client: None, client_moves: false, claims: None, access_lifetime: None }
     }
 
     /// The client that presents it: judged where the policy binds clients, and told in events.
     #[must_use]
     pub fn client(mut self, client: &'a ClientInfo) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// The session lives in the [client](Self::client) that presents it from now on: its address and agent are kept in
+    /// place of those before. A policy that binds clients judges the one that was kept.
+    #[must_use]
+    pub fn client_moves(mut self) -> Self {
+        self.client_moves = true;
         self
     }
 
