@@ -52,6 +52,7 @@
 //! [`Policy::zelf`]: crate::Policy::zelf
 
 pub mod hanko;
+mod query;
 pub mod stack_auth;
 pub mod tmdb;
 pub mod zelf;

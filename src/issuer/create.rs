@@ -39,6 +39,7 @@ impl Issuer {
             None => policy.lifetime(new.lifetime),
         };
         let lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
+        let idle = policy.idle_of(new.idle).map_err(|input| Error::from(input).during(OPERATION))?;
         if new.actors.is_some()
             && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
         {
@@ -78,7 +79,7 @@ impl Issuer {
             resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
             lifetime,
             beginning,
-            idle: policy.idle,
+            idle,
             mac_key: self.minting_key(now, OPERATION)?,
             credentials: credentials_kind(policy.credentials),
         };

@@ -1,4 +1,4 @@
-//! `decide`: approve or deny a request token (flow D).
+//! `decide`: approve or deny a request token, and a look at it before (flow D).
 
 use super::{
     Decide, OpenedRequest,
@@ -74,6 +74,26 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    /// Says what a request token asks for, and by which app: what a page shows before its user decides. Changes nothing.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `Denied`, `AlreadyDecided` (it was exchanged),
+    /// `Revoked`, `Unavailable`. One that was approved is no error: see
+    /// [`is_approved`](OpenedRequest::is_approved).
+    pub async fn request(&self, token: &str) -> Result<OpenedRequest, Error> {
+        let token = self.read(token, &[TokenKind::Request], OPERATION)?;
+        let snapshot = self.prove(&token, OPERATION).await?;
+        self.live(&snapshot, self.now(), OPERATION)?;
+        let refused = match snapshot.record.state() {
+            State::Requested(_) | State::Approved(..) => {
+                return Ok(OpenedRequest { token: None, record: snapshot.record });
+            }
+            State::Denied(_) => ErrorKind::Denied,
+            State::Active(_) | State::Ended(_) => ErrorKind::AlreadyDecided,
+        };
+        Err(self.refuse(&snapshot.record, Error::new(refused, OPERATION)))
     }
 
     async fn approver(

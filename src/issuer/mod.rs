@@ -11,6 +11,7 @@
 //! | [`credential_changed`](Issuer::credential_changed) | [`CredentialChange`] | [`Revoked`] |
 //! | [`list`](Issuer::list) | [`SessionQuery`] | [`SessionPage`] |
 //! | [`open`](Issuer::open), [`decide`](Issuer::decide) | [`OpenRequest`], [`Decide`] | [`OpenedRequest`] |
+//! | [`request`](Issuer::request) | a request token | [`OpenedRequest`] |
 //! | [`exchange`](Issuer::exchange) | [`Exchange`] | [`Issued`] |
 //! | [`sweep`](Issuer::sweep), [`sync_revocations`](Issuer::sync_revocations) | | [`SweepReport`] |
 

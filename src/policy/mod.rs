@@ -322,6 +322,14 @@ impl Policy {
         bounded(asked, longest).map(|asked| asked.or(self.absolute.as_duration()))
     }
 
+    /// The idle timeout of a session, given what was asked for; an error when that is zero or above the policy's.
+    pub(crate) fn idle_of(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
+        match bounded(asked, self.idle.unwrap_or(MAX_DURATION)) {
+            Ok(asked) => Ok(asked.or(self.idle)),
+            Err(InvalidInput { problem, .. }) => Err(InvalidInput::new("idle timeout", problem)),
+        }
+    }
+
     /// The lifetime of an impersonation, given what was asked for; an error when that is zero or above the longest.
     pub(crate) fn impersonation(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
         bounded(asked, self.longest_impersonation).map(|asked| asked.unwrap_or(self.impersonation_lifetime))

@@ -251,7 +251,8 @@ impl Record {
         Some(next)
     }
 
-    /// The request after its decision: approved for this subject, or denied. None when it was decided before.
+    /// The request after its decision: approved for this subject, or denied. None when it was decided before. Approved, it
+    /// waits as long again for its exchange as it was given for its decision, and at most this long.
     pub(crate) fn decided(
         &self,
         approved: Option<(SubjectId, Epoch)>,
@@ -265,7 +266,7 @@ impl Record {
         }
         request.decision = match approved {
             Some((subject, epoch)) => {
-                request.ends_at = now.saturating_add(lifetime);
+                request.ends_at = now.saturating_add(lifetime.min(request.ends_at.since(self.created_at)));
                 Decision::Approved { subject, epoch }
             }
             None => Decision::Denied,

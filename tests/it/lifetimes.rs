@@ -47,6 +47,29 @@ fn unused_for_as_long_as_its_idle_timeout_a_session_is_inactive() {
     refused(world.check(login.token()), ErrorKind::Inactive);
 }
 
+#[test]
+fn a_session_may_ask_for_a_shorter_idle_timeout_and_never_for_a_longer() {
+    let world = World::new(Policy::zitadel());
+    let new = || NewSession::for_subject(id("alice"));
+    let short = world.create(new().idle_timeout(HOUR)).unwrap();
+    let long = world.create(new()).unwrap();
+    world.advance(HOUR - SECOND);
+    world.check(short.token()).unwrap();
+    world.advance(HOUR - SECOND);
+    world.check(short.token()).unwrap();
+    world.advance(HOUR);
+    refused(world.check(short.token()), ErrorKind::Inactive);
+    world.check(long.token()).unwrap();
+    let bounded = World::new(Policy::default().idle_timeout(Some(HOUR)));
+    unchanged(&bounded, || {
+        for asked in [std::time::Duration::ZERO, HOUR + SECOND] {
+            let error = refused(bounded.create(new().idle_timeout(asked)), ErrorKind::InvalidInput);
+            assert_eq!(error.invalid_input().unwrap().field, "idle timeout");
+        }
+    });
+    bounded.create(new().idle_timeout(HOUR)).unwrap();
+}
+
 // 46 of the requirements
 #[test]
 fn ten_thousand_refreshes_never_move_the_end() {

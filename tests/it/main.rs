@@ -17,6 +17,7 @@ mod compat_create;
 mod compat_hanko;
 mod compat_stack_auth;
 mod compat_tmdb;
+mod compat_tmdb_sessions;
 mod compat_zelf;
 mod compat_zitadel;
 mod core_flows;

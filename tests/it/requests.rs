@@ -206,3 +206,39 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
     let all = session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
     assert_eq!(block_on(world.issuer.list(all)).unwrap().sessions().len(), 1, "requests are not listed");
 }
+
+#[test]
+fn an_approved_request_waits_no_longer_than_it_was_opened_for() {
+    let world = World::new(Policy::tmdb());
+    let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(15 * MINUTE))).unwrap();
+    world.advance(14 * MINUTE);
+    approve(&world, opened.token().unwrap(), "alice");
+    world.advance(15 * MINUTE);
+    refused(exchange(&world, opened.token().unwrap()), ErrorKind::Expired);
+}
+
+#[test]
+fn a_look_at_a_request_says_who_asks_and_changes_nothing() {
+    let world = World::new(Policy::tmdb());
+    let opening = OpenRequest::new(app()).redirect("https://films.example/done").unwrap();
+    let opened = block_on(world.issuer.open(opening)).unwrap();
+    let token = opened.token().unwrap();
+    let look = || block_on(world.issuer.request(token));
+    unchanged(&world, || {
+        let seen = look().unwrap();
+        assert_eq!((seen.app(), seen.redirect()), (Some(&app()), Some("https://films.example/done")));
+        assert_eq!((seen.is_approved(), seen.token()), (false, None));
+        refused(block_on(world.issuer.request("something")), ErrorKind::MalformedToken);
+    });
+    approve(&world, token, "alice");
+    assert!(look().unwrap().is_approved());
+    let session = exchange(&world, token).unwrap();
+    refused(look(), ErrorKind::AlreadyDecided);
+    refused(block_on(world.issuer.request(session.token())), ErrorKind::WrongTokenKind);
+    let denied = open(&world);
+    block_on(world.issuer.decide(Decide::deny(&denied))).unwrap();
+    refused(block_on(world.issuer.request(&denied)), ErrorKind::Denied);
+    let late = open(&world);
+    world.advance(HOUR);
+    refused(block_on(world.issuer.request(&late)), ErrorKind::Expired);
+}

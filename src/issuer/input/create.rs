@@ -41,6 +41,7 @@ pub struct NewSession {
     pub(in crate::issuer) creator: Option<CreatorId>,
     pub(in crate::issuer) resource_owner: Option<String>,
     pub(in crate::issuer) lifetime: Option<Duration>,
+    pub(in crate::issuer) idle: Option<Duration>,
     pub(in crate::issuer) access_lifetime: Option<Duration>,
 }
 
@@ -61,6 +62,7 @@ impl NewSession {
             creator: None,
             resource_owner: None,
             lifetime: None,
+            idle: None,
             access_lifetime: None,
         }
     }
@@ -163,6 +165,13 @@ impl NewSession {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// How long the session may go unused: above zero, and at most what the policy says; the policy's unless set.
+    #[must_use]
+    pub fn idle_timeout(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
         self
     }
 

@@ -32,7 +32,7 @@ impl OpenRequest {
         Ok(self)
     }
 
-    /// How long it waits: above zero, and at most what the policy says.
+    /// How long it waits for its decision, and, approved, for its exchange: above zero, and at most what the policy says.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);

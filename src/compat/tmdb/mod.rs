@@ -1,0 +1,178 @@
+//! TMDB's authentication: an approved request token for a session, once (flow D).
+//!
+//! Build the issuer with [`Policy::tmdb`](crate::Policy::tmdb): request tokens of 60 minutes, sessions without an end. It
+//! needs a [`FactorVerifier`](crate::verifier::FactorVerifier) for [`validate_with_login`] alone, and a
+//! [`SubjectDirectory`](crate::verifier::SubjectDirectory) to know who may not approve any more.
+//!
+//! | TMDB | handler | who calls |
+//! | --- | --- | --- |
+//! | `GET /3/authentication/token/new` | [`create_request_token`] | app |
+//! | `GET /authenticate/{token}` (a page) | [`read_request_token`], [`approve_request_token`], [`deny_request_token`] | user |
+//! | `POST /3/authentication/token/validate_with_login` | [`validate_with_login`] | app |
+//! | `POST /3/authentication/session/new` | [`create_session`] | app |
+//! | `GET /3/authentication/guest_session/new` | [`create_guest_session`] | app |
+//! | `DELETE /3/authentication/session` | [`delete_session`] | app |
+//! | `POST /3/authentication/session/convert/4` | [`v4::convert_session`] | app |
+//! | `POST /4/auth/request_token`, `POST` and `DELETE /4/auth/access_token` | [`v4`] | app |
+//! | every route that takes a `session_id` | [`check_session`] | app |
+//!
+//! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of them either way.
+//!
+//! # Examples
+//! ```
+//! use session_issuer::{
+//!     Issuer, Policy, entropy::SystemEntropy, id::{AppId, SubjectId}, store::MemoryStore, token::TokenKeys,
+//!     compat::tmdb::{self, Caller, CheckSession, CreateSession, DecideRequestToken, DeleteSession},
+//! };
+//!
+//! # pollster::block_on(async {
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives the process
+//!     .policy(Policy::tmdb())
+//!     .build()?;
+//! let service = tmdb::Service::new(issuer);
+//! // The host knows the app by its API key, and the user by the login of its own pages.
+//! let (app, user) = (Caller::app(AppId::new("film-club")?), Caller::user(SubjectId::new("alice")?));
+//!
+//! let opened = tmdb::create_request_token(&service, &app).await?;
+//! let token = opened.request_token.expose();
+//! let early = tmdb::create_session(&service, &app, CreateSession::new(token)).await.unwrap_err();
+//! assert_eq!((early.status, early.body.status_code), (422, 41)); // not approved yet
+//!
+//! let asked = DecideRequestToken::new(token).redirect_to("https://film.club/done");
+//! let page = tmdb::approve_request_token(&service, &user, asked).await?;
+//! assert_eq!(page.redirect_to.as_deref(), Some("https://film.club/done"));
+//!
+//! let session = tmdb::create_session(&service, &app, CreateSession::new(token)).await?;
+//! let id = session.session_id.expose();
+//! let access = tmdb::check_session(&service, &app, CheckSession::user(id)).await?;
+//! assert_eq!(access.user()?.as_str(), "alice");
+//!
+//! tmdb::delete_session(&service, &app, DeleteSession::new(id)).await?;
+//! let gone = tmdb::delete_session(&service, &app, DeleteSession::new(id)).await.unwrap_err();
+//! assert_eq!((gone.status, gone.body.status_code), (404, 37));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Differences
+//! | TMDB | here | why |
+//! | --- | --- | --- |
+//! | tokens and session ids of 40 hexadecimal digits, of guests 32 | opaque tokens of this crate | the store holds no secret that could leak, and a made-up one costs no read |
+//! | a `session_id` is a credential | so it is here; a [`SessionId`](crate::id::SessionId) is not | an id may stand in a log |
+//! | whether 17, 33 or 41 is not documented | 41 waits for the user, 17 was denied, 33 all else; [`ApiError::cause`](super::ApiError::cause) tells more | an app can act on it, and learns nothing of other apps' tokens |
+//! | a request token is good for 60 minutes | 60 minutes to be approved, and 60 to be exchanged | the user who is slow does not cost the app its time |
+//! | a session id of one app in another's call | refused as unknown | an id that leaks is worth nothing without the app's key |
+//! | a guest that is not used in its first 24 hours is deleted; others tell of 60 minutes without use | gone when it was not used for 24 hours, or as [`Service::guest_idle_timeout`] says; every use starts them anew | nothing that is left behind lives for ever |
+//! | one guest session a device, limits by address | as many as are asked for | who asks is for the host's rate limit to judge |
+//! | `redirect_to` is added to the answer of the page | given back as it was sent, or as it was kept with the token (v4) | whether an app may send users there is the host's to decide |
+//! | a v4 request token is a JWT of 900 seconds | an opaque token of 900 seconds, and 900 more once approved | its claims say nothing that its holder does not know |
+//! | a v4 request token for a v4 access token alone | either version's for either | it buys what its user approved, for the same app |
+//! | `Authentication-Callback`, `Alt-Svc` and other headers | none | they are the door's |
+//!
+//! A session must not be [updated](crate::Issuer::update): that gives it another token, and its app has only the first.
+
+mod request_token;
+mod session;
+mod status;
+pub mod v4;
+mod wire;
+
+use std::time::Duration;
+
+use crate::{
+    Issuer,
+    clock::Epoch,
+    id::{AppId, SubjectId},
+};
+
+pub use self::{
+    request_token::{
+        DecideRequestToken, RequestTokenPage, ValidateWithLogin, approve_request_token, create_request_token,
+        deny_request_token, read_request_token, validate_with_login,
+    },
+    session::{
+        CheckSession, Scope, SessionAccess, check_session, create_guest_session, create_session,
+        delete_session,
+    },
+    status::{ErrorBody, Status},
+    wire::{
+        CreateGuestSessionResponse, CreateRequestTokenResponse, CreateSession, CreateSessionResponse,
+        DeleteSession, DeleteSessionResponse,
+    },
+};
+
+/// How long a guest's session may go unused, unless a service says otherwise: 24 hours (TMDB).
+pub const GUEST_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An error as TMDB answers it.
+pub type ApiError = super::ApiError<ErrorBody>;
+
+/// An issuer that answers as TMDB.
+#[derive(Debug, Clone)]
+pub struct Service {
+    issuer: Issuer,
+    guest_idle: Duration,
+}
+
+impl Service {
+    /// This issuer, with guests that may go unused for 24 hours.
+    pub fn new(issuer: Issuer) -> Self {
+        Self { issuer, guest_idle: GUEST_IDLE_TIMEOUT }
+    }
+
+    /// How long a guest's session may go unused: above zero, and at most what the policy says, if it says anything. 60
+    /// minutes is what some clients tell of.
+    #[must_use]
+    pub fn guest_idle_timeout(mut self, idle: Duration) -> Self {
+        self.guest_idle = idle;
+        self
+    }
+}
+
+/// Who calls TMDB: an app by its key, or the page of a signed-in user. The host has found that out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller(Who);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Who {
+    App(AppId),
+    User(SubjectId, Option<Epoch>),
+}
+
+impl Caller {
+    /// The app whose API key the host has verified.
+    pub fn app(app: AppId) -> Self {
+        Self(Who::App(app))
+    }
+
+    /// The user who is signed in to the host's page.
+    pub fn user(user: SubjectId) -> Self {
+        Self(Who::User(user, None))
+    }
+
+    /// The user's epoch, read by [`Issuer::epoch`] before the host verified that it is that user: if all sessions of the
+    /// user are revoked in between, nothing is approved. An app has none.
+    #[must_use]
+    pub fn epoch(mut self, at: Epoch) -> Self {
+        if let Who::User(_, epoch) = &mut self.0 {
+            *epoch = Some(at);
+        }
+        self
+    }
+
+    fn as_app(&self) -> Result<&AppId, ApiError> {
+        match &self.0 {
+            Who::App(app) => Ok(app),
+            Who::User(..) => Err(Status::AuthenticationFailed.error()),
+        }
+    }
+
+    fn as_user(&self) -> Result<(&SubjectId, Option<Epoch>), ApiError> {
+        match &self.0 {
+            Who::User(user, epoch) => Ok((user, *epoch)),
+            Who::App(_) => Err(Status::AuthenticationFailed.error()),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Request tokens: opened by an app, approved or denied by a user, on a page or with a login.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApiError, Caller, Service, Status,
+    status::{internal, refused},
+    wire::{CreateRequestTokenResponse, date_time, required},
+};
+use crate::{
+    Timestamp,
+    compat::{query, redacted, secret},
+    error::{Error, ErrorKind, Operation},
+    factor::Check,
+    id::{AppId, check_line},
+    issuer::{Decide, OpenRequest, OpenedRequest},
+    secret::Secret,
+};
+
+/// How many characters an address to return to may have.
+const MAX_REDIRECT_CHARS: usize = 2048;
+
+/// `GET /3/authentication/token/new`: a request token for the calling app (step 1).
+///
+/// # Errors
+/// 3 (401) when no app calls; 9 (503) when a part did not answer.
+pub async fn create_request_token(
+    service: &Service,
+    caller: &Caller,
+) -> Result<CreateRequestTokenResponse, ApiError> {
+    let opened = open(service, OpenRequest::new(caller.as_app()?.clone())).await?;
+    let token = opened.token().ok_or_else(no_token)?;
+    Ok(CreateRequestTokenResponse {
+        success: true,
+        expires_at: opened.expires_at(),
+        request_token: token.into(),
+    })
+}
+
+pub(super) async fn open(service: &Service, open: OpenRequest) -> Result<OpenedRequest, ApiError> {
+    service.issuer.open(open).await.map_err(refused(Status::InvalidParameters))
+}
+
+pub(super) fn no_token() -> ApiError {
+    internal(Error::new(ErrorKind::Internal, Operation::Open))
+}
+
+/// `GET /authenticate/{request_token}`: what the page shows a signed-in user before asking (step 2).
+///
+/// # Errors
+/// 3 (401) when no user calls; 5 (422) for a broken rule; 17 (401) when it was denied; 33 (401) for one that is unknown,
+/// expired or used; 9 (503) when a part did not answer.
+pub async fn read_request_token(
+    service: &Service,
+    caller: &Caller,
+    request: DecideRequestToken,
+) -> Result<RequestTokenPage, ApiError> {
+    caller.as_user()?;
+    let token = request.checked()?;
+    let seen = service.issuer.request(token).await.map_err(refused(Status::InvalidRequestToken))?;
+    page(&seen, &request)
+}
+
+/// The page's yes: the signed-in user approves, if the directory still knows that user (step 2).
+///
+/// # Errors
+/// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled or gone; 45 (403) for one
+/// that is locked; 33 (401) for a token that is unknown, expired, or decided before; 9 (503) when a part did not answer,
+/// or the user's sessions were all revoked meanwhile.
+pub async fn approve_request_token(
+    service: &Service,
+    caller: &Caller,
+    request: DecideRequestToken,
+) -> Result<RequestTokenPage, ApiError> {
+    let (user, epoch) = caller.as_user()?;
+    let mut decide = Decide::approve(request.checked()?, user.clone());
+    if let Some(epoch) = epoch {
+        decide = decide.epoch(epoch);
+    }
+    let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
+    page(&decided, &request)
+}
+
+/// The page's no. Final (step 2).
+///
+/// # Errors
+/// 3 (401) when no user calls; 5 (422) for a broken rule; 33 (401) for a token that is unknown, expired, or decided
+/// before; 9 (503) when a part did not answer.
+pub async fn deny_request_token(
+    service: &Service,
+    caller: &Caller,
+    request: DecideRequestToken,
+) -> Result<RequestTokenPage, ApiError> {
+    caller.as_user()?;
+    let decide = Decide::deny(request.checked()?);
+    let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
+    page(&decided, &request)
+}
+
+/// `POST /3/authentication/token/validate_with_login`: the user's name and password approve (step 2 without a page).
+///
+/// The same token comes back, approved. The password is the business of the issuer's
+/// [`FactorVerifier`](crate::verifier::FactorVerifier); after a wrong one the token waits on.
+///
+/// # Security
+/// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked is told so, as
+/// TMDB does. Attempts are the verifier's to count.
+///
+/// # Errors
+/// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or for a broken rule; 33 (401)
+/// for a token that is unknown, another app's, expired, or decided before; 17 (401) when it was denied; 30 (401) for a
+/// wrong name or password; 31 (401), 32 (401) and 45 (403) for a user that is disabled, not verified, or locked; 9 (503)
+/// when a part did not answer.
+pub async fn validate_with_login(
+    service: &Service,
+    caller: &Caller,
+    request: ValidateWithLogin,
+) -> Result<CreateRequestTokenResponse, ApiError> {
+    let app = caller.as_app()?;
+    let (checks, token) = request.checked()?;
+    let rejected = refused(Status::InvalidRequestToken);
+    let seen = service.issuer.request(token).await.map_err(&rejected)?;
+    if seen.app() != Some(app) {
+        return Err(Status::InvalidRequestToken.error());
+    }
+    let decide = Decide::approve_by_checks(token, checks);
+    let decided = service.issuer.decide(decide).await.map_err(|error| match error.kind() {
+        ErrorKind::SubjectUnknown => Status::InvalidLogin.error().caused_by(error),
+        _ => rejected(error),
+    })?;
+    Ok(CreateRequestTokenResponse {
+        success: true,
+        expires_at: decided.expires_at(),
+        request_token: token.into(),
+    })
+}
+
+/// What the page at `/authenticate/{request_token}` gets: the token, and where the user goes next.
+#[derive(Default, Deserialize)]
+#[non_exhaustive]
+pub struct DecideRequestToken {
+    /// The token, from the page's address. Required.
+    #[serde(default, deserialize_with = "secret")]
+    pub request_token: Option<Secret>,
+    /// Where the user shall go afterwards: at most 2048 characters without controls. An address that was kept with the
+    /// token (v4) goes before it.
+    pub redirect_to: Option<String>,
+}
+
+impl DecideRequestToken {
+    /// This token.
+    pub fn new(token: &str) -> Self {
+        Self { request_token: Some(token.into()), redirect_to: None }
+    }
+
+    /// Where the user shall go afterwards.
+    #[must_use]
+    pub fn redirect_to(mut self, address: impl Into<String>) -> Self {
+        self.redirect_to = Some(address.into());
+        self
+    }
+
+    /// This token, and `redirect_to` from the query of the page's address.
+    pub fn from_query(token: &str, query: &str) -> Self {
+        Self { request_token: Some(token.into()), redirect_to: query::value(query, "redirect_to") }
+    }
+
+    fn checked(&self) -> Result<&str, ApiError> {
+        let address = self.redirect_to.as_deref().unwrap_or_default();
+        check_line("redirect", address, MAX_REDIRECT_CHARS).map_err(|_| Status::InvalidParameters.error())?;
+        required(self.request_token.as_ref())
+    }
+}
+
+/// The body of `POST /3/authentication/token/validate_with_login`.
+#[derive(Default, Deserialize)]
+#[non_exhaustive]
+pub struct ValidateWithLogin {
+    /// The user's login name: 1 to 200 characters. Required.
+    pub username: Option<String>,
+    /// The user's password: 1 to 200 characters. Required.
+    #[serde(default, deserialize_with = "secret")]
+    pub password: Option<Secret>,
+    /// The token of step 1. Required.
+    #[serde(default, deserialize_with = "secret")]
+    pub request_token: Option<Secret>,
+}
+
+redacted!(DecideRequestToken, ValidateWithLogin, RequestTokenPage);
+
+impl ValidateWithLogin {
+    /// This login, for this token.
+    pub fn new(username: &str, password: &str, request_token: &str) -> Self {
+        Self {
+            username: Some(username.to_owned()),
+            password: Some(password.into()),
+            request_token: Some(request_token.into()),
+        }
+    }
+
+    fn checked(&self) -> Result<([Check; 2], &str), ApiError> {
+        let name = self.username.as_deref().unwrap_or_default();
+        let password = self.password.as_ref().map(Secret::expose).unwrap_or_default();
+        if name.is_empty() || password.is_empty() {
+            return Err(Status::CredentialsMissing.error());
+        }
+        let checks = Check::login_name(name).and_then(|name| Ok([name, Check::password(password)?]));
+        let checks = checks.map_err(|_| Status::InvalidParameters.error())?;
+        Ok((checks, required(self.request_token.as_ref())?))
+    }
+}
+
+/// A request token, as the page shows it. HTML is the host's.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RequestTokenPage {
+    /// The app that asks.
+    pub app: AppId,
+    /// True once a user has approved.
+    pub approved: bool,
+    /// From when on the token is no longer good; `YYYY-MM-DD HH:MM:SS UTC` in JSON.
+    #[serde(serialize_with = "date_time")]
+    pub expires_at: Timestamp,
+    /// Where the user goes next; none to stay. The app chose it: whether it may is the host's to decide.
+    pub redirect_to: Option<String>,
+}
+
+fn page(seen: &OpenedRequest, request: &DecideRequestToken) -> Result<RequestTokenPage, ApiError> {
+    let given = request.redirect_to.as_deref().filter(|address| !address.is_empty());
+    Ok(RequestTokenPage {
+        app: seen.app().ok_or_else(no_token)?.clone(),
+        approved: seen.is_approved(),
+        expires_at: seen.expires_at(),
+        redirect_to: seen.redirect().or(given).map(str::to_owned),
+    })
+}

@@ -1,0 +1,240 @@
+//! Sessions: from an approved request token, of a guest; used by the host's other routes, and deleted.
+
+use serde::Deserialize;
+
+use super::{
+    ApiError, Caller, Service, Status,
+    status::{internal, refused},
+    wire::{
+        CreateGuestSessionResponse, CreateSession, CreateSessionResponse, DeleteSession,
+        DeleteSessionResponse, required,
+    },
+};
+use crate::{
+    NewSession, Requirement, Revoke,
+    compat::{query, redacted, secret},
+    error::{Error, ErrorKind, Operation, RevokeReason},
+    id::{AppId, CreatorId, SubjectId},
+    issuer::{Checked, Exchange, SessionView},
+    secret::Secret,
+};
+
+/// `POST /3/authentication/session/new`: a session for an approved request token (step 3).
+///
+/// The token is consumed: a second call is refused, and the session lives on. Clients that send a `GET` with a query are
+/// read by [`CreateSession::from_query`].
+///
+/// # Errors
+/// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown, another app's, expired or
+/// consumed; 17 (401) for one that the user denied; 41 (422) for one that waits for the user, after which it can still
+/// be exchanged; 31 (401) and 45 (403) for a user that was disabled or locked since; 25 (429) where the policy has a cap
+/// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) tells those of 33 apart.
+pub async fn create_session(
+    service: &Service,
+    caller: &Caller,
+    request: CreateSession,
+) -> Result<CreateSessionResponse, ApiError> {
+    let app = caller.as_app()?;
+    let exchange = Exchange::new(required(request.request_token.as_ref())?, app.clone());
+    let issued = service.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+    Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
+}
+
+/// `GET /3/authentication/guest_session/new`: a session without a user.
+///
+/// Unused for as long as [`Service::guest_idle_timeout`] says it is gone; every use in time keeps it.
+///
+/// # Errors
+/// 3 (401) when no app calls; 9 (503) when a part did not answer.
+pub async fn create_guest_session(
+    service: &Service,
+    caller: &Caller,
+) -> Result<CreateGuestSessionResponse, ApiError> {
+    let app = caller.as_app()?;
+    let new = NewSession::anonymous().idle_timeout(service.guest_idle).creator(owner(app)?);
+    let issued = service.issuer.create(new).await.map_err(|error| match error.kind() {
+        // The policy allows less than the service was told.
+        ErrorKind::InvalidInput => internal(error),
+        _ => refused(Status::Internal)(error),
+    })?;
+    let expires_at = issued.session().ends_at().ok_or_else(|| {
+        internal(Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"))
+    })?;
+    Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
+}
+
+/// For the host's other routes: whether a session id is good now, for the calling app, and who stands behind it.
+///
+/// # Errors
+/// 3 (401) without an id, for one that is not good, and for one of another app, or in the other's place: a guest's as
+/// `session_id`, a user's as `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
+/// anybody out.
+pub async fn check_session(
+    service: &Service,
+    caller: &Caller,
+    request: CheckSession,
+) -> Result<SessionAccess, ApiError> {
+    let app = caller.as_app()?;
+    let failed = || Status::AuthenticationFailed.error();
+    let (id, expected) = match (given(request.session_id.as_ref()), given(request.guest_session_id.as_ref()))
+    {
+        (Some(id), _) => (id, Kind::User),
+        (None, Some(id)) => (id, Kind::Guest),
+        (None, None) => return Err(failed()),
+    };
+    let checked = check(service, id, app, &Requirement::new(), Status::AuthenticationFailed).await?;
+    match checked.session().map(kind) == Some(expected) {
+        true => Ok(SessionAccess { checked }),
+        false => Err(failed()),
+    }
+}
+
+/// `DELETE /3/authentication/session`: ends a session of the calling app, a guest's too.
+///
+/// # Errors
+/// 3 (401) when no app calls; 5 (422) without an id; 37 (404) for a session that is unknown, another app's, or gone; 9
+/// (503) when a part did not answer.
+pub async fn delete_session(
+    service: &Service,
+    caller: &Caller,
+    request: DeleteSession,
+) -> Result<DeleteSessionResponse, ApiError> {
+    let app = caller.as_app()?;
+    let id = required(request.session_id.as_ref())?;
+    end(service, id, app, Status::SessionNotFound, |kind| kind != Kind::AccessToken).await?;
+    Ok(DeleteSessionResponse { success: true })
+}
+
+/// What a session is to TMDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    Guest,
+    AccessToken,
+}
+
+/// The metadata that tells a v4 access token from a v3 session.
+pub(super) const ACCESS_TOKEN: (&str, &str) = ("tmdb", "access_token");
+
+pub(super) fn kind(session: &SessionView) -> Kind {
+    let (key, value) = ACCESS_TOKEN;
+    let mark = session.metadata().and_then(|metadata| metadata.get(key));
+    match session.subject() {
+        None => Kind::Guest,
+        Some(_) if mark == Some(value.as_bytes()) => Kind::AccessToken,
+        Some(_) => Kind::User,
+    }
+}
+
+/// Checks a token of one of the app's sessions.
+pub(super) async fn check(
+    service: &Service,
+    token: &str,
+    app: &AppId,
+    need: &Requirement,
+    rejected: Status,
+) -> Result<Checked, ApiError> {
+    let checked = service.issuer.check(token.into(), need).await.map_err(refused(rejected))?;
+    let session = checked.session().and_then(SessionView::session);
+    let own = session.is_some_and(|session| match (session.app(), session.creator()) {
+        (Some(opener), _) => opener == app,
+        (None, creator) => creator.is_some_and(|creator| creator.as_str() == app.as_str()),
+    });
+    if own { Ok(checked) } else { Err(rejected.error()) }
+}
+
+/// Ends a session of the app, if it is of the kind that the door is for. Once.
+pub(super) async fn end(
+    service: &Service,
+    token: &str,
+    app: &AppId,
+    rejected: Status,
+    is_for: impl Fn(Kind) -> bool,
+) -> Result<(), ApiError> {
+    let checked = check(service, token, app, &Requirement::new().read_only(), rejected).await?;
+    if !checked.session().is_some_and(|session| is_for(kind(session))) {
+        return Err(rejected.error());
+    }
+    let revoke = Revoke::session(checked.session_id()).reason(RevokeReason::Logout);
+    let revoked = service.issuer.revoke(revoke).await.map_err(refused(rejected))?;
+    if revoked.sessions().is_empty() { Err(rejected.error()) } else { Ok(()) }
+}
+
+/// The app, as the creator of a session that no request token opened.
+pub(super) fn owner(app: &AppId) -> Result<CreatorId, ApiError> {
+    CreatorId::new(app.as_str()).map_err(|input| internal(Error::from(input)))
+}
+
+fn given(id: Option<&Secret>) -> Option<&str> {
+    id.map(Secret::expose).filter(|id| !id.is_empty())
+}
+
+/// The session ids that a call to another route carries, in its query: `session_id` goes first.
+#[derive(Default, Deserialize)]
+#[non_exhaustive]
+pub struct CheckSession {
+    /// A user's session.
+    #[serde(default, deserialize_with = "secret")]
+    pub session_id: Option<Secret>,
+    /// A guest's session.
+    #[serde(default, deserialize_with = "secret")]
+    pub guest_session_id: Option<Secret>,
+}
+
+redacted!(CheckSession);
+
+impl CheckSession {
+    /// A user's session.
+    pub fn user(session_id: &str) -> Self {
+        Self { session_id: Some(session_id.into()), guest_session_id: None }
+    }
+
+    /// A guest's session.
+    pub fn guest(guest_session_id: &str) -> Self {
+        Self { session_id: None, guest_session_id: Some(guest_session_id.into()) }
+    }
+
+    /// Those of the query of an address.
+    pub fn from_query(query: &str) -> Self {
+        let named = |name| query::value(query, name).map(Secret::from);
+        Self { session_id: named("session_id"), guest_session_id: named("guest_session_id") }
+    }
+}
+
+/// A session id that was good when it was checked.
+#[derive(Debug, Clone)]
+pub struct SessionAccess {
+    checked: Checked,
+}
+
+impl SessionAccess {
+    /// The user, for actions that only users may take.
+    ///
+    /// # Errors
+    /// 3 (401) for a guest.
+    pub fn user(&self) -> Result<&SubjectId, ApiError> {
+        self.checked.subject().map_err(|error| Status::AuthenticationFailed.error().caused_by(error))
+    }
+
+    /// Who stands behind it.
+    pub fn scope(&self) -> Scope {
+        match self.checked.subject() {
+            Ok(_) => Scope::User,
+            Err(_) => Scope::Guest,
+        }
+    }
+
+    /// What the issuer says of it.
+    pub fn checked(&self) -> &Checked {
+        &self.checked
+    }
+}
+
+/// What a session may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All that its user may.
+    User,
+    /// What nobody in particular may: rate, and see what was rated.
+    Guest,
+}

@@ -1,0 +1,214 @@
+//! TMDB's v4 tokens: a request token of 15 minutes for an access token without an end, and that for a v3 session.
+//!
+//! The paths begin with `/4/auth/`, but for [`convert_session`]. The user approves on the same page as in v3, with
+//! [`approve_request_token`](super::approve_request_token). A request token of either version may be exchanged at either
+//! door: it buys what its user approved, for the app that opened it.
+//!
+//! TMDB's request token is a JWT whose claims say what the caller knows already (`exp` is `nbf` plus 900, the scope is
+//! `pending_request_token`). Here it is an opaque token that ends after 900 seconds and that no other door takes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApiError, Caller, Service, Status,
+    request_token::{no_token, open},
+    session::{ACCESS_TOKEN, Kind, check, end, kind, owner},
+    status::{internal, refused},
+    wire::{CreateSessionResponse, one_secret, required},
+};
+use crate::{
+    NewSession, Requirement,
+    compat::{exposed, redacted},
+    id::{AppId, SubjectId},
+    issuer::{Exchange, OpenRequest},
+    metadata::Metadata,
+    secret::Secret,
+};
+
+/// How long a v4 request token waits for its user, and as long again for its exchange.
+const REQUEST_LIFETIME: Duration = Duration::from_secs(900);
+
+/// `POST /4/auth/request_token`: a request token for the calling app.
+///
+/// # Errors
+/// 3 (401) when no app calls; 5 (422) for a broken rule; 9 (503) when a part did not answer.
+pub async fn create_request_token(
+    service: &Service,
+    caller: &Caller,
+    request: CreateRequestToken,
+) -> Result<CreateRequestTokenResponse, ApiError> {
+    let longest = service.issuer.policy().request_lifetime;
+    let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(REQUEST_LIFETIME.min(longest));
+    let new = new.redirect(request.redirect_to.as_deref().unwrap_or_default());
+    let opened = open(service, new.map_err(|_| Status::InvalidParameters.error())?).await?;
+    let Done { success, status_code, status_message } = Done::new(Status::Success);
+    let request_token = opened.token().ok_or_else(no_token)?.into();
+    Ok(CreateRequestTokenResponse { success, status_code, status_message, request_token })
+}
+
+/// `POST /4/auth/access_token`: a user's access token for an approved request token, once.
+///
+/// # Errors
+/// Those of [`create_session`](super::create_session).
+pub async fn create_access_token(
+    service: &Service,
+    caller: &Caller,
+    request: CreateAccessToken,
+) -> Result<CreateAccessTokenResponse, ApiError> {
+    let app = caller.as_app()?;
+    let token = required(request.request_token.as_ref())?;
+    let (key, value) = ACCESS_TOKEN;
+    let mark = Metadata::new().with(key, value).map_err(|input| internal(input.into()))?;
+    let exchange = Exchange::new(token, app.clone()).metadata(mark);
+    let issued = service.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+    let account = issued.session().subject().ok_or_else(no_token)?;
+    let Done { success, status_code, status_message } = Done::new(Status::Success);
+    let (account_id, access_token) = (account.clone(), issued.token().into());
+    Ok(CreateAccessTokenResponse { success, status_code, status_message, account_id, access_token })
+}
+
+/// For the host's own v4 routes: whether an access token is good now, for the calling app, and whose it is.
+///
+/// # Errors
+/// 3 (401) when no app calls; 5 (422) without a token; 35 (401) for one that is none of a user, of another app, or not
+/// good; 9 (503) when a part did not answer.
+pub async fn check_access_token(
+    service: &Service,
+    caller: &Caller,
+    request: AccessToken,
+) -> Result<SubjectId, ApiError> {
+    let token = required(request.access_token.as_ref())?;
+    approved(service, token, caller.as_app()?).await
+}
+
+/// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live on.
+///
+/// # Errors
+/// Those of [`check_access_token`].
+pub async fn delete_access_token(
+    service: &Service,
+    caller: &Caller,
+    request: AccessToken,
+) -> Result<Done, ApiError> {
+    let app = caller.as_app()?;
+    let token = required(request.access_token.as_ref())?;
+    end(service, token, app, Status::InvalidToken, |kind| kind == Kind::AccessToken).await?;
+    Ok(Done::new(Status::Deleted))
+}
+
+/// `POST /3/authentication/session/convert/4`: a v3 session for a user's access token.
+///
+/// An app's own read token is no access token of a user, and is refused.
+///
+/// # Errors
+/// Those of [`check_access_token`]; 31 (401) and 45 (403) for a user that is disabled or locked; 25 (429) where the
+/// policy has a cap that refuses.
+pub async fn convert_session(
+    service: &Service,
+    caller: &Caller,
+    request: AccessToken,
+) -> Result<CreateSessionResponse, ApiError> {
+    let app = caller.as_app()?;
+    let token = required(request.access_token.as_ref())?;
+    let user = approved(service, token, app).await?;
+    // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
+    let epoch = service.issuer.epoch(&user).await.map_err(refused(Status::InvalidToken))?;
+    approved(service, token, app).await?;
+    let new = NewSession::for_subject(user).epoch(epoch).creator(owner(app)?);
+    let issued = service.issuer.create(new).await.map_err(refused(Status::InvalidToken))?;
+    Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
+}
+
+/// The user of a good access token of this app.
+async fn approved(service: &Service, token: &str, app: &AppId) -> Result<SubjectId, ApiError> {
+    let checked = check(service, token, app, &Requirement::new(), Status::InvalidToken).await?;
+    match (checked.session().map(kind), checked.subject()) {
+        (Some(Kind::AccessToken), Ok(user)) => Ok(user.clone()),
+        _ => Err(Status::InvalidToken.error()),
+    }
+}
+
+/// The body of `POST /4/auth/request_token`.
+#[derive(Clone, Default, Deserialize)]
+#[non_exhaustive]
+pub struct CreateRequestToken {
+    /// Where the user shall go after the decision: kept with the token; at most 2048 characters without controls.
+    pub redirect_to: Option<String>,
+}
+
+redacted!(CreateRequestToken);
+
+impl CreateRequestToken {
+    /// Where the user shall go after the decision.
+    #[must_use]
+    pub fn redirect_to(mut self, address: impl Into<String>) -> Self {
+        self.redirect_to = Some(address.into());
+        self
+    }
+}
+
+one_secret! {
+    /// The body of `POST /4/auth/access_token`.
+    CreateAccessToken {
+        /// The request token, approved by a user. Required.
+        request_token
+    }
+
+    /// The body of `DELETE /4/auth/access_token` and of `POST /3/authentication/session/convert/4`.
+    AccessToken {
+        /// A user's access token. Required.
+        access_token
+    }
+}
+
+/// The answer to `POST /4/auth/request_token`, status 200.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct CreateRequestTokenResponse {
+    /// Always true.
+    pub success: bool,
+    /// Always 1.
+    pub status_code: u16,
+    /// Always `Success.`
+    pub status_message: &'static str,
+    /// The token. To be kept like a password.
+    #[serde(serialize_with = "exposed")]
+    pub request_token: Secret,
+}
+
+/// The answer to `POST /4/auth/access_token`, status 200.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct CreateAccessTokenResponse {
+    /// Always true.
+    pub success: bool,
+    /// Always 1.
+    pub status_code: u16,
+    /// Always `Success.`
+    pub status_message: &'static str,
+    /// The user.
+    pub account_id: SubjectId,
+    /// The token. To be kept like a password.
+    #[serde(serialize_with = "exposed")]
+    pub access_token: Secret,
+}
+
+/// An answer that says no more than that it is done, status 200.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Done {
+    /// Always true.
+    pub success: bool,
+    /// TMDB's own number: that of a [`Status`].
+    pub status_code: u16,
+    /// TMDB's sentence for it.
+    pub status_message: &'static str,
+}
+
+impl Done {
+    fn new(status: Status) -> Self {
+        Self { success: true, status_code: status.code(), status_message: status.message() }
+    }
+}
