@@ -54,9 +54,11 @@ impl Issuer {
             let now = self.now();
             self.live(&snapshot, now, OPERATION)?;
             let record = &snapshot.record;
-            let Some(next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime) else {
+            let Some(mut next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime)
+            else {
                 return Err(self.refuse(record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
             };
+            next.lead_to(decide.redirect.as_deref());
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = approved.as_ref().map(|(_, epoch)| *epoch);
             match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {

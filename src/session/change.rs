@@ -274,6 +274,15 @@ impl Record {
         Some(next)
     }
 
+    /// Keeps where a request leads after its decision, unless its app has said so before.
+    pub(crate) fn lead_to(&mut self, redirect: Option<&str>) {
+        if let Body::Request(request) = &mut self.body
+            && request.redirect.is_none()
+        {
+            request.redirect = redirect.map(str::to_owned);
+        }
+    }
+
     /// The session that an approved request becomes: the id stays, the generation jumps, the limits start anew.
     pub(crate) fn exchanged(&self, birth: SessionBirth) -> Option<Self> {
         let Body::Request(request) = &self.body else { return None };

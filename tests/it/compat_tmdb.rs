@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 use session_issuer::{
-    Policy, Requirement, Revoke,
+    Issuer, Policy, Requirement, Revoke,
     compat::tmdb::{
         ApiError, Caller, CreateRequestTokenResponse, CreateSession, CreateSessionResponse,
         DecideRequestToken, RequestTokenPage, Service, Status, ValidateWithLogin, approve_request_token,
@@ -13,7 +13,10 @@ use session_issuer::{
     error::ErrorKind,
     factor::FactorKind,
     id::AppId,
+    store::MemoryStore,
     testing::{Fault, Verb, block_on},
+    token::TokenKeys,
+    verifier::{Attempt, FactorVerifier, Outcome, VerifyError},
 };
 
 use crate::{compat_create::*, world::*};
@@ -305,6 +308,9 @@ fn where_the_user_goes_next_is_given_back_with_the_decision() {
     assert_eq!((page.app.as_str(), page.approved, page.redirect_to.as_deref()), ("films", false, Some(to)));
     let page = block_on(approve_request_token(&service(&world), &user(), asked(&yes))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (true, Some(to)));
+    let again =
+        block_on(read_request_token(&service(&world), &user(), DecideRequestToken::new(&yes))).unwrap();
+    assert_eq!((again.approved, again.redirect_to.as_deref()), (true, Some(to)), "kept with the grant");
     let page = block_on(deny_request_token(&service(&world), &user(), asked(&no))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (false, Some(to)));
     assert_eq!(approve(&world, &stay).unwrap().redirect_to, None);
@@ -504,4 +510,46 @@ fn a_store_that_does_not_answer_is_offline_and_the_token_waits_on() {
     approve(&world, &token).unwrap();
     let session = exchange(&world, &token).unwrap();
     world.check_for(session.session_id.expose(), &Requirement::new()).unwrap();
+}
+
+/// A verifier that says the same of everybody.
+#[derive(Debug)]
+struct Says(Outcome);
+
+#[async_trait::async_trait]
+impl FactorVerifier for Says {
+    async fn verify(&self, _: Attempt<'_>) -> Result<Outcome, VerifyError> {
+        Ok(self.0)
+    }
+}
+
+// 143
+#[test]
+fn what_the_verifier_says_has_a_line_in_tmdbs_table() {
+    let people = films().people;
+    let at = |verifier: Option<Outcome>| {
+        let mut builder = Issuer::builder()
+            .store(MemoryStore::new())
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .directory(std::sync::Arc::clone(&people))
+            .policy(Policy::tmdb());
+        if let Some(outcome) = verifier {
+            builder = builder.verifier(Says(outcome));
+        }
+        let service = Service::new(builder.build().unwrap());
+        let opened = block_on(create_request_token(&service, &app("films"))).unwrap();
+        let name = format!("{USER}@example.com");
+        let login = ValidateWithLogin::new(&name, "V3ryS3cure!", opened.request_token.expose());
+        block_on(validate_with_login(&service, &app("films"), login))
+    };
+    at(Some(Outcome::passed())).unwrap();
+    for (outcome, status) in [
+        (Some(Outcome::Wrong), Status::InvalidLogin),
+        (Some(Outcome::NotSetUp), Status::InvalidLogin),
+        (Some(Outcome::NotReady), Status::EmailNotVerified),
+        (Some(Outcome::Locked), Status::UserSuspended),
+        (None, Status::Internal),
+    ] {
+        assert_eq!(shown(at(outcome)), tmdb(status), "{outcome:?}");
+    }
 }

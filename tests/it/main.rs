@@ -19,6 +19,7 @@ mod compat_stack_auth;
 mod compat_tmdb;
 mod compat_tmdb_sessions;
 mod compat_zelf;
+mod compat_zelf_usage;
 mod compat_zitadel;
 mod core_flows;
 mod errors;

@@ -242,3 +242,21 @@ fn a_look_at_a_request_says_who_asks_and_changes_nothing() {
     world.advance(HOUR);
     refused(block_on(world.issuer.request(&late)), ErrorKind::Expired);
 }
+
+// 148
+#[test]
+fn a_decision_may_say_where_the_subject_goes_unless_the_app_did() {
+    let world = World::new(Policy::tmdb());
+    let (page, own) = ("https://films.example/page", "https://films.example/own");
+    let token = open(&world);
+    let decide = Decide::approve(&token, id("alice")).redirect(page).unwrap();
+    assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(page));
+    assert_eq!(block_on(world.issuer.request(&token)).unwrap().redirect(), Some(page), "it is kept");
+    let opening = OpenRequest::new(app()).redirect(own).unwrap();
+    let opened = block_on(world.issuer.open(opening)).unwrap();
+    let decide = Decide::deny(opened.token().unwrap()).redirect(page).unwrap();
+    assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(own));
+    assert!(Decide::deny(&token).redirect("https://a\r\nb").is_err());
+    assert!(Decide::deny(&token).redirect(&"a".repeat(2049)).is_err());
+    exchange(&world, &token).unwrap();
+}

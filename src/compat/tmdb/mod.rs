@@ -66,7 +66,7 @@
 //! | a session id of one app in another's call | refused as unknown | an id that leaks is worth nothing without the app's key |
 //! | a guest that is not used in its first 24 hours is deleted; others tell of 60 minutes without use | gone when it was not used for 24 hours, or as [`Service::guest_idle_timeout`] says; every use starts them anew | nothing that is left behind lives for ever |
 //! | one guest session a device, limits by address | as many as are asked for | who asks is for the host's rate limit to judge |
-//! | `redirect_to` is added to the answer of the page | given back as it was sent, or as it was kept with the token (v4) | whether an app may send users there is the host's to decide |
+//! | `redirect_to` is added to the answer of the page | kept with the token and given back as it was sent; what the app sent first (v4) goes before | whether an app may send users there is the host's to decide |
 //! | a v4 request token is a JWT of 900 seconds | an opaque token of 900 seconds, and 900 more once approved | its claims say nothing that its holder does not know |
 //! | a v4 request token for a v4 access token alone | either version's for either | it buys what its user approved, for the same app |
 //! | `Authentication-Callback`, `Alt-Svc` and other headers | none | they are the door's |
@@ -132,10 +132,12 @@ impl Service {
 }
 
 /// Who calls TMDB: an app by its key, or the page of a signed-in user. The host has found that out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Caller(Who);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+super::redacted!(Caller);
+
+#[derive(Clone, PartialEq, Eq)]
 enum Who {
     App(AppId),
     User(SubjectId, Option<Epoch>),

@@ -63,6 +63,9 @@ pub async fn read_request_token(
 
 /// The page's yes: the signed-in user approves, if the directory still knows that user (step 2).
 ///
+/// Where the user goes next is kept with the token. A page whose answer got lost learns both by
+/// [`read_request_token`].
+///
 /// # Errors
 /// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled or gone; 45 (403) for one
 /// that is locked; 33 (401) for a token that is unknown, expired, or decided before; 9 (503) when a part did not answer,
@@ -77,8 +80,7 @@ pub async fn approve_request_token(
     if let Some(epoch) = epoch {
         decide = decide.epoch(epoch);
     }
-    let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
-    page(&decided, &request)
+    self::decide(service, decide, &request).await
 }
 
 /// The page's no. Final (step 2).
@@ -92,9 +94,18 @@ pub async fn deny_request_token(
     request: DecideRequestToken,
 ) -> Result<RequestTokenPage, ApiError> {
     caller.as_user()?;
-    let decide = Decide::deny(request.checked()?);
+    decide(service, Decide::deny(request.checked()?), &request).await
+}
+
+async fn decide(
+    service: &Service,
+    decide: Decide<'_>,
+    request: &DecideRequestToken,
+) -> Result<RequestTokenPage, ApiError> {
+    let address = request.redirect_to.as_deref().unwrap_or_default();
+    let decide = decide.redirect(address).map_err(|_| Status::InvalidParameters.error())?;
     let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
-    page(&decided, &request)
+    page(&decided, request)
 }
 
 /// `POST /3/authentication/token/validate_with_login`: the user's name and password approve (step 2 without a page).

@@ -138,7 +138,7 @@ pub struct CreateRequestToken {
     pub redirect_to: Option<String>,
 }
 
-redacted!(CreateRequestToken);
+redacted!(CreateRequestToken, CreateAccessTokenResponse);
 
 impl CreateRequestToken {
     /// Where the user shall go after the decision.
@@ -179,7 +179,7 @@ pub struct CreateRequestTokenResponse {
 }
 
 /// The answer to `POST /4/auth/access_token`, status 200.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[non_exhaustive]
 pub struct CreateAccessTokenResponse {
     /// Always true.

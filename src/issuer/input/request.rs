@@ -27,8 +27,7 @@ impl OpenRequest {
 
     /// Where the host sends the subject after the decision: kept, and given back (at most 2048 characters).
     pub fn redirect(mut self, redirect: &str) -> Result<Self, InvalidInput> {
-        check_line("redirect", redirect, 2048)?;
-        self.redirect = (!redirect.is_empty()).then(|| redirect.to_owned());
+        self.redirect = checked_redirect(redirect)?;
         Ok(self)
     }
 
@@ -40,10 +39,16 @@ impl OpenRequest {
     }
 }
 
+fn checked_redirect(redirect: &str) -> Result<Option<String>, InvalidInput> {
+    check_line("redirect", redirect, 2048)?;
+    Ok((!redirect.is_empty()).then(|| redirect.to_owned()))
+}
+
 /// A decision on a request token.
 pub struct Decide<'a> {
     pub(in crate::issuer) token: &'a str,
     pub(in crate::issuer) decision: Decision,
+    pub(in crate::issuer) redirect: Option<String>,
 }
 
 pub(in crate::issuer) enum Decision {
@@ -65,19 +70,30 @@ impl std::fmt::Debug for Decide<'_> {
 impl<'a> Decide<'a> {
     /// This subject, whom the host has authenticated, approves.
     pub fn approve(token: &'a str, subject: SubjectId) -> Self {
-        Self { token, decision: Decision::Approve { subject, epoch: None } }
+        Self::of(token, Decision::Approve { subject, epoch: None })
     }
 
     /// Whoever passes these checks approves: at least one that proves something, and not only names somebody. If one
     /// fails, the request waits on. The session of the app proves no factor: what its subject proved, it proved to
     /// approve. To a policy with a single-factor lifetime it is therefore a beginning.
     pub fn approve_by_checks(token: &'a str, checks: impl IntoIterator<Item = Check>) -> Self {
-        Self { token, decision: Decision::ApproveByChecks(checks.into_iter().collect()) }
+        Self::of(token, Decision::ApproveByChecks(checks.into_iter().collect()))
     }
 
     /// The subject refuses. Final.
     pub fn deny(token: &'a str) -> Self {
-        Self { token, decision: Decision::Deny }
+        Self::of(token, Decision::Deny)
+    }
+
+    fn of(token: &'a str, decision: Decision) -> Self {
+        Self { token, decision, redirect: None }
+    }
+
+    /// Where the host sends the subject now: kept, and given back, where the app named nothing when it opened the
+    /// request (at most 2048 characters).
+    pub fn redirect(mut self, redirect: &str) -> Result<Self, InvalidInput> {
+        self.redirect = checked_redirect(redirect)?;
+        Ok(self)
     }
 
     /// The subject's epoch, read before the host verified its credential.

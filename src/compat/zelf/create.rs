@@ -1,25 +1,19 @@
-//! ZELF: the session of a device, made or found (flow E).
-//!
-//! Build the issuer with [`Policy::zelf`](crate::Policy::zelf): signed tokens of 600 seconds. Asking again gives a fresh
-//! token with the same window.
-//!
-//! A device is an address and an identifier together. ZELF looks for the address alone where no identifier is sent, so
-//! that everybody behind one address shares a session, and it hands out tokens for sessions that it could not save
-//! where an identifier comes from two addresses. Here the identifier is the address when none is sent, and two
-//! addresses are two devices.
-
-use std::net::IpAddr;
+//! A device's session: made, or found.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{exposed, redacted};
+use super::{
+    ApiError, Caller, Service,
+    status::{broken, invalid, refused},
+};
 use crate::{
-    Issuer, NewSession,
+    NewSession,
     client::ClientInfo,
-    error::{Error, ErrorClass, ErrorKind, InvalidInput, Operation},
+    compat::{exposed, redacted},
+    error::{Error, ErrorKind, InvalidInput, Operation},
     id::{DeviceId, check_text},
     metadata::{HostClaims, Metadata},
     secret::Secret,
@@ -28,10 +22,14 @@ use crate::{
 /// The types that a session may have.
 pub const TYPES: [&str; 4] = ["createWallet", "decryptWallet", "importWallet", "general"];
 
-/// An error as ZELF answers it.
-pub type ApiError = super::ApiError<ErrorBody>;
+/// Where a session's type is kept.
+pub(super) const TYPE: &str = "type";
+/// Where it is kept whether a session is a web extension's.
+pub(super) const IS_WEB_EXTENSION: &str = "isWebExtension";
 
 /// `POST /api/sessions`: the session of the calling device, made where it has none.
+///
+/// One that is found keeps its window, and the type, domain and flag that it was made with.
 ///
 /// # Errors
 /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500
@@ -41,9 +39,7 @@ pub async fn create_session(
     caller: &Caller,
     request: CreateSession,
 ) -> Result<CreateSessionResponse, ApiError> {
-    if service.strict && (caller.origin.is_none() || caller.ip.is_none()) {
-        return Err(ApiError::new(403, ErrorBody::Error("rejected".to_owned())));
-    }
+    service.admits(caller)?;
     let new = checked(caller, &request)?;
     let issued = service.issuer.create(new).await.map_err(refused)?;
     let view = issued.session();
@@ -60,55 +56,6 @@ pub async fn create_session(
             expires_at: expires_at.as_secs(),
         },
     })
-}
-
-/// An issuer that answers as ZELF.
-#[derive(Debug, Clone)]
-pub struct Service {
-    issuer: Issuer,
-    strict: bool,
-}
-
-impl Service {
-    /// This issuer, as ZELF in production: no origin or no address, no session.
-    pub fn new(issuer: Issuer) -> Self {
-        Self { issuer, strict: true }
-    }
-
-    /// As ZELF in development: callers without origin or address are answered too.
-    #[must_use]
-    pub fn development(mut self) -> Self {
-        self.strict = false;
-        self
-    }
-}
-
-/// Where a call to ZELF comes from. Nobody is authenticated.
-#[derive(Clone, Default)]
-pub struct Caller {
-    origin: Option<String>,
-    ip: Option<IpAddr>,
-}
-
-impl Caller {
-    /// From nowhere known.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The `origin` header; an empty one counts as none.
-    #[must_use]
-    pub fn origin(mut self, origin: &str) -> Self {
-        self.origin = (!origin.is_empty()).then(|| origin.to_owned());
-        self
-    }
-
-    /// The client's address, as the host trusts it. An IPv4 address in IPv6 form is the IPv4 address.
-    #[must_use]
-    pub fn ip(mut self, ip: IpAddr) -> Self {
-        self.ip = Some(ip.to_canonical());
-        self
-    }
 }
 
 /// The body of `POST /api/sessions`.
@@ -128,7 +75,7 @@ pub struct CreateSession {
     pub kill_session: Option<bool>,
 }
 
-redacted!(CreateSession, Caller);
+redacted!(CreateSession);
 
 /// The answer to `POST /api/sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -152,17 +99,6 @@ pub struct SessionData {
     pub expires_at: i64,
 }
 
-/// The body of an error: one member, whose name says whose fault it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum ErrorBody {
-    /// A field breaks a rule.
-    ValidationError(String),
-    /// Anything else.
-    Error(String),
-}
-
 /// The session that a request asks for, or the first rule that it breaks.
 fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -180,10 +116,14 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     }
     let flag = if request.is_web_extension.unwrap_or(false) { "true" } else { "false" };
     let metadata =
-        Metadata::new().with("type", kind).and_then(|metadata| metadata.with("isWebExtension", flag));
+        Metadata::new().with(TYPE, kind).and_then(|metadata| metadata.with(IS_WEB_EXTENSION, flag));
     let device = device(ip.as_deref(), &identifier).map_err(broken)?;
+    // By which all sessions of an identifier are found when one of them is used up.
+    let mut client = ClientInfo::new().fingerprint(&identifier).map_err(broken)?;
+    if let Some(ip) = caller.ip {
+        client = client.with_ip(ip);
+    }
     let claims = claims(domain, identifier, ip).map_err(broken)?;
-    let client = caller.ip.map_or(ClientInfo::new(), |ip| ClientInfo::new().with_ip(ip));
     let new =
         NewSession::for_device(device).client(client).metadata(metadata.map_err(broken)?).claims(claims);
     Ok(if request.kill_session.unwrap_or(false) { new.replace_device() } else { new })
@@ -207,22 +147,4 @@ fn claims(domain: String, identifier: String, ip: Option<String>) -> Result<Host
         .with("identifier", identifier)?
         .with("ip", ip)?
         .with("tagName", Value::Null)
-}
-
-fn broken(input: InvalidInput) -> ApiError {
-    invalid(&format!("Session validation failed: {}: {}.", input.field, input.problem))
-}
-
-fn invalid(message: &str) -> ApiError {
-    ApiError::new(409, ErrorBody::ValidationError(message.to_owned()))
-}
-
-/// How ZELF shows an error of the issuer.
-fn refused(error: Error) -> ApiError {
-    let (status, message) = match error.class() {
-        ErrorClass::Rejected => (error.public().http_status, error.public().message),
-        ErrorClass::Unavailable => (500, "The service is busy. Try again."),
-        _ => (500, "Something went wrong."),
-    };
-    ApiError::new(status, ErrorBody::Error(message.to_owned())).caused_by(error)
 }
