@@ -64,9 +64,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
+    Issuer, SessionQuery,
     error::{Error, VerifyError},
-    id::SubjectId,
+    id::{SessionId, SubjectId},
+    issuer::SessionView,
     secret::Secret,
+    session::Life,
+    store::Select,
 };
 
 /// An error as one of the systems answers it: a status and a body.
@@ -141,6 +145,29 @@ pub trait Profiles<P>: fmt::Debug + Send + Sync {
 fn uuid_subject(text: &str) -> Option<SubjectId> {
     let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
     SubjectId::new(uuid.hyphenated().to_string()).ok()
+}
+
+/// Every session that a query finds, page by page.
+async fn list_all(issuer: &Issuer, query: SessionQuery) -> Result<Vec<SessionView>, Error> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let ask = query.clone().limit(1000);
+        let page = issuer.list(after.map_or_else(|| ask.clone(), |key| ask.clone().after(key))).await?;
+        found.extend_from_slice(page.sessions());
+        match page.next() {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// A session that nobody has revoked, expired or not: whoever may end it still can.
+async fn find_session(issuer: &Issuer, id: SessionId) -> Result<Option<SessionView>, Error> {
+    let query = SessionQuery::select(Select::Ids(vec![id])).dead_too().impersonations_too();
+    let page = issuer.list(query).await?;
+    let found = page.sessions().first().cloned();
+    Ok(found.filter(|session| !matches!(session.life(issuer.now()), Life::Revoked(_))))
 }
 
 /// For fields that hold a secret.

@@ -9,7 +9,8 @@ use session_issuer::{
     compat::{
         Profiles,
         hanko::{
-            ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service, create_session,
+            ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service, authenticate,
+            create_session,
         },
     },
     error::{ErrorKind, RevokeReason},
@@ -26,12 +27,12 @@ use session_issuer::{
 
 use crate::{compat_create::*, world::*};
 
-fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
+pub fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
     let admin = Caller::Admin(CreatorId::new("admin-api").unwrap());
     block_on(create_session(service, &admin, body::<CreateSession>(request)))
 }
 
-fn service(world: &World) -> Service {
+pub fn service(world: &World) -> Service {
     Service::new(world.issuer.clone())
 }
 
@@ -41,7 +42,7 @@ fn sessions(world: &World) -> usize {
 
 /// Says the same of every user.
 #[derive(Debug)]
-struct Same(Profile);
+pub struct Same(pub Profile);
 
 #[async_trait]
 impl Profiles<Profile> for Same {
@@ -49,6 +50,23 @@ impl Profiles<Profile> for Same {
         Ok(self.0.clone())
     }
 }
+
+/// What is no hyphenated UUID.
+pub const MALFORMED_UUIDS: [&str; 13] = [
+    "alice",
+    " ",
+    "d654e6ba70a348efa95d37c8d8a7901a",
+    "{d654e6ba-70a3-48ef-a95d-37c8d8a7901a}",
+    "urn:uuid:d654e6ba-70a3-48ef-a95d-37c8d8a7901a",
+    "d654e6ba-70a3-48ef-a95d-37c8d8a7901",
+    "d654e6ba-70a3-48ef-a95d-37c8d8a7901aa",
+    "d654e6ba-70a3-48ef-a95d-37c8d8a7901g",
+    "d654e6ba-70a3-48ef-a95d-37c8d8a7901\0",
+    " d654e6ba-70a3-48ef-a95d-37c8d8a7901a",
+    "d654e6ba-70a3-48ef-a95d-37c8d8a7901a ",
+    "d654e6ba-70a3-48ef-a95d_37c8d8a7901a",
+    "d654e6b-a70a3-48ef-a95d-37c8d8a7901a",
+];
 
 // 1, 18
 #[test]
@@ -82,9 +100,7 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
     bad_request(json!({}), "user_id is a required field");
     bad_request(json!({ "user_id": null }), "user_id is a required field");
     bad_request(json!({ "user_id": "" }), "user_id is a required field");
-    for malformed in
-        ["alice", "d654e6ba70a348efa95d37c8d8a7901a", "{d654e6ba-70a3-48ef-a95d-37c8d8a7901a}", " "]
-    {
+    for malformed in MALFORMED_UUIDS {
         bad_request(json!({ "user_id": malformed }), "user_id must be a valid uuid");
     }
     for ip in ["999.1.1.1", "1.2.3", "::g", "1.2.3.4:80", "fe80::1%eth0", " "] {
@@ -238,6 +254,98 @@ fn a_configured_audience_replaces_the_relying_party() {
     };
     assert_eq!(audience(&[]), json!(["rp.example"]));
     assert_eq!(audience(&["a", "b"]), json!(["a", "b"]));
+}
+
+// 34
+#[test]
+fn a_template_of_static_values_comes_out_as_the_same_json() {
+    let world = world_of(Policy::hanko());
+    let template = json!({
+        "role": "user",
+        "level": 7,
+        "share": 0.5,
+        "beta": true,
+        "nothing": null,
+        "scopes": ["read", "write", 3, false],
+        "nested": { "source": "here", "deeper": { "list": [{ "a": 1 }] } },
+    });
+    let mut profile = Profile::default();
+    profile.custom = template.as_object().unwrap().clone();
+    let token =
+        post(&service(&world).profiles(Same(profile)), json!({ "user_id": USER })).unwrap().session_token;
+    let claims = payload(token.expose());
+    for (name, value) in template.as_object().unwrap() {
+        assert_eq!(&claims[name], value, "{name}");
+    }
+}
+
+/// A template over what the host knows of its users.
+#[derive(Debug)]
+struct Template(Value);
+
+#[async_trait]
+impl Profiles<Profile> for Template {
+    async fn profile(&self, user: &SubjectId) -> Result<Profile, VerifyError> {
+        let known = &self.0[user.as_str()];
+        let mut profile = Profile::default();
+        profile.username = known["username"].as_str().map(str::to_owned);
+        let greeting = format!("Hello \"{}\"", known["username"].as_str().unwrap_or("you"));
+        profile.custom.insert("greeting".to_owned(), json!(greeting));
+        profile.custom.insert("plan".to_owned(), known["metadata"]["billing"]["plan"].clone());
+        let teams = known["metadata"]["teams"].as_array().into_iter().flatten();
+        let own: Vec<_> = teams.filter(|team| team["owner"] == json!(true)).map(|team| &team["id"]).collect();
+        profile.custom.insert("owns".to_owned(), json!(own));
+        profile.custom.insert("verified".to_owned(), json!(known["verified"] == json!(true)));
+        Ok(profile)
+    }
+}
+
+// 35
+#[test]
+fn a_template_over_the_user_gives_typed_values_and_no_escaped_text() {
+    let world = world_of(Policy::hanko());
+    let users = json!({ USER: {
+        "username": "mini",
+        "verified": true,
+        "metadata": {
+            "billing": { "plan": { "name": "gold", "seats": 3 } },
+            "teams": [{ "id": 1, "owner": true }, { "id": 2, "owner": false }, { "id": 3, "owner": true }],
+        },
+    } });
+    let service = service(&world).profiles(Template(users));
+    let claims = payload(post(&service, json!({ "user_id": USER })).unwrap().session_token.expose());
+    assert_eq!(claims["greeting"], json!("Hello \"mini\""));
+    assert_eq!(claims["plan"], json!({ "name": "gold", "seats": 3 }));
+    assert_eq!(claims["owns"], json!([1, 3]));
+    assert_eq!(claims["verified"], json!(true));
+}
+
+#[test]
+fn what_is_no_request_never_gets_past_the_door() {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        r#"{"user_id": 7}"#,
+        r#"{"user_id": ["d654e6ba-70a3-48ef-a95d-37c8d8a7901a"]}"#,
+        r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a", "user_agent": {}}"#,
+        r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a", "ip_address": 1}"#,
+        r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"} x"#,
+    ] {
+        assert!(serde_json::from_str::<CreateSession>(body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_user_cannot_create_sessions_for_anyone() {
+    let world = world_of(Policy::hanko());
+    let token = post(&service(&world), json!({ "user_id": USER })).unwrap().session_token;
+    let user = block_on(authenticate(&service(&world), &[token.expose()])).unwrap();
+    let create = || block_on(create_session(&service(&world), &user, body(json!({ "user_id": USER }))));
+    let forbidden = (403, json!({ "code": 403, "message": "Forbidden" }));
+    unchanged(&world, || assert_eq!(shown(create()), forbidden));
 }
 
 // 41

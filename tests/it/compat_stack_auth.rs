@@ -20,17 +20,17 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, world::*};
+use crate::{compat_create::*, compat_hanko::MALFORMED_UUIDS, world::*};
 
-fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
+pub fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
     block_on(create_session(service, caller, body::<CreateSession>(request)))
 }
 
-fn service(world: &World) -> Service {
+pub fn service(world: &World) -> Service {
     Service::new(world.issuer.clone())
 }
 
-fn server() -> Caller {
+pub fn server() -> Caller {
     Caller::server(Actor::new(id("operator")))
 }
 
@@ -135,7 +135,8 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
         });
     };
     bad(json!({}), "\n  - body.user_id must be defined");
-    for malformed in ["", "alice", "Me", "d654e6ba70a348efa95d37c8d8a7901a"] {
+    bad(json!({ "user_id": null }), "\n  - body.user_id must be defined");
+    for malformed in [&["", "Me"][..], &MALFORMED_UUIDS].concat() {
         bad(json!({ "user_id": malformed }), "\n  - body.user_id must be a valid UUID");
     }
     bad(
@@ -211,7 +212,7 @@ fn an_impersonation_ends_with_the_operators_own_session_and_none_begins_after_it
 
 /// Says the same of every user.
 #[derive(Debug)]
-struct Same(Profile);
+pub struct Same(pub Profile);
 
 #[async_trait]
 impl Profiles<Profile> for Same {
@@ -221,7 +222,7 @@ impl Profiles<Profile> for Same {
 }
 
 #[derive(Debug)]
-struct Away;
+pub struct Away;
 
 #[async_trait]
 impl Profiles<Profile> for Away {
@@ -268,4 +269,30 @@ fn a_profile_that_cannot_be_read_makes_no_session() {
     let outcome = || post(&service, &server(), json!({ "user_id": USER }));
     unchanged(&world, || assert_eq!(shown(outcome()).0, 500));
     assert_eq!(cause(outcome()), Some(ErrorKind::Unavailable));
+}
+
+#[test]
+fn what_is_no_request_never_gets_past_the_door() {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        r#"{"user_id": 7}"#,
+        r#"{"user_id": "me", "expires_in_millis": "5000"}"#,
+        r#"{"user_id": "me", "expires_in_millis": 0.5}"#,
+        r#"{"user_id": "me", "expires_in_millis": 9223372036854775808}"#,
+        r#"{"user_id": "me", "is_impersonation": "yes"}"#,
+        r#"{"user_id": "me", "is_impersonation": 1}"#,
+    ] {
+        assert!(serde_json::from_str::<CreateSession>(body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn why_an_operator_impersonates_has_1_to_200_characters() {
+    for (reason, good) in [(0, false), (1, true), (200, true), (201, false)] {
+        assert_eq!(server().reason(&"r".repeat(reason)).is_ok(), good, "{reason}");
+    }
+    assert!(server().reason("a\nb").is_err());
 }

@@ -15,7 +15,14 @@ mod attacks;
 mod bad_input;
 mod compat_create;
 mod compat_hanko;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod compat_hanko_keys;
+mod compat_hanko_sessions;
+mod compat_hanko_validate;
 mod compat_stack_auth;
+mod compat_stack_auth_refresh;
+mod compat_stack_auth_sessions;
+mod compat_stack_auth_tokens;
 mod compat_tmdb;
 mod compat_tmdb_sessions;
 mod compat_zelf;

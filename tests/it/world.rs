@@ -164,6 +164,10 @@ impl People {
         change(self.table.lock().unwrap().get_mut(subject).unwrap());
     }
 
+    pub fn remove(&self, subject: &str) {
+        self.table.lock().unwrap().remove(subject);
+    }
+
     fn get(&self, subject: &str) -> Option<Person> {
         self.table.lock().unwrap().get(subject).cloned()
     }

@@ -1,0 +1,140 @@
+//! `/sessions/validate`: whether a token is good, and what it tells.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApiError, Caller, Claims, Service, answer,
+    claims::{idle_end, optional_date_time},
+    refused,
+};
+use crate::{
+    Requirement, Revoke, Timestamp,
+    compat::{redacted, secret},
+    error::{Error, ErrorClass, ErrorKind, RevokeReason},
+    id::SubjectId,
+    issuer::Checked,
+    secret::Secret,
+};
+
+/// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none is.
+///
+/// They are tried in their order: what the `Authorization` header has, then the cookie. The first good one answers. This
+/// is not use: nothing is written.
+///
+/// # Errors
+/// 500 when a part did not answer, and no token was good without it.
+pub async fn validate_session(
+    service: &Service,
+    tokens: &[&str],
+) -> Result<ValidateSessionResponse, ApiError> {
+    let mut failed = None;
+    for token in tokens {
+        match service.issuer.check((*token).into(), &Requirement::new().touch(false).read_only()).await {
+            Ok(checked) => return Ok(valid(service, &checked)),
+            Err(error) if error.class() == ErrorClass::Rejected => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or_else(|| Ok(ValidateSessionResponse::default()), |error| Err(refused(error)))
+}
+
+/// `POST /sessions/validate`: whether this token is good. Status 200, also when it is not.
+///
+/// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, and told of.
+///
+/// # Errors
+/// 400 without a token; 500 when a part did not answer.
+pub async fn validate_session_from_body(
+    service: &Service,
+    request: ValidateSession,
+) -> Result<ValidateSessionResponse, ApiError> {
+    let token = request.session_token.as_ref().map(Secret::expose).unwrap_or_default();
+    if token.is_empty() {
+        return Err(answer(400, "session_token is a required field"));
+    }
+    match service.used(token, &Requirement::new().touch_now()).await {
+        Ok(checked) => Ok(valid(service, &checked)),
+        Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Who calls Hanko's public API, by the first of these tokens that is good. This is use.
+///
+/// # Errors
+/// 401 when none is good; 500 when a part did not answer, and no token was good without it.
+pub async fn authenticate(service: &Service, tokens: &[&str]) -> Result<Caller, ApiError> {
+    let mut failed = None;
+    for token in tokens {
+        match service.used(token, &Requirement::new()).await {
+            Ok(checked) => match checked.subject() {
+                Ok(user) => return Ok(Caller::User { user: user.clone(), session: checked.session_id() }),
+                Err(error) => failed = failed.or(Some(error)),
+            },
+            Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(match failed {
+        Some(error) if error.class() != ErrorClass::Rejected => refused(error),
+        Some(error) => answer(401, "Unauthorized").caused_by(error),
+        None => answer(401, "Unauthorized"),
+    })
+}
+
+impl Service {
+    /// Checks a token, and notes its use. What was idle for too long is ended at once, so that the host is told.
+    async fn used(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
+        let checked = self.issuer.check(token.into(), need).await;
+        if checked.as_ref().is_err_and(|error| error.kind() == ErrorKind::Inactive) {
+            self.issuer.revoke(Revoke::token(token).reason(RevokeReason::Idle)).await?;
+        }
+        checked
+    }
+}
+
+/// The body of `POST /sessions/validate`.
+#[derive(Default, Deserialize)]
+#[non_exhaustive]
+pub struct ValidateSession {
+    /// The token. Required.
+    #[serde(default, deserialize_with = "secret")]
+    pub session_token: Option<Secret>,
+}
+
+redacted!(ValidateSession, ValidateSessionResponse);
+
+/// The answer to a validation, status 200. The default is that of a token that is not good.
+#[derive(Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ValidateSessionResponse {
+    /// The token is good.
+    pub is_valid: bool,
+    /// What it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
+    /// When the session ends unless it is used: never after the token does. Absent without an idle timeout.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time::serialize")]
+    pub idle_expires_at: Option<Timestamp>,
+    /// Deprecated by Hanko: `claims.expiration`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time::serialize")]
+    pub expiration_time: Option<Timestamp>,
+    /// Deprecated by Hanko: `claims.subject`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<SubjectId>,
+}
+
+/// A token without a user is good for nothing that Hanko knows.
+fn valid(service: &Service, checked: &Checked) -> ValidateSessionResponse {
+    let Some(claims) = Claims::of_checked(checked, service.issuer.name()) else {
+        return ValidateSessionResponse::default();
+    };
+    let session = checked.session().and_then(|view| view.session());
+    ValidateSessionResponse {
+        is_valid: true,
+        idle_expires_at: session.and_then(|session| idle_end(session, claims.expiration)),
+        expiration_time: Some(claims.expiration),
+        user_id: Some(claims.subject.clone()),
+        claims: Some(claims),
+    }
+}

@@ -1,0 +1,163 @@
+//! Access tokens: whether one is good, for which kind of user, and why not.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::{ApiError, Service, UserKind, answer, refused, session_over};
+use crate::{
+    Issuer, Requirement,
+    compat::redacted,
+    error::{Error, ErrorClass, ErrorKind, Operation},
+    id::{SessionId, SubjectId},
+    issuer::Checked,
+    metadata::HostClaims,
+    policy::Freshness,
+    session::Session,
+    token::VerifiedClaims,
+};
+
+/// Says whether an access token is good, and whose it is.
+///
+/// `Freshness::Stateless` is Stack Auth's way: a session that was signed out of is good until its access token expires.
+/// `Freshness::Store` refuses it at once. Either way the user must still be there.
+///
+/// # Errors
+/// 401 `ACCESS_TOKEN_EXPIRED`: refresh; 401 `UNPARSABLE_ACCESS_TOKEN` for what is malformed, forged, for somebody else, or
+/// tells another kind of user than it is for; 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a session that is over, as the
+/// store has it, and for a user that is gone; 500 when a part did not answer.
+pub async fn check_access_token(
+    service: &Service,
+    token: &str,
+    freshness: Freshness,
+) -> Result<AccessToken, ApiError> {
+    let need = Requirement::new().freshness(freshness).touch(false);
+    let mut failed = None;
+    for (kind, issuer) in service.issuers() {
+        match issuer.check(token.into(), &need).await {
+            Ok(checked) => return service.believed(kind, &checked).await,
+            // It may be for another kind of user.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {
+                failed = failed.or(Some(error));
+            }
+            Err(error) => return Err(token_refused(error, token)),
+        }
+    }
+    let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
+    // A token that is good by itself, of a session that nobody knows any more.
+    if service.issuers().any(|(_, issuer)| issuer.verify(token).is_ok()) {
+        return Err(session_over(failed));
+    }
+    Err(token_refused(failed, token))
+}
+
+/// An access token that was good when it was checked.
+#[derive(Clone, PartialEq)]
+pub struct AccessToken {
+    user: SubjectId,
+    session: SessionId,
+    kind: UserKind,
+    is_impersonation: bool,
+    claims: HostClaims,
+}
+
+redacted!(AccessToken);
+
+impl AccessToken {
+    /// The user (`sub`).
+    pub fn user(&self) -> &SubjectId {
+        &self.user
+    }
+
+    /// The session (`refresh_token_id`).
+    pub fn session_id(&self) -> SessionId {
+        self.session
+    }
+
+    /// The kind of user. Stack Auth's own endpoints refuse all but regular ones unless they are asked not to.
+    pub fn kind(&self) -> UserKind {
+        self.kind
+    }
+
+    /// True when somebody else acts in the user's place.
+    pub fn is_impersonation(&self) -> bool {
+        self.is_impersonation
+    }
+
+    /// What it tells of the user: `name`, `email`, and so on.
+    pub fn claims(&self) -> &HostClaims {
+        &self.claims
+    }
+}
+
+impl Service {
+    /// What a good token says, if it agrees with whom it is for, and its user is still there.
+    async fn believed(&self, kind: Option<UserKind>, checked: &Checked) -> Result<AccessToken, ApiError> {
+        let stored = || checked.session().and_then(|view| view.session()).and_then(Session::claims);
+        let claims = checked.claims().map(VerifiedClaims::host).or_else(stored);
+        let claims = claims.cloned().unwrap_or_default();
+        let told = kind_told(&claims);
+        let kind = match (kind, told) {
+            (None, Some(told)) => told,
+            (Some(kind), Some(told)) if kind == told => kind,
+            _ => return Err(unparsable()),
+        };
+        let user = checked.subject().map_err(|_| unparsable())?.clone();
+        self.user_is_there(&user).await?;
+        let (session, is_impersonation) = (checked.session_id(), checked.is_impersonation());
+        Ok(AccessToken { user, session, kind, is_impersonation, claims })
+    }
+
+    async fn user_is_there(&self, user: &SubjectId) -> Result<(), ApiError> {
+        let issuer: &Issuer = &self.issuer;
+        issuer.may_have_sessions(user, Operation::Check).await.map_err(session_over)
+    }
+}
+
+/// The kind of user that the claims tell; none where they contradict each other.
+fn kind_told(claims: &HostClaims) -> Option<UserKind> {
+    let flag = |name: &str| match claims.get(name) {
+        None => Some(false),
+        Some(value) => value.as_bool(),
+    };
+    let has_reason = claims.get("restricted_reason").is_some_and(|reason| !reason.is_null());
+    match (flag("is_anonymous")?, flag("is_restricted")?) {
+        (_, is_restricted) if is_restricted != has_reason => None,
+        (true, true) => Some(UserKind::Anonymous),
+        (true, false) => None,
+        (false, true) => Some(UserKind::Restricted),
+        (false, false) => Some(UserKind::Regular),
+    }
+}
+
+/// How Stack Auth shows why an access token is not good.
+fn token_refused(error: Error, token: &str) -> ApiError {
+    match error.kind() {
+        ErrorKind::TokenExpired | ErrorKind::RefreshRequired => expired(token).caused_by(error),
+        ErrorKind::MalformedToken
+        | ErrorKind::InvalidToken
+        | ErrorKind::WrongAudience
+        | ErrorKind::WrongTokenKind => unparsable().caused_by(error),
+        _ if error.class() == ErrorClass::Rejected => session_over(error),
+        _ => refused(error),
+    }
+}
+
+fn unparsable() -> ApiError {
+    answer(401, "UNPARSABLE_ACCESS_TOKEN", "Access token is not parsable.", [])
+}
+
+/// The signature of such a token has held, so what it tells is what was signed.
+fn expired(token: &str) -> ApiError {
+    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let told: Value = payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    let claim = |name: &str| told.get(name).cloned().unwrap_or_default();
+    let expired_at = told.get("exp").and_then(Value::as_i64).map(|exp| exp.saturating_mul(1000));
+    let details = [
+        ("expired_at_millis", json!(expired_at)),
+        ("project_id", claim("project_id")),
+        ("user_id", claim("sub")),
+        ("refresh_token_id", claim("refresh_token_id")),
+    ];
+    let error = "Access token has expired. Please refresh it and try again.";
+    answer(401, "ACCESS_TOKEN_EXPIRED", error, details)
+}

@@ -1,0 +1,71 @@
+//! What happens to sessions when a user's password changes, or the user goes.
+
+use super::{ApiError, Service, refused};
+use crate::{
+    Revoke,
+    error::{ErrorClass, ErrorKind},
+    factor::FactorKind,
+    id::{SessionId, SubjectId},
+    issuer::CredentialChange,
+};
+
+/// The user has changed the password: all other sessions end, in one act.
+///
+/// The one that this refresh token names is kept, if it is a live one of the user's own; without one, all end.
+///
+/// # Errors
+/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+pub async fn password_changed(
+    service: &Service,
+    user: &SubjectId,
+    own_refresh_token: Option<&str>,
+) -> Result<(), ApiError> {
+    let change = || CredentialChange::new(user.clone(), FactorKind::Password).by(user.clone());
+    if let Some(keep) = service.own_session(user, own_refresh_token).await? {
+        match service.issuer.credential_changed(change().keeping(keep)).await {
+            Ok(_) => return Ok(()),
+            // It has ended in the meantime: there is none to keep.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    service.issuer.credential_changed(change()).await.map(drop).map_err(refused)
+}
+
+/// The password was set by an administrator, or reset by a code: all sessions of the user end, in one act.
+///
+/// # Errors
+/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+pub async fn password_reset(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
+    let change = CredentialChange::new(user.clone(), FactorKind::Password);
+    service.issuer.credential_changed(change).await.map(drop).map_err(refused)
+}
+
+/// The user is deleted or disabled: all sessions end, in one act.
+///
+/// The host calls it after its directory has forgotten the user, so that no new session begins.
+///
+/// # Errors
+/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+pub async fn user_deleted(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
+    service.issuer.revoke(Revoke::subject_disabled(user.clone())).await.map(drop).map_err(refused)
+}
+
+impl Service {
+    /// The session that a refresh token names, where it is the user's own and nobody else's acting in the user's place.
+    async fn own_session(
+        &self,
+        user: &SubjectId,
+        refresh_token: Option<&str>,
+    ) -> Result<Option<SessionId>, ApiError> {
+        let Some(token) = refresh_token else { return Ok(None) };
+        match self.issuer.named_by(token).await {
+            Ok(session) if session.subject() == Some(user) && !session.is_impersonation() => {
+                Ok(Some(session.id()))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.class() == ErrorClass::Rejected => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
+    }
+}

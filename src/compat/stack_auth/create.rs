@@ -1,0 +1,147 @@
+//! `POST /auth/sessions`: a refresh token and an access token for a user.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{ApiError, Caller, Service, answer, me_without_user, refused, schema_error};
+use crate::{
+    NewSession,
+    actor::ActorChain,
+    compat::{exposed, redacted, uuid_subject},
+    error::{Error, ErrorKind, Operation},
+    id::SubjectId,
+    secret::Secret,
+};
+
+/// The longest a session may live: 367 days, in milliseconds.
+pub const MAX_EXPIRES_IN_MILLIS: i64 = 31_708_800_000;
+
+const ROUTE: &str = "POST /api/v1/auth/sessions";
+
+/// `POST /auth/sessions`: a refresh token and an access token for a user. Status 200.
+///
+/// With `is_impersonation` the session carries who made it: it is not listed among the user's own, does not count
+/// against a cap, and ends when the operator's own session does.
+///
+/// # Errors
+/// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule; 400
+/// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may have no sessions; 500 when a
+/// part did not answer. Nothing is stored then.
+pub async fn create_session(
+    service: &Service,
+    caller: &Caller,
+    request: CreateSession,
+) -> Result<CreateSessionResponse, ApiError> {
+    let operator = caller.operator().ok_or_else(insufficient_access)?;
+    let (user, lifetime) = checked(caller, &request)?;
+    let refused = |error| refused_user(error, &user);
+    let mut new = match request.is_impersonation.unwrap_or(false) {
+        true => {
+            let chain = ActorChain::new(operator.clone(), &caller.reason);
+            NewSession::impersonating(user.clone(), chain.map_err(|input| refused(input.into()))?)
+        }
+        false => NewSession::for_subject(user.clone()),
+    };
+    let told = service.told(&user, Operation::Create).await.map_err(refused)?;
+    new = new.claims(told.claims.unwrap_or_default());
+    if let Some(client) = &caller.client {
+        new = new.client(client.clone());
+    }
+    if let Some(lifetime) = lifetime {
+        new = new.lifetime(lifetime);
+    }
+    let issued = service.issuer_for(told.kind).create(new).await.map_err(refused)?;
+    let refresh_token = issued.refresh_token().ok_or_else(|| {
+        refused(
+            Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
+                .with_source("the issuer's policy hands out no refresh tokens"),
+        )
+    })?;
+    Ok(CreateSessionResponse { refresh_token: refresh_token.into(), access_token: issued.token().into() })
+}
+
+/// The body of `POST /auth/sessions`.
+#[derive(Clone, Default, Deserialize)]
+#[non_exhaustive]
+pub struct CreateSession {
+    /// Whom the session is for: a hyphenated UUID, or `me`. Required.
+    pub user_id: Option<String>,
+    /// How long the session lives, in milliseconds. 1 to 31 708 800 000 (367 days); 365 days when absent.
+    pub expires_in_millis: Option<i64>,
+    /// The caller acts in the user's place; false when absent.
+    pub is_impersonation: Option<bool>,
+}
+
+redacted!(CreateSession);
+
+/// The answer to `POST /auth/sessions`, status 200.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct CreateSessionResponse {
+    /// Buys the next access token, until the session ends.
+    #[serde(serialize_with = "exposed")]
+    pub refresh_token: Secret,
+    /// Proves the session for 10 minutes: a JWT.
+    #[serde(serialize_with = "exposed")]
+    pub access_token: Secret,
+}
+
+/// The user and the lifetime of a request, or every rule that it breaks.
+fn checked(caller: &Caller, request: &CreateSession) -> Result<(SubjectId, Option<Duration>), ApiError> {
+    let mut broken = Vec::new();
+    let user = match request.user_id.as_deref() {
+        Some("me") => caller.user.clone(),
+        Some(id) => {
+            let user = uuid_subject(id);
+            if user.is_none() {
+                broken.push("body.user_id must be a valid UUID".to_owned());
+            }
+            user
+        }
+        None => {
+            broken.push("body.user_id must be defined".to_owned());
+            None
+        }
+    };
+    let lifetime = match request.expires_in_millis {
+        Some(millis) if millis > MAX_EXPIRES_IN_MILLIS => {
+            broken.push(format!(
+                "body.expires_in_millis must be less than or equal to {MAX_EXPIRES_IN_MILLIS}"
+            ));
+            None
+        }
+        Some(..=0) => {
+            broken.push("body.expires_in_millis must be greater than or equal to 1".to_owned());
+            None
+        }
+        Some(millis) => Some(Duration::from_millis(millis.unsigned_abs())),
+        None => None,
+    };
+    if !broken.is_empty() {
+        return Err(schema_error(ROUTE, &broken));
+    }
+    user.map(|user| (user, lifetime)).ok_or_else(me_without_user)
+}
+
+fn insufficient_access() -> ApiError {
+    let error = "The x-stack-access-type header must be 'server' or 'admin', but was 'client'.";
+    let details =
+        [("actual_access_type", json!("client")), ("allowed_access_types", json!(["server", "admin"]))];
+    answer(401, "INSUFFICIENT_ACCESS_TYPE", error, details)
+}
+
+/// How Stack Auth shows an error of the issuer about this user.
+fn refused_user(error: Error, user: &SubjectId) -> ApiError {
+    match error.kind() {
+        ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => answer(
+            400,
+            "USER_ID_DOES_NOT_EXIST",
+            format!("The given user with the ID {user} does not exist."),
+            [("user_id", json!(user.as_str()))],
+        )
+        .caused_by(error),
+        _ => refused(error),
+    }
+}

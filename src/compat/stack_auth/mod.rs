@@ -1,0 +1,343 @@
+//! Stack Auth's sessions: refresh and access tokens for a user, by a server or an operator (flow B).
+//!
+//! Build the issuer with [`Policy::stack_auth`](crate::Policy::stack_auth): refresh tokens of 365 days that do not
+//! rotate, access tokens of 10 minutes. With
+//! [`Policy::rotation`](crate::Policy::rotation)`(Rotation::default())` they rotate, and a refresh answers the next one.
+//!
+//! | call | Stack Auth | who | success |
+//! | --- | --- | --- | --- |
+//! | [`create_session`] | `POST /auth/sessions` | server, admin | 200 |
+//! | [`refresh_session`] | `POST /auth/sessions/current/refresh` | anyone with a refresh token | 200 |
+//! | [`list_sessions`] | `GET /auth/sessions` | client (its own), server, admin | 200 |
+//! | [`delete_session`] | `DELETE /auth/sessions/{id}` | client (its own), server, admin | 200 |
+//! | [`sign_out`] | `DELETE /auth/sessions/current` | anyone with a token | 200 |
+//! | [`check_access_token`] | what stands before every endpoint | anyone with an access token | |
+//! | [`password_changed`], [`password_reset`], [`user_deleted`] | what its own endpoints do to sessions | the host | |
+//! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
+//!
+//! # Kinds of users
+//! An [`Issuer`](crate::Issuer) has one name and one audience. Where anonymous and restricted users shall have their own,
+//! the host builds three issuers over **one** store, one policy and one ring of token keys, and gives the other two to
+//! [`Service::kinds`]. A session belongs to none of the three: a user who signs up has a regular token at the next refresh.
+//! Without it, all tokens have one audience, and their claims tell the kind.
+//!
+//! # Algorithms
+//! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
+//! `aws-lc-rs` or `rust-crypto`, HS256 without. Each of three issuers may have a ring of its own, as there.
+//!
+//! # What it does, and what we do
+//! | Stack Auth | here | why |
+//! | --- | --- | --- |
+//! | refresh tokens of 45 base32 characters, stored as they are | opaque tokens of about 75 characters; the store holds no secret | a leaked database signs nobody in |
+//! | never rotates | as the policy says; off in the preset | a stolen token is found where it rotates |
+//! | an `expires_in_millis` of 0 or less ends in an internal error | 400 `SCHEMA_ERROR` | |
+//! | session ids are UUIDs of version 4 | version 7; any UUID is read, and another version's is not found | ids in order of time |
+//! | `aud` is a text | a list of one | one form for every issuer |
+//! | a key per audience, derived from the server's secret | a ring of keys | keys roll, and can live elsewhere |
+//! | disabled users are not known to it | as unknown ones | |
+//! | expired sessions are listed | they are not | they are no longer good |
+//! | an impersonation is a flag | it names its actor and why (`act`), and ends with the actor's own session | every use has a name |
+//! | the check of an access token is stateless | as the caller asks: stateless, bounded, or by the store | a sign-out can be seen at once |
+//! | a missing refresh token is a broken rule | 401, as every other failure | one answer for a bad credential |
+//! | signing out needs an access token that has not expired | an expired one will do | whoever signs out is signed out |
+//! | 403 and 404 of the session routes are plain text | `{"error": ".."}` with that text | one form of error |
+//! | `ACCESS_TOKEN_EXPIRED` has its details in the sentence too | in `details` alone | |
+//! | IP information has a place in the world | the address | a host that knows places adds them |
+//! | `last_used_at` moves at a refresh | the same | |
+//! | a user that a stateless check no longer finds | 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` | the session is over |
+//!
+//! # Examples
+//! ```
+//! use session_issuer::{
+//!     Issuer, Policy, actor::Actor, compat::stack_auth::{self, Caller, Service, UserKind},
+//!     entropy::{Entropy, SystemEntropy}, id::SubjectId, policy::Freshness, signer::KeyRing, store::MemoryStore,
+//!     token::TokenKeys,
+//! };
+//!
+//! # pollster::block_on(async {
+//! # let mut secret = [0; 32];
+//! # SystemEntropy.fill(&mut secret)?;
+//! let store = std::sync::Arc::new(MemoryStore::new());
+//! let keys = TokenKeys::generate(&SystemEntropy)?;
+//! let ring = KeyRing::hs256("k1", &secret)?;
+//! let issuer = |kind: UserKind| {
+//!     Issuer::builder()
+//!         .store(store.clone())
+//!         .token_keys(keys.clone())
+//!         .signer(ring.clone())
+//!         .policy(Policy::stack_auth())
+//!         .name(kind.issuer_name("https://api.example/api/v1", "project-1"))
+//!         .audience(kind.audience("project-1"))
+//!         .build()
+//! };
+//! let service = Service::new(issuer(UserKind::Regular)?)
+//!     .kinds(issuer(UserKind::Anonymous)?, issuer(UserKind::Restricted)?)
+//!     .project("project-1", "main");
+//!
+//! let server = Caller::server(Actor::new(SubjectId::new("support")?));
+//! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
+//! let created = stack_auth::create_session(&service, &server, request).await?;
+//!
+//! let client = Caller::client();
+//! let refreshed = stack_auth::refresh_session(&service, &client, created.refresh_token.expose()).await?;
+//! let token = refreshed.access_token.expose();
+//! let checked = stack_auth::check_access_token(&service, token, Freshness::Store).await?;
+//!
+//! let client = client.signed_in_with(&checked);
+//! let mine = serde_json::from_str(r#"{"user_id": "me"}"#)?;
+//! let listed = stack_auth::list_sessions(&service, &client, mine).await?;
+//! assert!(listed.items[0].is_current_session);
+//!
+//! stack_auth::sign_out(&service, token).await?;
+//! let refused = stack_auth::refresh_session(&service, &client, created.refresh_token.expose()).await;
+//! assert_eq!(refused.unwrap_err().body.code, "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod access_token;
+mod account;
+mod create;
+mod profile;
+mod refresh;
+mod sessions;
+mod token_refresh;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+pub use self::{
+    access_token::{AccessToken, check_access_token},
+    account::{password_changed, password_reset, user_deleted},
+    create::{CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, create_session},
+    profile::{Profile, UserKind},
+    refresh::{RefreshSessionResponse, refresh_session},
+    sessions::{
+        IpInfo, ListSessions, ListSessionsResponse, SessionItem, delete_session, list_sessions, sign_out,
+    },
+    token_refresh::TokenRefresh,
+};
+use super::{Profiles, redacted};
+use crate::{
+    Issuer,
+    actor::Actor,
+    client::ClientInfo,
+    error::{Error, ErrorClass, InvalidInput},
+    id::{SessionId, SubjectId},
+};
+
+/// An error as Stack Auth answers it.
+pub type ApiError = super::ApiError<ErrorBody>;
+
+/// An issuer that answers as Stack Auth.
+#[derive(Debug, Clone)]
+pub struct Service {
+    issuer: Issuer,
+    kinds: Option<Arc<Kinds>>,
+    profiles: Option<Arc<dyn Profiles<Profile>>>,
+    project: Option<(String, String)>,
+}
+
+/// Who issues tokens for users of other kinds.
+#[derive(Debug)]
+struct Kinds {
+    anonymous: Issuer,
+    restricted: Issuer,
+}
+
+impl Service {
+    /// This issuer, for every kind of user, for no project in particular, and without profiles.
+    pub fn new(issuer: Issuer) -> Self {
+        Self { issuer, kinds: None, profiles: None, project: None }
+    }
+
+    /// Who issues the access tokens of anonymous and of restricted users: issuers over the same store, with the same
+    /// policy and token keys, whose names and audiences are [theirs](UserKind::audience).
+    #[must_use]
+    pub fn kinds(mut self, anonymous: Issuer, restricted: Issuer) -> Self {
+        self.kinds = Some(Arc::new(Kinds { anonymous, restricted }));
+        self
+    }
+
+    /// The claims `project_id` and `branch_id` of every access token.
+    #[must_use]
+    pub fn project(mut self, project_id: impl Into<String>, branch_id: impl Into<String>) -> Self {
+        self.project = Some((project_id.into(), branch_id.into()));
+        self
+    }
+
+    /// Where the claims about a user come from: asked at every creation and every refresh. Without it, tokens carry none.
+    #[must_use]
+    pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
+        self.profiles = Some(Arc::new(profiles));
+        self
+    }
+}
+
+/// Who calls Stack Auth: with which key, as whom, in which session.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    access: Access,
+    user: Option<SubjectId>,
+    session: Option<SessionId>,
+    client: Option<ClientInfo>,
+    reason: String,
+}
+
+#[derive(Debug, Clone)]
+enum Access {
+    Client,
+    Server(Actor),
+    Admin(Actor),
+}
+
+impl Caller {
+    /// With a publishable client key.
+    pub fn client() -> Self {
+        Self::with(Access::Client, "")
+    }
+
+    /// With a secret server key. The operator, or the server itself by a name of its own, stands behind impersonations.
+    pub fn server(operator: Actor) -> Self {
+        Self::with(Access::Server(operator), "server key")
+    }
+
+    /// With a super secret admin key, as this operator.
+    pub fn admin(operator: Actor) -> Self {
+        Self::with(Access::Admin(operator), "admin key")
+    }
+
+    /// The user who is signed in: `me`.
+    #[must_use]
+    pub fn signed_in_as(mut self, user: SubjectId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// The user of this access token, in its session.
+    #[must_use]
+    pub fn signed_in_with(mut self, token: &AccessToken) -> Self {
+        self.user = Some(token.user().clone());
+        self.session = Some(token.session_id());
+        self
+    }
+
+    /// The end user's own client, as the host sees it: kept at each refresh, as where the session was last used.
+    #[must_use]
+    pub fn end_user(mut self, client: ClientInfo) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Why the operator impersonates: 1 to 200 characters, such as a ticket's number.
+    pub fn reason(mut self, reason: &str) -> Result<Self, InvalidInput> {
+        crate::id::check_text("impersonation reason", reason)?;
+        self.reason = reason.to_owned();
+        Ok(self)
+    }
+
+    fn with(access: Access, reason: &str) -> Self {
+        Self { access, user: None, session: None, client: None, reason: reason.to_owned() }
+    }
+
+    fn is_client(&self) -> bool {
+        matches!(self.access, Access::Client)
+    }
+
+    fn is_admin(&self) -> bool {
+        matches!(self.access, Access::Admin(_))
+    }
+
+    fn operator(&self) -> Option<&Actor> {
+        match &self.access {
+            Access::Client => None,
+            Access::Server(operator) | Access::Admin(operator) => Some(operator),
+        }
+    }
+
+    /// Who does what the call does, for events.
+    fn name(&self) -> Option<&SubjectId> {
+        self.operator().map(Actor::subject).or(self.user.as_ref())
+    }
+}
+
+/// The answer of a call that has nothing to say: `{"success": true}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Success {
+    /// True.
+    pub success: bool,
+}
+
+impl Default for Success {
+    fn default() -> Self {
+        Self { success: true }
+    }
+}
+
+/// The body of an error: `{code, details, error}`.
+#[derive(Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ErrorBody {
+    /// The known error's name, in capitals; empty, and left out, for those that Stack Auth answers as plain text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    /// What the known error tells; absent for most.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+    /// One sentence for people.
+    pub error: String,
+}
+
+redacted!(ErrorBody);
+
+fn answer<const N: usize>(
+    status: u16,
+    code: impl Into<String>,
+    error: impl Into<String>,
+    details: [(&str, Value); N],
+) -> ApiError {
+    let details = details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    ApiError::new(status, ErrorBody { code: code.into(), details, error: error.into() })
+}
+
+/// An error that Stack Auth answers as plain text.
+fn plain(status: u16, text: &str) -> ApiError {
+    answer(status, "", text, [])
+}
+
+fn schema_error(route: &str, broken: &[String]) -> ApiError {
+    let rules: String = broken.iter().map(|rule| format!("\n  - {rule}")).collect();
+    let error = format!("Request validation failed on {route}:{rules}");
+    answer(400, "SCHEMA_ERROR", error.as_str(), [("message", json!(error))])
+}
+
+fn me_without_user() -> ApiError {
+    let error = "You have specified 'me' as a userId, but did not provide authentication for a user.";
+    answer(400, "CANNOT_GET_OWN_USER_WITHOUT_USER", error, [])
+}
+
+/// The one public answer to everything that is wrong with a refresh token, its session or its user.
+fn session_over(error: Error) -> ApiError {
+    match error.class() {
+        ErrorClass::Rejected => {
+            let text = "Refresh token not found for this project, or the session has expired/been revoked.";
+            answer(401, "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED", text, []).caused_by(error)
+        }
+        _ => refused(error),
+    }
+}
+
+/// How Stack Auth shows an error of the issuer.
+fn refused(error: Error) -> ApiError {
+    let shown = match error.class() {
+        ErrorClass::Rejected => {
+            let public = error.public();
+            answer(public.http_status, public.code.to_uppercase(), public.message, [])
+        }
+        _ => answer(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", []),
+    };
+    shown.caused_by(error)
+}
