@@ -97,7 +97,7 @@ fn issuer_and_audience_tell_the_kind_of_user() {
     for (token, kind, path, audience, reason) in cases {
         let claims = payload(token);
         assert_eq!(claims["iss"], json!(format!("https://api.example/api/v1/{path}/project-1")));
-        assert_eq!(claims["aud"], json!([audience]));
+        assert_eq!(claims["aud"], json!(audience));
         assert_eq!(claims["is_anonymous"], json!(kind == UserKind::Anonymous));
         assert_eq!(claims["is_restricted"], json!(kind != UserKind::Regular));
         assert_eq!(claims["restricted_reason"], reason);
@@ -158,7 +158,7 @@ fn with_one_issuer_the_claims_tell_the_kind() {
     let (_, access) = pair(&service);
     let checked = check(&service, &access, Freshness::Stateless).unwrap();
     assert_eq!(checked.kind(), UserKind::Anonymous);
-    assert_eq!(payload(&access)["aud"], json!(["session-issuer"]));
+    assert_eq!(payload(&access)["aud"], json!("session-issuer"));
     assert!(!format!("{checked:?}").contains(USER));
 }
 

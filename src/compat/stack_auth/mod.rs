@@ -32,7 +32,6 @@
 //! | never rotates | as the policy says; off in the preset | a stolen token is found where it rotates |
 //! | an `expires_in_millis` of 0 or less ends in an internal error | 400 `SCHEMA_ERROR` | |
 //! | session ids are UUIDs of version 4 | version 7; any UUID is read, and another version's is not found | ids in order of time |
-//! | `aud` is a text | a list of one | one form for every issuer |
 //! | a key per audience, derived from the server's secret | a ring of keys | keys roll, and can live elsewhere |
 //! | disabled users are not known to it | as unknown ones | |
 //! | expired sessions are listed | they are not | they are no longer good |
