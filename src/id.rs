@@ -2,7 +2,13 @@
 //!
 //! None of them is a secret, and none is ever accepted as a credential.
 
-use std::{fmt, hash::Hasher, str::FromStr, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use siphasher::sip::SipHasher13;
@@ -27,6 +33,9 @@ pub const MAX_ID_CHARS: usize = 200;
 pub struct SessionId(Uuid);
 
 impl SessionId {
+    /// No session's id.
+    pub(crate) const NIL: Self = Self(Uuid::nil());
+
     /// The id as a UUID.
     pub fn as_uuid(&self) -> Uuid {
         self.0
@@ -81,7 +90,7 @@ impl FromStr for SessionId {
 
 impl Serialize for SessionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.0.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 
@@ -128,7 +137,7 @@ pub(crate) fn subject_tag(tenant: &TenantId, subject: &SubjectId) -> u16 {
 }
 
 macro_rules! text_id {
-    ($($(#[$doc:meta])* $name:ident, $field:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($text:ty), $field:literal;)*) => {$(
         $(#[$doc])*
         ///
         /// Between 1 and 200 characters, without control characters (C0, DEL, C1) and without characters that turn
@@ -136,7 +145,7 @@ macro_rules! text_id {
         /// you come here if your directory does. Cloning is cheap.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Checks the text and takes it as it is.
@@ -188,21 +197,74 @@ macro_rules! text_id {
 
 text_id! {
     /// Whom a session is about. The host's own name for it; never interpreted.
-    SubjectId, "subject";
+    SubjectId(Arc<str>), "subject";
     /// A part of the host that shares no sessions with any other.
-    TenantId, "tenant";
+    TenantId(TenantName), "tenant";
     /// A device, browser or installation. Not a credential.
-    DeviceId, "device";
+    DeviceId(Arc<str>), "device";
     /// The application that opened a request token.
-    AppId, "app";
+    AppId(Arc<str>), "app";
     /// Who made a session by calling the host: a service account, an administrator.
-    CreatorId, "creator";
+    CreatorId(Arc<str>), "creator";
 }
 
 impl Default for TenantId {
     /// The tenant of a host that has only one: `default`.
     fn default() -> Self {
-        Self(Arc::from("default"))
+        Self(TenantName(None))
+    }
+}
+
+/// The name of a tenant. The usual one needs no memory: a count of clones that all threads move at every check is what
+/// they would wait for.
+#[derive(Clone)]
+struct TenantName(Option<Arc<str>>);
+
+const USUAL_TENANT: &str = "default";
+
+impl From<&str> for TenantName {
+    fn from(name: &str) -> Self {
+        Self((name != USUAL_TENANT).then(|| Arc::from(name)))
+    }
+}
+
+impl std::ops::Deref for TenantName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.as_deref().unwrap_or(USUAL_TENANT)
+    }
+}
+
+impl PartialEq for TenantName {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for TenantName {}
+
+impl PartialOrd for TenantName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TenantName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl Serialize for TenantName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl Hash for TenantName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 

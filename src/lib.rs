@@ -56,7 +56,7 @@
 //! | feature | adds | pulls in |
 //! | --- | --- | --- |
 //! | none by default | issuer, memory store, HS256, the five systems' JSON | |
-//! | `aws-lc-rs` | ES256, EdDSA, RS256, faster HMAC; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
+//! | `aws-lc-rs` | ES256, EdDSA, RS256; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
 //! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
 //! | `password` | passwords by Argon2id | `argon2` |

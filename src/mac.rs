@@ -1,24 +1,30 @@
-//! HMAC-SHA256 (RFC 2104) with a prepared key: by `aws-lc-rs` where that feature is on, by RustCrypto otherwise.
+//! HMAC-SHA256 (RFC 2104) with a prepared key, wiped when it is dropped.
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::secret::WeakKey;
 
 /// A prepared key.
 #[derive(Clone)]
-pub(crate) struct MacKey(backend::Key);
+pub(crate) struct MacKey(Hmac<Sha256>);
 
 impl MacKey {
     /// A key of any length; whether it is good enough is the caller's to judge.
     pub(crate) fn new(secret: &[u8]) -> Result<Self, WeakKey> {
-        backend::key(secret).map(Self)
+        Hmac::new_from_slice(secret).map(Self).map_err(|_| WeakKey::TooLong)
     }
 
     /// The MAC over these parts, one after the other.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        backend::tag(&self.0, parts)
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 
     /// Whether this is the MAC over these parts, or the beginning of it: in constant time. How short a beginning may
@@ -32,53 +38,6 @@ impl MacKey {
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
-    }
-}
-
-#[cfg(feature = "aws-lc-rs")]
-mod backend {
-    use aws_lc_rs::hmac;
-
-    use crate::secret::WeakKey;
-
-    pub(super) type Key = hmac::Key;
-
-    pub(super) fn key(secret: &[u8]) -> Result<Key, WeakKey> {
-        Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
-    }
-
-    pub(super) fn tag(key: &Key, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(key);
-        for part in parts {
-            context.update(part);
-        }
-        let mut bytes = [0; 32];
-        for (byte, of_tag) in bytes.iter_mut().zip(context.sign().as_ref()) {
-            *byte = *of_tag;
-        }
-        bytes
-    }
-}
-
-#[cfg(not(feature = "aws-lc-rs"))]
-mod backend {
-    use hmac::{Hmac, KeyInit, Mac};
-    use sha2::Sha256;
-
-    use crate::secret::WeakKey;
-
-    pub(super) type Key = Hmac<Sha256>;
-
-    pub(super) fn key(secret: &[u8]) -> Result<Key, WeakKey> {
-        Hmac::new_from_slice(secret).map_err(|_| WeakKey::TooLong)
-    }
-
-    pub(super) fn tag(key: &Key, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = key.clone();
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::optimization_barrier;
 
 /// A text that must not leak: a password, a code, an assertion, a fresh token.
 ///
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 /// # use session_issuer::secret::Secret;
 /// assert_eq!(format!("{:?}", Secret::from("hunter2")), "[redacted]");
 /// ```
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(String);
 
 impl Secret {
     /// The secret itself.
@@ -31,7 +31,17 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(text)
+    }
+}
+
+impl Drop for Secret {
+    /// Wipes it as a block: byte by byte, as `Zeroizing` does, takes longer than making a token.
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.resize(bytes.capacity(), 0);
+        bytes.fill(0);
+        optimization_barrier(bytes.as_slice());
     }
 }
 
@@ -92,14 +102,14 @@ pub(crate) fn check_key(bytes: &[u8], at_least: usize) -> Result<(), WeakKey> {
     Ok(())
 }
 
-/// A DER SEQUENCE that holds the object id of an RSA, EC or Edwards key.
+/// The object id of an RSA, EC or Edwards key, as DER has it: anywhere, so that junk in front of a key hides nothing.
 fn is_der_key(bytes: &[u8]) -> bool {
     const OIDS: [&[u8]; 3] = [
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01],
         &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01],
-        &[0x06, 0x03, 0x2b, 0x65],
+        &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65],
     ];
-    bytes.first() == Some(&0x30) && OIDS.iter().any(|oid| bytes.windows(oid.len()).any(|part| part == *oid))
+    OIDS.iter().any(|oid| bytes.windows(oid.len()).any(|part| part == *oid))
 }
 
 /// How many bits the bytes hold at most, judged by how evenly their values are spread (Shannon).

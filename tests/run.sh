@@ -52,6 +52,9 @@ step "jsonwebtoken with one of its crypto features, and with both, with and with
     WITHOUT_PROVIDER=1 cargo test --locked --quiet --features both
 )
 
+step "logging in"
+cargo run --locked --quiet --example login --features password,totp >/dev/null
+
 step "a key that lives elsewhere"
 cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/null
 

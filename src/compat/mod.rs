@@ -149,14 +149,13 @@ fn uuid_subject(text: &str) -> Option<SubjectId> {
 
 /// Every session that a query finds, page by page.
 async fn list_all(issuer: &Issuer, query: SessionQuery) -> Result<Vec<SessionView>, Error> {
+    let mut query = query.limit(1000);
     let mut found = Vec::new();
-    let mut after = None;
     loop {
-        let ask = query.clone().limit(1000);
-        let page = issuer.list(after.map_or_else(|| ask.clone(), |key| ask.clone().after(key))).await?;
+        let page = issuer.list(query.clone()).await?;
         found.extend_from_slice(page.sessions());
         match page.next() {
-            Some(next) => after = Some(next),
+            Some(key) => query = query.after(key),
             None => return Ok(found),
         }
     }

@@ -41,6 +41,19 @@ pub(super) struct Proven {
 }
 
 impl Proven {
+    /// Adds the factors that the host vouches for.
+    pub(super) fn add_verified(&mut self, verified: &[FactorKind], now: Timestamp) -> Result<(), ErrorKind> {
+        for kind in verified {
+            if self.subject.is_none() {
+                return Err(ErrorKind::SubjectMissing);
+            }
+            if !self.factors.iter().any(|factor| factor.kind() == *kind) {
+                self.factors.push(Factor::new(*kind, now, FactorDetails::default()));
+            }
+        }
+        Ok(())
+    }
+
     /// True for a subject that has a second factor and has not proved it: its session is only a beginning.
     pub(super) fn is_beginning(&self, earlier: &[Factor]) -> bool {
         let replaced = |old: &&Factor| self.factors.iter().any(|new| new.kind() == old.kind());
@@ -52,6 +65,17 @@ impl Proven {
 }
 
 impl Issuer {
+    /// What is known of the subject before any credential is verified: whatever revokes all sessions from here on wins.
+    pub(super) async fn read_stamp(&self, proven: &mut Proven, operation: Operation) -> Result<(), Error> {
+        if let Some(subject) = &proven.subject
+            && proven.stamp.is_none()
+        {
+            proven.stamp = Some(self.stamp(subject, operation).await?);
+        }
+        proven.epoch = proven.epoch.or(proven.stamp.as_ref().map(|stamp| stamp.epoch));
+        Ok(())
+    }
+
     pub(super) async fn attempt(
         &self,
         checks: Checks<'_>,
@@ -78,27 +102,14 @@ impl Issuer {
             self.dummy_work(rest.peek().copied(), now, operation).await?;
             return Err(self.check_failed(proven.subject.as_ref(), kind, operation));
         }
-        if let Some(subject) = &proven.subject
-            && proven.stamp.is_none()
-        {
-            // Before any credential is verified: whatever revokes all sessions from here on wins.
-            proven.stamp = Some(self.stamp(subject, operation).await?);
-        }
-        proven.epoch = proven.epoch.or(proven.stamp.as_ref().map(|stamp| stamp.epoch));
+        self.read_stamp(&mut proven, operation).await?;
         if named.is_some() {
             proven.factors.push(Factor::new(FactorKind::Subject, now, FactorDetails::default()));
         }
         for check in rest {
             self.verify_check(check, &mut proven, session, now, operation).await?;
         }
-        for kind in verified {
-            if proven.subject.is_none() {
-                return Err(Error::new(ErrorKind::SubjectMissing, operation));
-            }
-            if !proven.factors.iter().any(|factor| factor.kind() == kind) {
-                proven.factors.push(Factor::new(kind, now, FactorDetails::default()));
-            }
-        }
+        proven.add_verified(&verified, now).map_err(|kind| Error::new(kind, operation))?;
         Ok(proven)
     }
 

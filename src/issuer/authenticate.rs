@@ -4,6 +4,7 @@ use super::core::Issuer;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
+    id::SessionId,
     session::{Age, CredentialsKind, Record, access_age},
     store::Snapshot,
     token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
@@ -21,6 +22,13 @@ pub(super) enum Token {
 }
 
 impl Token {
+    pub(super) fn session_id(&self) -> SessionId {
+        match self {
+            Self::Opaque(token) => token.id,
+            Self::Signed(claims) => claims.session_id(),
+        }
+    }
+
     fn generation(&self) -> u32 {
         match self {
             Self::Opaque(token) => token.generation,
@@ -84,12 +92,24 @@ impl Issuer {
 
     /// Loads the record that a token stands for.
     pub(super) async fn locate(&self, token: &Token, operation: Operation) -> Result<Snapshot, Error> {
+        let found = self.load(token.session_id(), operation).await?;
+        self.proven(token, found.as_ref(), operation)?;
+        found.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
+    }
+
+    /// Proves a token by the record that it names. For an opaque one, a missing record and a wrong MAC are one answer
+    /// after the same work.
+    pub(super) fn proven<'a>(
+        &self,
+        token: &Token,
+        found: Option<&'a Snapshot>,
+        operation: Operation,
+    ) -> Result<&'a Snapshot, Error> {
         match token {
-            Token::Opaque(token) => self.prove(token, operation).await,
-            Token::Signed(claims) => self
-                .load(claims.session_id(), operation)
-                .await?
-                .ok_or_else(|| refused(operation)(TokenFault::invalid("no such session"))),
+            Token::Opaque(token) => self.proven_by_mac(token, found, operation),
+            Token::Signed(_) => {
+                found.ok_or_else(|| refused(operation)(TokenFault::invalid("no such session")))
+            }
         }
     }
 
@@ -131,13 +151,22 @@ impl Issuer {
         }
     }
 
-    /// Loads the record that an opaque token names, and proves the token by it. A missing record and a wrong MAC are
-    /// one answer after the same work.
+    /// Loads the record that an opaque token names, and proves the token by it.
     pub(super) async fn prove(&self, token: &OpaqueToken, operation: Operation) -> Result<Snapshot, Error> {
-        let snapshot = self.load(token.id, operation).await?;
-        let salt = snapshot.as_ref().map_or(&DUMMY_SALT, |snapshot| snapshot.record.salt());
+        let found = self.load(token.id, operation).await?;
+        self.proven_by_mac(token, found.as_ref(), operation)?;
+        found.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
+    }
+
+    fn proven_by_mac<'a>(
+        &self,
+        token: &OpaqueToken,
+        found: Option<&'a Snapshot>,
+        operation: Operation,
+    ) -> Result<&'a Snapshot, Error> {
+        let salt = found.map_or(&DUMMY_SALT, |snapshot| snapshot.record.salt());
         let genuine = self.inner.keys.proves(token, &self.tenant, salt);
-        match snapshot {
+        match found {
             Some(snapshot) if genuine => Ok(snapshot),
             _ => Err(refused(operation)(TokenFault::invalid("no such session, or a MAC that does not hold"))),
         }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::core::{Inner, Issuer};
 use crate::{
     clock::{Clock, SystemClock},
-    entropy::{Entropy, SystemEntropy},
+    entropy::{BlockEntropy, Entropy},
     error::{Error, ErrorKind, Operation},
     event::EventSink,
     id::TenantId,
@@ -89,7 +89,7 @@ impl IssuerBuilder {
         self
     }
 
-    /// The source of randomness; the system's unless set.
+    /// The source of randomness; the system's, a block at a time, unless set.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
         self.entropy = Some(Arc::new(entropy));
@@ -158,10 +158,11 @@ impl IssuerBuilder {
             directory: self.directory,
             events: self.events,
             clock,
-            entropy: self.entropy.unwrap_or_else(|| Arc::new(SystemEntropy)),
+            entropy: self.entropy.unwrap_or_else(|| Arc::new(BlockEntropy::default())),
             policy: self.policy,
             name,
             audience,
+            headers: Default::default(),
             highest: Default::default(),
             last_id: Default::default(),
             revocations: Default::default(),

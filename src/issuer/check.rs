@@ -1,6 +1,6 @@
 //! `check`: whether a token is good now, and for what.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Checked, Presented, SessionView,
@@ -12,9 +12,10 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorClass, ErrorKind, Operation},
     event::EventKind,
+    id::SessionKey,
     metadata::HostClaims,
     policy::{Freshness, OnStoreFailure, Requirement},
-    session::{Age, CredentialsKind, Mark, Session},
+    session::{Age, CredentialsKind, Mark, Record, Session},
     store::{Marked, Snapshot},
     token::VerifiedClaims,
 };
@@ -38,11 +39,23 @@ impl Issuer {
             }
             token => token,
         };
-        match self.check_by_record(token, need).await {
-            Err((error, Some(claims))) if self.falls_back(&error, &claims, need) => {
-                self.checked_alone(claims, need)
+        let mut found = None;
+        let decided = self.decide_by_record(&token, need, &mut found).await;
+        let claims = token.into_claims();
+        match (decided, found) {
+            (Ok(age), Some(snapshot)) => {
+                if snapshot.record.session().is_some_and(Session::is_impersonation) {
+                    self.tell(&snapshot.record, EventKind::ImpersonationUsed);
+                }
+                let outdated = claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
+                let needs_refresh = age == Age::Previous || outdated;
+                Ok(Checked { proof: Proof::Store { view: SessionView::of(snapshot), claims }, needs_refresh })
             }
-            outcome => outcome.map_err(|(error, _)| error),
+            (Ok(_), None) => Err(Error::new(ErrorKind::Internal, OPERATION)),
+            (Err(error), _) => match claims {
+                Some(claims) if self.falls_back(&error, &claims, need) => self.checked_alone(claims, need),
+                _ => Err(error),
+            },
         }
     }
 
@@ -78,34 +91,34 @@ impl Issuer {
         Ok(Checked { proof: Proof::Claims(claims), needs_refresh: false })
     }
 
-    /// The record decides. An error hands the claims back, for a policy that goes on without a store.
-    async fn check_by_record(
+    /// The record decides, and stays where it was found: moving it about is a good part of a check.
+    ///
+    /// Waits for the store once, and again only where there is something else to read or write: that is boxed, so that
+    /// the usual future is small.
+    async fn decide_by_record(
         &self,
-        token: Token,
+        token: &Token,
         need: &Requirement,
-    ) -> Result<Checked, (Error, Option<Box<VerifiedClaims>>)> {
-        let decided = async {
-            let mut snapshot = self.locate(&token, OPERATION).await?;
-            let now = self.now();
-            self.live(&snapshot, now, OPERATION)?;
-            let age = self.stands(&token, &snapshot.record, now, OPERATION)?;
-            self.actors_live(&snapshot.record, now, OPERATION).await?;
-            self.meets(&snapshot, need, now)?;
-            let is_current = token.is_current(&snapshot.record);
-            self.note_use(&mut snapshot, is_current, need, now).await?;
-            Ok((snapshot, age))
-        };
-        let (snapshot, age) = match decided.await {
-            Ok(decided) => decided,
-            Err(error) => return Err((error, token.into_claims())),
-        };
+        found: &mut Option<Snapshot>,
+    ) -> Result<Age, Error> {
+        let key = self.key(token.session_id());
+        *found = self.inner.store.load(&key).await.map_err(store_failed(OPERATION))?;
+        let snapshot = self.proven(token, found.as_ref(), OPERATION)?;
+        let now = self.now();
+        self.live(snapshot, now, OPERATION)?;
+        let age = self.stands(token, &snapshot.record, now, OPERATION)?;
         if snapshot.record.session().is_some_and(Session::is_impersonation) {
-            self.tell(&snapshot.record, EventKind::ImpersonationUsed);
+            Box::pin(self.actors_live(&snapshot.record, now, OPERATION)).await?;
         }
-        let claims = token.into_claims();
-        let needs_refresh =
-            age == Age::Previous || claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
-        Ok(Checked { proof: Proof::Store { view: SessionView::of(snapshot), claims }, needs_refresh })
+        self.meets(snapshot, need, now)?;
+        if let Some(mark) = self.use_of(&snapshot.record, token.is_current(&snapshot.record), need, now) {
+            let noted = Box::pin(self.note_use(&snapshot.record, &key, mark.clone(), now)).await?;
+            if let (true, Some(snapshot)) = (noted, found) {
+                // The answer shows what was written. The store has moved the counters, so this does not refuse.
+                let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
+            }
+        }
+        Ok(age)
     }
 
     fn meets(&self, snapshot: &Snapshot, need: &Requirement, now: Timestamp) -> Result<(), Error> {
@@ -129,39 +142,39 @@ impl Issuer {
         }
     }
 
-    /// Writes down that the session was used: now and then its time, at once the first use of a generation, always its
-    /// counters. Only a counter that is full, or a session that has just ended, refuses the check. What was written down
-    /// is in the answer too.
-    async fn note_use(
-        &self,
-        snapshot: &mut Snapshot,
-        is_current: bool,
-        need: &Requirement,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let record = &snapshot.record;
-        let Some(session) = record.session() else { return Ok(()) };
+    /// What is to be written down of a use: now and then its time, at once the first use of a generation, always its
+    /// counters.
+    fn use_of(&self, record: &Record, is_current: bool, need: &Requirement, now: Timestamp) -> Option<Mark> {
+        let session = record.session()?;
         let rotates = session.credentials() == CredentialsKind::Pair;
-        let throttle = self.inner.policy.touch_throttle(session.idle_timeout());
         let seen = is_current && rotates && !session.successor_seen() && !need.read_only;
         let touch = need.touch
             && !need.read_only
-            && (need.touch_now || now.since(session.last_seen_at()) >= throttle)
-            && now > session.last_seen_at();
-        if !seen && !touch && need.spend.is_empty() {
-            return Ok(());
-        }
-        let mark = Mark {
+            && now > session.last_seen_at()
+            && (need.touch_now || now.since(session.last_seen_at()) >= self.throttle(session));
+        (seen || touch || !need.spend.is_empty()).then(|| Mark {
             seen_at: (touch || (seen && need.touch)).then_some(now),
             seen_generation: seen.then(|| record.generation()),
             spend: need.spend.clone(),
-        };
-        match self.inner.store.mark(&self.key(record.id()), mark.clone(), now).await {
-            Ok(Marked::Done) => {
-                // The store has moved the counters, so this does not refuse.
-                let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
-                Ok(())
-            }
+        })
+    }
+
+    fn throttle(&self, session: &Session) -> Duration {
+        self.inner.policy.touch_throttle(session.idle_timeout())
+    }
+
+    /// Writes down that the session was used, and says whether it did. Only a counter that is full, or a session that
+    /// has just ended, refuses the check.
+    async fn note_use(
+        &self,
+        record: &Record,
+        key: &SessionKey,
+        mark: Mark,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let spends = !mark.spend.is_empty();
+        match self.inner.store.mark(key, mark, now).await {
+            Ok(Marked::Done) => Ok(true),
             Ok(Marked::QuotaExceeded) => {
                 Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
             }
@@ -173,10 +186,10 @@ impl Issuer {
                 }
                 Err(Error::new(ErrorKind::Revoked, OPERATION))
             }
-            Err(error) if !need.spend.is_empty() => Err(store_failed(OPERATION)(error)),
+            Err(error) if spends => Err(store_failed(OPERATION)(error)),
             Err(_) => {
                 self.tell(record, EventKind::WriteFailed { operation: OPERATION });
-                Ok(())
+                Ok(false)
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     session::{Life, Record, Session, SubjectStamp, life},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
-    token::{TokenKeys, VerifiedClaims},
+    token::{KnownHeaders, TokenKeys, VerifiedClaims},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -67,6 +67,7 @@ pub(super) struct Inner {
     pub(super) policy: Policy,
     pub(super) name: String,
     pub(super) audience: Vec<String>,
+    pub(super) headers: KnownHeaders,
     /// The highest time that was used, in milliseconds.
     pub(super) highest: AtomicI64,
     /// Milliseconds and counter of the last id, as one number.
@@ -104,7 +105,12 @@ impl Issuer {
     /// The time, as every verb uses it: the clock's, and never below the highest that was used before.
     pub fn now(&self) -> Timestamp {
         let clock = self.inner.clock.now().as_millis();
-        Timestamp::from_millis(self.inner.highest.fetch_max(clock, Ordering::AcqRel).max(clock))
+        let highest = self.inner.highest.load(Ordering::Acquire);
+        // Written once a millisecond at most: every thread reads it at every call.
+        Timestamp::from_millis(match clock > highest {
+            true => self.inner.highest.fetch_max(clock, Ordering::AcqRel).max(clock),
+            false => highest,
+        })
     }
 
     /// The subject's epoch now. A host that verifies credentials itself reads it before it does, and passes it on:

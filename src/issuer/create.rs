@@ -29,76 +29,101 @@ impl Issuer {
     /// its kin, `CapReached`, `ActorEnded`, `ImpersonationRefused`, `SubjectMoved` (its sessions were revoked while this
     /// call verified), `Unavailable`. Nothing is stored then.
     pub async fn create(&self, new: NewSession) -> Result<Issued, Error> {
-        let now = self.now();
-        self.checked_access_lifetime(new.access_lifetime)
-            .map_err(|input| Error::from(input).during(OPERATION))?;
-        self.checked_claims(&new.claims, OPERATION)?;
-        let policy = &self.inner.policy;
-        let asked = match new.actors {
-            Some(_) => policy.impersonation(new.lifetime).map(Some),
-            None => policy.lifetime(new.lifetime),
-        };
-        let lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
-        let idle = policy.idle_of(new.idle).map_err(|input| Error::from(input).during(OPERATION))?;
-        if new.actors.is_some()
-            && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
-        {
-            // Somebody who acts in another's place proves nothing about that other.
-            return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
-        }
-        let actors = match new.actors {
-            Some(chain) => Some(self.bound_chain(chain, now).await?),
-            None => None,
-        };
-        let checks = Checks {
-            checks: new.checks,
-            verified: new.verified,
-            subject: new.subject,
-            stamp: None,
-            epoch: new.epoch,
-            session: None,
-        };
-        let proven = self.attempt(checks, now, OPERATION).await?;
-        let beginning = self.beginning(proven.is_beginning(&[]) && actors.is_none(), lifetime);
-        let Proven { subject, stamp, epoch, profile, factors, .. } = proven;
-        let (id, salt) = self.new_id(subject.as_ref(), now, OPERATION)?;
-        let birth = SessionBirth {
-            id,
-            tenant: self.tenant.clone(),
-            salt,
-            now,
-            keep: policy.keep_after_end,
-            bound: subject.zip(epoch),
-            factors,
-            client: new.client,
-            device: new.device,
-            creator: new.creator,
-            actors,
-            metadata: new.metadata,
-            claims: new.claims,
-            resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
-            lifetime,
-            beginning,
-            idle,
-            mac_key: self.minting_key(now, OPERATION)?,
-            credentials: credentials_kind(policy.credentials),
-        };
-        let record = Record::new_session(birth);
-        self.fits_a_token(&record, OPERATION)?;
-        // A signer that fails must neither leave a session without its tokens nor evict one that has them.
-        let signed = self.sign_before(&record, stamp.as_ref(), new.access_lifetime, now, OPERATION).await?;
-        let record = Arc::new(record);
-        let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
-            Stored::New(record, evicted) => {
-                (Arc::clone(&record), self.stamp_now(&record, stamp).await, evicted)
+        self.creating(new).await
+    }
+
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would keep what is new twice")]
+    pub(super) fn creating(&self, new: NewSession) -> impl Future<Output = Result<Issued, Error>> + Send {
+        async move {
+            let now = self.now();
+            self.checked_access_lifetime(new.access_lifetime)
+                .map_err(|input| Error::from(input).during(OPERATION))?;
+            self.checked_claims(&new.claims, OPERATION)?;
+            let policy = &self.inner.policy;
+            let asked = match new.actors {
+                Some(_) => policy.impersonation(new.lifetime).map(Some),
+                None => policy.lifetime(new.lifetime),
+            };
+            let lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
+            let idle = policy.idle_of(new.idle).map_err(|input| Error::from(input).during(OPERATION))?;
+            if new.actors.is_some()
+                && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
+            {
+                // Somebody who acts in another's place proves nothing about that other.
+                return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
             }
-            Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
-        };
-        let mut minting = Minting::new(record, stamp, now, OPERATION);
-        minting.access_lifetime = new.access_lifetime;
-        minting.evicted = evicted;
-        minting.signed = signed;
-        self.issue(minting).await
+            let actors = match new.actors {
+                Some(chain) => Some(Box::pin(self.bound_chain(chain, now)).await?),
+                None => None,
+            };
+            let proven = match new.checks.is_empty() && self.inner.directory.is_none() {
+                true => {
+                    // The host names the subject, and nobody is asked who that is or what it can prove.
+                    let mut proven = Proven { subject: new.subject, epoch: new.epoch, ..Proven::default() };
+                    self.read_stamp(&mut proven, OPERATION).await?;
+                    proven.add_verified(&new.verified, now).map_err(|kind| Error::new(kind, OPERATION))?;
+                    proven
+                }
+                false => {
+                    let checks = Checks {
+                        checks: new.checks,
+                        verified: new.verified,
+                        subject: new.subject,
+                        stamp: None,
+                        epoch: new.epoch,
+                        session: None,
+                    };
+                    Box::pin(self.attempt(checks, now, OPERATION)).await?
+                }
+            };
+            let beginning = self.beginning(proven.is_beginning(&[]) && actors.is_none(), lifetime);
+            let Proven { subject, stamp, epoch, profile, factors, answered } = proven;
+            // Nothing of it is kept while the store is waited for.
+            drop(answered);
+            let (id, salt) = self.new_id(subject.as_ref(), now, OPERATION)?;
+            let birth = SessionBirth {
+                id,
+                tenant: self.tenant.clone(),
+                salt,
+                now,
+                keep: policy.keep_after_end,
+                bound: subject.zip(epoch),
+                factors,
+                client: new.client,
+                device: new.device,
+                creator: new.creator,
+                actors,
+                metadata: new.metadata,
+                claims: new.claims,
+                resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
+                lifetime,
+                beginning,
+                idle,
+                mac_key: self.minting_key(now, OPERATION)?,
+                credentials: credentials_kind(policy.credentials),
+            };
+            let record = Arc::new(Record::new_session(birth));
+            self.fits_a_token(&record, OPERATION)?;
+            // A signer that fails must neither leave a session without its tokens nor evict one that has them.
+            let signed = match self.signs() {
+                true => {
+                    let lifetime = new.access_lifetime;
+                    Box::pin(self.sign_before(&record, stamp.as_ref(), lifetime, now, OPERATION)).await?
+                }
+                false => None,
+            };
+            let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
+                Stored::New(record, evicted) => {
+                    (Arc::clone(&record), self.stamp_now(&record, stamp).await, evicted)
+                }
+                Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
+            };
+            let mut minting = Minting::new(record, stamp, now, OPERATION);
+            minting.access_lifetime = new.access_lifetime;
+            minting.evicted = evicted;
+            minting.signed = signed;
+            self.issue(minting).await
+        }
     }
 
     /// Stores a new record, or finds the session that has its device's slot.

@@ -22,6 +22,9 @@ use crate::{
     token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, seal, signing_input},
 };
 
+/// Room for the claims of most tokens.
+const USUAL_PAYLOAD_BYTES: usize = 512;
+
 /// What a verb hands out, and how.
 pub(super) struct Minting {
     pub(super) record: Arc<Record>,
@@ -71,33 +74,59 @@ impl Minting {
 
 impl Issuer {
     /// The tokens of a record's current generation: nothing here is stored, and the opaque ones are the same each time.
-    pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
-        let Minting { record, subject, now, operation, access_lifetime, replayed, evicted, signed } = minting;
-        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
-        if session.credentials() == CredentialsKind::Session {
-            let token = self.opaque(&record, TokenKind::Session, None, operation)?;
-            let (expires_at, view) = (record.effective_end(), SessionView::new(record, subject));
-            return Ok(Issued { token, refresh: None, expires_at, view, replayed, evicted });
-        }
-        let mut expires_at = self.access_end(&record, session, access_lifetime, now);
-        let token = match self.signs() {
-            true => {
-                let factors = counting(session, subject.as_ref());
-                let told = Told { record: &record, session, factors, now, expires_at };
-                expires_at = Timestamp::from_secs(expires_at.as_secs());
-                match signed.filter(|before| before.stands_for(&record, &told.factors)) {
-                    Some(before) => before.token,
-                    None => self.sign(&told, operation).await?,
-                }
-            }
-            false => self.opaque(&record, TokenKind::Access, Some(expires_at), operation)?,
+    /// Those are made at once, and what waits for a signer is boxed, so that the usual future is small.
+    pub(super) fn issue(&self, minting: Minting) -> impl Future<Output = Result<Issued, Error>> + Send {
+        let kind = minting.record.session().map(Session::credentials);
+        let issued = match self.signs() && kind != Some(CredentialsKind::Session) {
+            true => Err(Box::pin(self.issue_signed(minting))),
+            false => Ok(self.issue_opaque(minting)),
         };
-        let refresh = match session.credentials() {
-            CredentialsKind::Pair => Some(self.opaque(&record, TokenKind::Refresh, None, operation)?),
+        async move {
+            match issued {
+                Ok(issued) => issued,
+                Err(signed) => signed.await,
+            }
+        }
+    }
+
+    fn issue_opaque(&self, minting: Minting) -> Result<Issued, Error> {
+        let Minting { record, operation, now, .. } = &minting;
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, *operation))?;
+        let (kind, expires_at) = match session.credentials() {
+            CredentialsKind::Session => (TokenKind::Session, None),
+            _ => (TokenKind::Access, Some(self.access_end(record, session, minting.access_lifetime, *now))),
+        };
+        let token = self.opaque(record, kind, expires_at, *operation)?;
+        let shown = expires_at.or_else(|| record.effective_end());
+        self.issued(minting, token, shown)
+    }
+
+    async fn issue_signed(&self, mut minting: Minting) -> Result<Issued, Error> {
+        let before = minting.signed.take();
+        let Minting { record, operation, now, .. } = &minting;
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, *operation))?;
+        let expires_at = self.access_end(record, session, minting.access_lifetime, *now);
+        let factors = counting(session, minting.subject.as_ref());
+        let told = Told { record, session, factors, now: *now, expires_at };
+        let token = match before.filter(|before| before.stands_for(record, &told.factors)) {
+            Some(before) => before.token,
+            None => self.sign(&told, *operation).await?,
+        };
+        self.issued(minting, token, Some(Timestamp::from_secs(expires_at.as_secs())))
+    }
+
+    fn issued(
+        &self,
+        minting: Minting,
+        token: Secret,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Issued, Error> {
+        let Minting { record, subject, operation, replayed, evicted, .. } = minting;
+        let refresh = match record.session().map(Session::credentials) {
+            Some(CredentialsKind::Pair) => Some(self.opaque(&record, TokenKind::Refresh, None, operation)?),
             _ => None,
         };
-        let view = SessionView::new(record, subject);
-        Ok(Issued { token, refresh, expires_at: Some(expires_at), view, replayed, evicted })
+        Ok(Issued { token, refresh, expires_at, view: SessionView::new(record, subject), replayed, evicted })
     }
 
     /// Signs the access token of a record that is about to be stored; none where it gets no signed one. Nothing is
@@ -122,7 +151,16 @@ impl Issuer {
         Ok(Some(SignedBefore { token, id, generation, factors: told.factors }))
     }
 
-    fn signs(&self) -> bool {
+    /// What a signed access token costs by itself: it is handed to nobody who lacks the session's own.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn sign_again(&self, view: &SessionView) -> Result<Secret, Error> {
+        let operation = Operation::Refresh;
+        let (record, now) = (view.record(), self.now());
+        let signed = self.sign_before(record, None, None, now, operation).await?;
+        signed.map(|signed| signed.token).ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))
+    }
+
+    pub(super) fn signs(&self) -> bool {
         self.inner.policy.credentials.access_format() == Some(AccessFormat::Signed)
     }
 
@@ -185,8 +223,9 @@ impl Issuer {
         let signer =
             self.inner.signer.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
         let Told { record, session, ref factors, now, expires_at } = *told;
-        let mut token_id = String::new();
-        URL_SAFE_NO_PAD.encode_string(self.random::<12>(operation)?, &mut token_id);
+        let (mut token_id, random) = ([0; 16], self.random::<12>(operation)?);
+        let length = URL_SAFE_NO_PAD.encode_slice(random, &mut token_id).unwrap_or_default();
+        let token_id = token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
         let (subject, epoch) = record.bound().unzip();
         let claims = Claims {
             issuer: &self.inner.name,
@@ -200,17 +239,20 @@ impl Issuer {
             epoch,
             issued_at: now,
             expires_at,
-            token_id: &token_id,
+            token_id,
             authenticated_at: authenticated_at(factors),
             amr: Amr::of(factors),
             level: AssuranceLevel::of(factors),
             actors: session.actors().and_then(actor_claim),
             host: session.claims(),
         };
-        let payload = serde_json::to_vec(&claims)
+        let mut payload = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
+        serde_json::to_writer(&mut payload, &claims)
             .map_err(|source| Error::new(ErrorKind::Internal, operation).with_source(source))?;
+        drop(claims);
         let key = signer.signing_key(now).map_err(sign_failed(operation))?;
         let input = signing_input(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
+        drop(payload);
         let signature =
             signer.sign(SignRequest::new(&key, input.as_bytes())).await.map_err(sign_failed(operation))?;
         Ok(Secret::from(seal(input, &signature)))

@@ -148,6 +148,11 @@ impl SessionView {
         AssuranceLevel::of(&self.factors())
     }
 
+    /// How the subject is authenticated now (RFC 8176).
+    pub fn amr(&self) -> Amr {
+        Amr::of(&self.factors())
+    }
+
     /// When its subject last proved anything.
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         authenticated_at(&self.factors())

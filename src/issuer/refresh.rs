@@ -10,7 +10,7 @@ use super::{
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
-    error::{Error, ErrorKind, Operation, RevokeReason},
+    error::{Error, ErrorKind, Operation, RevokeReason, StoreError},
     event::EventKind,
     session::{
         Mark, Presented, Record, RefreshDecision, Refusal, RotationRule, Session, Tombstone, decide_refresh,
@@ -36,6 +36,15 @@ struct Try<'a> {
     now: Timestamp,
 }
 
+impl Try<'_> {
+    fn minting(&self, record: Arc<Record>, replayed: bool) -> Minting {
+        let mut minting = Minting::new(record, self.snapshot.subject.clone(), self.now, OPERATION);
+        minting.access_lifetime = self.refresh.access_lifetime;
+        minting.replayed = replayed;
+        minting
+    }
+}
+
 impl Issuer {
     /// Trades a refresh token for the next pair.
     ///
@@ -58,7 +67,7 @@ impl Issuer {
             let snapshot = self.prove(&token, OPERATION).await?;
             let now = self.now();
             let attempt = Try { snapshot, refresh: &refresh, generation: token.generation, now };
-            match self.try_refresh(attempt, lost_a_race).await? {
+            match self.try_refresh(&attempt, lost_a_race).await? {
                 Step::Done(issued) => return Ok(issued),
                 Step::Again => lost_a_race = true,
             }
@@ -73,40 +82,52 @@ impl Issuer {
         self.prove(&token, OPERATION).await.map(SessionView::of)
     }
 
-    async fn try_refresh(&self, attempt: Try<'_>, lost_a_race: bool) -> Result<Step, Error> {
+    async fn try_refresh(&self, attempt: &Try<'_>, lost_a_race: bool) -> Result<Step, Error> {
         let record = &attempt.snapshot.record;
         let rule = RotationRule::of(&self.inner.policy, record.session().and_then(Session::idle_timeout));
         let presented = Presented::new(attempt.generation).by(attempt.refresh.client);
         let decision =
             decide_refresh(record, attempt.snapshot.subject.as_ref(), presented, attempt.now, &rule);
-        if !matches!(decision, RefreshDecision::Refuse(_) | RefreshDecision::Reuse) {
-            self.actors_live(record, attempt.now, OPERATION).await?;
+        // What is rare is boxed, so that the usual future is small: a large one costs more than what it does.
+        if !matches!(decision, RefreshDecision::Refuse(_) | RefreshDecision::Reuse)
+            && record.session().is_some_and(Session::is_impersonation)
+        {
+            Box::pin(self.actors_live(record, attempt.now, OPERATION)).await?;
         }
-        match decision {
+        let (next, ahead) = match decision {
             RefreshDecision::Rotate { ahead } => {
                 let key = self.minting_key(attempt.now, OPERATION)?;
-                let next = record.rotated(attempt.generation, attempt.now, key);
-                self.commit_refresh(attempt, next, ahead).await
+                (record.rotated(attempt.generation, attempt.now, key), ahead)
             }
-            RefreshDecision::Keep { ahead: true } => {
-                let next = record.used(attempt.generation, attempt.now);
-                self.commit_refresh(attempt, next, true).await
+            RefreshDecision::Keep { ahead: true } => (record.used(attempt.generation, attempt.now), true),
+            RefreshDecision::Keep { ahead: false } => match self.used_with_news(attempt, record) {
+                Some(next) => (Some(next), false),
+                None => return Box::pin(self.answer_again(attempt, None)).await,
+            },
+            RefreshDecision::Replay { age, mark: false } => {
+                return match self.used_with_news(attempt, record) {
+                    Some(next) => Box::pin(self.commit_replay(attempt, next, age)).await,
+                    None => Box::pin(self.answer_again(attempt, Some(age))).await,
+                };
             }
-            RefreshDecision::Keep { ahead: false } => match self.used_with_news(&attempt, record) {
-                Some(next) => self.commit_refresh(attempt, Some(next), false).await,
-                None => self.answer_again(attempt, None).await,
-            },
-            RefreshDecision::Replay { age, mark: false } => match self.used_with_news(&attempt, record) {
-                Some(next) => self.commit_replay(attempt, next, age).await,
-                None => self.answer_again(attempt, Some(age)).await,
-            },
-            RefreshDecision::Replay { age, mark: true } => self.answer_late(attempt, age).await,
+            RefreshDecision::Replay { age, mark: true } => {
+                return Box::pin(self.answer_late(attempt, age)).await;
+            }
             RefreshDecision::Reuse if lost_a_race => {
-                Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)))
+                return Err(self.refuse(record, Error::new(ErrorKind::AlreadyRotated, OPERATION)));
             }
-            RefreshDecision::Reuse => Err(self.end_reused(record, attempt.now).await?),
-            RefreshDecision::Refuse(refusal) => Err(self.refuse(record, refused(refusal))),
+            RefreshDecision::Reuse => return Err(Box::pin(self.end_reused(record, attempt.now)).await?),
+            RefreshDecision::Refuse(refusal) => return Err(self.refuse(record, refused(refusal))),
+        };
+        let (key, change) = (self.key(record.id()), self.change_to(attempt, next)?);
+        let Some(record) = committed(self.inner.store.commit(&key, change).await)? else {
+            return Ok(Step::Again);
+        };
+        if ahead {
+            self.tell(&record, EventKind::TokenAhead);
         }
+        self.tell(&record, EventKind::Refreshed);
+        self.hand_out(attempt, record, false).await
     }
 
     /// The record as it is after this use, where the use brings other claims or another client.
@@ -123,43 +144,23 @@ impl Issuer {
         moved.or(changed)
     }
 
-    /// Stores the next generation, and hands out its tokens.
-    async fn commit_refresh(
-        &self,
-        attempt: Try<'_>,
-        next: Option<Record>,
-        ahead: bool,
-    ) -> Result<Step, Error> {
+    /// The change from the version that was read to this record, with the claims that the use brings.
+    fn change_to(&self, attempt: &Try<'_>, next: Option<Record>) -> Result<Change, Error> {
         let next = next.ok_or_else(|| {
             Error::new(ErrorKind::Internal, OPERATION).with_source("the session has no generation left")
         })?;
-        let next = self.with_news(&attempt, &next).unwrap_or(next);
-        let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
-        if ahead {
-            self.tell(&record, EventKind::TokenAhead);
-        }
-        self.tell(&record, EventKind::Refreshed);
-        self.hand_out(attempt, record, false).await
-    }
-
-    /// Commits on the version that was read; none when that is no longer the one.
-    async fn commit_next(&self, attempt: &Try<'_>, next: Record) -> Result<Option<Arc<Record>>, Error> {
+        let next = self.with_news(attempt, &next).unwrap_or(next);
         if attempt.refresh.claims.is_some() {
             self.fits_a_token(&next, OPERATION)?;
         }
-        let record = &attempt.snapshot.record;
-        let mut change = Change::new(record.version(), next, attempt.now);
+        let mut change = Change::new(attempt.snapshot.record.version(), next, attempt.now);
         change.observed_epoch = attempt.snapshot.subject.as_ref().map(|stamp| stamp.epoch);
-        match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
-            Committed::Done { record, .. } => Ok(Some(record)),
-            Committed::Conflict(_) | Committed::EpochMoved | Committed::Gone => Ok(None),
-            Committed::CapReached => Err(Error::new(ErrorKind::Internal, OPERATION)),
-        }
+        Ok(change)
     }
 
     /// Gives the current generation's tokens without moving anything: a replay inside the overlap, or no rotation. The
     /// mark is what makes sure that the session has not ended in between.
-    async fn answer_again(&self, attempt: Try<'_>, replay: Option<Duration>) -> Result<Step, Error> {
+    async fn answer_again(&self, attempt: &Try<'_>, replay: Option<Duration>) -> Result<Step, Error> {
         let record = Arc::clone(&attempt.snapshot.record);
         let mark = Mark { seen_at: Some(attempt.now), ..Mark::default() };
         match self
@@ -175,32 +176,31 @@ impl Issuer {
         // The tokens are those of a session that was used just now.
         let record = record.used(record.generation(), attempt.now).map_or(record, Arc::new);
         match replay {
-            Some(age) => self.tell_replay(&record, &attempt, age),
+            Some(age) => self.tell_replay(&record, attempt, age),
             None => self.tell(&record, EventKind::Refreshed),
         }
         self.hand_out(attempt, record, replay.is_some()).await
     }
 
     /// Gives the current generation's tokens again, outside the overlap: the generation is marked.
-    async fn answer_late(&self, attempt: Try<'_>, age: Duration) -> Result<Step, Error> {
+    async fn answer_late(&self, attempt: &Try<'_>, age: Duration) -> Result<Step, Error> {
         let next = attempt.snapshot.record.replayed(attempt.now);
         let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
-        let next = self.with_news(&attempt, &next).unwrap_or(next);
         self.commit_replay(attempt, next, age).await
     }
 
     /// Stores what a replay changes, and gives the current generation's tokens again.
-    async fn commit_replay(&self, attempt: Try<'_>, next: Record, age: Duration) -> Result<Step, Error> {
-        let Some(record) = self.commit_next(&attempt, next).await? else { return Ok(Step::Again) };
-        self.tell_replay(&record, &attempt, age);
+    async fn commit_replay(&self, attempt: &Try<'_>, next: Record, age: Duration) -> Result<Step, Error> {
+        let (key, change) = (attempt.snapshot.record.key(), self.change_to(attempt, Some(next))?);
+        let Some(record) = committed(self.inner.store.commit(&key, change).await)? else {
+            return Ok(Step::Again);
+        };
+        self.tell_replay(&record, attempt, age);
         self.hand_out(attempt, record, true).await
     }
 
-    async fn hand_out(&self, attempt: Try<'_>, record: Arc<Record>, replayed: bool) -> Result<Step, Error> {
-        let mut minting = Minting::new(record, attempt.snapshot.subject, attempt.now, OPERATION);
-        minting.access_lifetime = attempt.refresh.access_lifetime;
-        minting.replayed = replayed;
-        self.issue(minting).await.map(Step::Done)
+    async fn hand_out(&self, attempt: &Try<'_>, record: Arc<Record>, replayed: bool) -> Result<Step, Error> {
+        self.issue(attempt.minting(record, replayed)).await.map(Step::Done)
     }
 
     /// Theft: the session ends, whatever else is in flight. The inner error is what the caller is told.
@@ -225,6 +225,15 @@ impl Issuer {
         let ip_changed = differs(|client| client.ip().map(|ip| ip.to_string()));
         let agent_changed = differs(|client| client.agent().map(str::to_owned));
         self.tell(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
+    }
+}
+
+/// The record as it was stored; none when the version that was read is no longer the one.
+fn committed(outcome: Result<Committed, StoreError>) -> Result<Option<Arc<Record>>, Error> {
+    match outcome.map_err(store_failed(OPERATION))? {
+        Committed::Done { record, .. } => Ok(Some(record)),
+        Committed::Conflict(_) | Committed::EpochMoved | Committed::Gone => Ok(None),
+        Committed::CapReached => Err(Error::new(ErrorKind::Internal, OPERATION)),
     }
 }
 

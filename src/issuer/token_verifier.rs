@@ -21,7 +21,7 @@ use crate::{
     id::TenantId,
     policy::Policy,
     signer::{Jwks, JwksSource},
-    token::VerifiedClaims,
+    token::{KnownHeaders, VerifiedClaims},
 };
 
 /// How often keys are fetched at most, and how old they may become.
@@ -71,6 +71,7 @@ struct Inner {
     issuer: String,
     audience: Vec<String>,
     policy: Policy,
+    headers: KnownHeaders,
     clock: Arc<dyn Clock>,
     source: Option<Arc<dyn JwksSource>>,
     least_pause: Duration,
@@ -164,6 +165,7 @@ impl TokenVerifier {
         let inner = &self.inner;
         let judge = Judge {
             policy: &inner.policy,
+            headers: &inner.headers,
             issuer: &inner.issuer,
             audience: &inner.audience,
             tenant: &self.tenant,
@@ -332,6 +334,7 @@ impl TokenVerifierBuilder {
             issuer: self.issuer,
             audience,
             policy: self.policy,
+            headers: KnownHeaders::default(),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             source: self.source,
             least_pause: self.least_pause,

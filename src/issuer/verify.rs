@@ -9,7 +9,10 @@ use crate::{
     id::TenantId,
     policy::Policy,
     signer::VerifyRequest,
-    token::{Expected, HeaderBuffer, Jws, TokenFault, VerifiedClaims, looks_opaque, parse_claims},
+    token::{
+        Expected, Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, TokenFault, VerifiedClaims,
+        looks_opaque, parse_claims,
+    },
 };
 
 impl Issuer {
@@ -50,6 +53,7 @@ impl Issuer {
     ) -> Result<VerifiedClaims, Error> {
         let judge = Judge {
             policy: &self.inner.policy,
+            headers: &self.inner.headers,
             issuer: &self.inner.name,
             audience: audience.map_or(self.inner.audience.as_slice(), std::slice::from_ref),
             tenant: &self.tenant,
@@ -67,6 +71,7 @@ impl Issuer {
 /// What a signed token must be, whoever holds the keys.
 pub(super) struct Judge<'a> {
     pub(super) policy: &'a Policy,
+    pub(super) headers: &'a KnownHeaders,
     pub(super) issuer: &'a str,
     pub(super) audience: &'a [String],
     pub(super) tenant: &'a TenantId,
@@ -86,10 +91,10 @@ impl Judge<'_> {
         if looks_opaque(token) {
             return Err(Error::new(ErrorKind::WrongTokenKind, operation));
         }
-        let mut buffer = HeaderBuffer::new();
-        let jws =
-            Jws::parse(token, self.policy.token_type.as_str(), &mut buffer).map_err(refused(operation))?;
-        let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature(), now);
+        let mut signature = SignatureBuffer::new();
+        let jws = Jws::parse(token, self.policy.token_type.as_str(), self.headers, &mut signature)
+            .map_err(refused(operation))?;
+        let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature, now);
         verify(request).map_err(|source| {
             let kind = match source.kind() {
                 SignErrorKind::Unavailable | SignErrorKind::TimedOut | SignErrorKind::RateLimited => {
@@ -99,8 +104,11 @@ impl Judge<'_> {
             };
             Error::new(kind, operation).with_source(source)
         })?;
-        let payload =
-            jws.payload().map_err(|_| refused(operation)(TokenFault::invalid("claims that are not ours")))?;
+        self.headers.remember(&jws);
+        let mut buffer = PayloadBuffer::new();
+        let payload = jws
+            .payload(&mut buffer)
+            .map_err(|_| refused(operation)(TokenFault::invalid("claims that are not ours")))?;
         let expected = Expected {
             issuer: self.issuer,
             audience: self.audience,
@@ -111,6 +119,6 @@ impl Judge<'_> {
             skew: self.policy.skew,
             longest: self.policy.access_lifetime.saturating_add(Duration::from_secs(1)),
         };
-        parse_claims(&payload, &expected).map_err(refused(operation))
+        parse_claims(payload, &expected).map_err(refused(operation))
     }
 }

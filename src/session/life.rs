@@ -45,7 +45,12 @@ impl FactorFloor {
 impl SubjectStamp {
     /// What is known of a subject that is first seen now.
     pub fn first(now: Timestamp) -> Self {
-        Self { epoch: Epoch::first(now), kept: None, reason: RevokeReason::Admin, floors: None }
+        Self::unmoved(Epoch::first(now))
+    }
+
+    /// What is known of a subject of this epoch, of which nothing was ever revoked.
+    pub(crate) fn unmoved(epoch: Epoch) -> Self {
+        Self { epoch, kept: None, reason: RevokeReason::Admin, floors: None }
     }
 
     /// The stamp of these parts, as a store read them.

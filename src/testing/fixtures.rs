@@ -29,10 +29,12 @@ use crate::{
     actor::ActorChain,
     client::ClientInfo,
     clock::{Epoch, Timestamp},
+    error::Error,
     factor::{Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, subject_tag},
-    issuer::{Checked, Issued, SessionView},
+    issuer::{Checked, Issued, Issuer, SessionView},
     metadata::{HostClaims, Metadata},
+    secret::Secret,
     session::{CredentialsKind, Lifetime, Record, RequestBirth, SessionBirth, SessionChange},
     token::VerifiedClaims,
 };
@@ -379,4 +381,9 @@ pub fn claims(
     expires_at: Timestamp,
 ) -> VerifiedClaims {
     VerifiedClaims::of(session, subject, issued_at, expires_at)
+}
+
+/// A signed access token of a session, with nothing asked of a store: to measure what signing costs.
+pub async fn access_token(issuer: &Issuer, session: &SessionView) -> Result<Secret, Error> {
+    issuer.sign_again(session).await
 }

@@ -120,7 +120,7 @@ impl Serialize for Claims<'_> {
             map.serialize_entry("auth_time", &at.as_secs())?;
         }
         if !self.amr.is_empty() {
-            map.serialize_entry("amr", &self.amr.iter().collect::<Vec<_>>())?;
+            map.serialize_entry("amr", &Words(self.amr))?;
         }
         if let Some(level) = self.level {
             map.serialize_entry("acr", level.code())?;
@@ -138,6 +138,14 @@ impl Serialize for Claims<'_> {
             }
         }
         map.end()
+    }
+}
+
+struct Words(Amr);
+
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
     }
 }
 
@@ -293,8 +301,10 @@ impl fmt::Debug for VerifiedClaims {
 
 /// Reads the payload of a token whose signature has held, and judges it.
 pub(crate) fn parse(payload: &[u8], expected: &Expected<'_>) -> Result<VerifiedClaims, TokenFault> {
-    let raw: Raw<'_> =
-        serde_json::from_slice(payload).map_err(|_| TokenFault::invalid("claims that are not ours"))?;
+    let not_ours = TokenFault::invalid("claims that are not ours");
+    // Once for all of it, and not once for each text in it.
+    let text = std::str::from_utf8(payload).map_err(|_| not_ours)?;
+    let raw: Raw<'_> = serde_json::from_str(text).map_err(|_| not_ours)?;
     raw.judge(expected)
 }
 

@@ -1,6 +1,6 @@
 //! JWS compact serialisation (RFC 7515), strictly: our own header and nothing else.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -11,8 +11,14 @@ use super::TokenFault;
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// The longest header, decoded: 1 KiB.
 const MAX_HEADER_BYTES: usize = 1024;
+/// A payload of at most so many characters is decoded on the stack.
+const USUAL_PAYLOAD_BYTES: usize = 1024;
 /// The longest signature: RSA of 4096 bits.
 const MAX_SIGNATURE_BYTES: usize = 512;
+/// A header of ours with a key id of 64 characters fits.
+const USUAL_HEADER_BYTES: usize = 128;
+/// Room for two dots, and for a signature of 64 bytes as base64url.
+const SIGNED_BYTES: usize = 96;
 
 /// The algorithm of a signing key. A key has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,9 +61,9 @@ pub(crate) struct Jws<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Cow<'a, str>,
     pub(crate) signing_input: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    header: &'a str,
     payload: &'a str,
-    signature: [u8; MAX_SIGNATURE_BYTES],
-    signature_len: usize,
 }
 
 /// The one header this crate writes, and the only members it reads: `crit`, `jku`, `jwk`, `x5u`, `b64`, `zip` and all
@@ -75,11 +81,12 @@ struct Header<'a> {
 
 impl<'a> Jws<'a> {
     /// Takes a token apart, in this order: length, parts, header, `typ`, algorithm, signature's form. `scratch` holds
-    /// the decoded header.
+    /// the decoded signature.
     pub(crate) fn parse(
         token: &'a str,
         typ: &str,
-        scratch: &'a mut HeaderBuffer,
+        known: &'a KnownHeaders,
+        scratch: &'a mut SignatureBuffer,
     ) -> Result<Self, TokenFault> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenFault::malformed("longer than any token of ours"));
@@ -91,58 +98,105 @@ impl<'a> Jws<'a> {
         if payload.contains('.') {
             return Err(TokenFault::malformed("not three parts"));
         }
-        if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
-            return Err(TokenFault::malformed("the header is too long"));
-        }
-        let length = URL_SAFE_NO_PAD
-            .decode_slice(header, &mut scratch.0)
-            .map_err(|_| TokenFault::malformed("the header is not base64url"))?;
-        let json = scratch.0.get(..length).unwrap_or_default();
-        // Serde would take an array of the three values, too.
-        let header =
-            json.starts_with(b"{").then(|| serde_json::from_slice::<Header<'a>>(json).ok()).flatten();
-        let header = header.ok_or(TokenFault::malformed("not a header of ours"))?;
-        if !is_type(&header.typ, typ) {
-            return Err(TokenFault::malformed("the header names another type of token"));
-        }
-        let algorithm = Algorithm::from_header(&header.alg)
-            .ok_or(TokenFault::malformed("an algorithm that is not ours"))?;
-        let mut bytes = [0; MAX_SIGNATURE_BYTES];
+        let (algorithm, key_id) = match known.get(header) {
+            Some(known) => (known.algorithm, Cow::Borrowed(&*known.key_id)),
+            None => {
+                let (algorithm, key_id) = parse_header(header, typ)?;
+                (algorithm, Cow::Owned(key_id))
+            }
+        };
         if signature.is_empty() || signature.len() > (MAX_SIGNATURE_BYTES * 4).div_ceil(3) {
             return Err(TokenFault::malformed("a signature of no length that is ours"));
         }
-        let signature_len = URL_SAFE_NO_PAD
-            .decode_slice(signature, &mut bytes)
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(signature, &mut scratch.0)
             .map_err(|_| TokenFault::malformed("the signature is not base64url"))?;
-        Ok(Self {
-            algorithm,
-            key_id: header.kid,
-            signing_input: signing_input.as_bytes(),
-            payload,
-            signature: bytes,
-            signature_len,
-        })
-    }
-
-    /// The signature.
-    pub(crate) fn signature(&self) -> &[u8] {
-        self.signature.get(..self.signature_len).unwrap_or_default()
+        let signature = scratch.0.get(..length).unwrap_or_default();
+        let signing_input = signing_input.as_bytes();
+        Ok(Self { algorithm, key_id, signing_input, signature, header, payload })
     }
 
     /// The payload. Only read it after the signature has held.
-    pub(crate) fn payload(&self) -> Result<Vec<u8>, TokenFault> {
-        URL_SAFE_NO_PAD
-            .decode(self.payload)
-            .map_err(|_| TokenFault::malformed("the payload is not base64url"))
+    pub(crate) fn payload<'b>(&self, buffer: &'b mut PayloadBuffer) -> Result<&'b [u8], TokenFault> {
+        let malformed = || TokenFault::malformed("the payload is not base64url");
+        if self.payload.len() > USUAL_PAYLOAD_BYTES {
+            URL_SAFE_NO_PAD.decode_vec(self.payload, &mut buffer.long).map_err(|_| malformed())?;
+            return Ok(&buffer.long);
+        }
+        let length =
+            URL_SAFE_NO_PAD.decode_slice(self.payload, &mut buffer.usual).map_err(|_| malformed())?;
+        Ok(buffer.usual.get(..length).unwrap_or_default())
     }
 }
 
-/// Where a header is decoded to.
-pub(crate) struct HeaderBuffer([u8; MAX_HEADER_BYTES + 2]);
+fn parse_header(header: &str, typ: &str) -> Result<(Algorithm, String), TokenFault> {
+    if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
+        return Err(TokenFault::malformed("the header is too long"));
+    }
+    let json =
+        URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenFault::malformed("the header is not base64url"))?;
+    // Serde would take an array of the three values, too.
+    let header = json.starts_with(b"{").then(|| serde_json::from_slice::<Header<'_>>(&json).ok()).flatten();
+    let header = header.ok_or(TokenFault::malformed("not a header of ours"))?;
+    if !is_type(&header.typ, typ) {
+        return Err(TokenFault::malformed("the header names another type of token"));
+    }
+    let algorithm =
+        Algorithm::from_header(&header.alg).ok_or(TokenFault::malformed("an algorithm that is not ours"))?;
+    Ok((algorithm, header.kid.into_owned()))
+}
 
-impl HeaderBuffer {
+/// The first few headers under which a signature has held, as they were written: one a key. What is written the same
+/// says the same, so it is read once. The ring still decides, at every token, whether the key is good.
+#[derive(Default)]
+pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; 4]);
+
+struct KnownHeader {
+    text: Box<str>,
+    algorithm: Algorithm,
+    key_id: Box<str>,
+}
+
+impl KnownHeaders {
+    fn get(&self, text: &str) -> Option<&KnownHeader> {
+        self.0.iter().map_while(OnceLock::get).find(|known| *known.text == *text)
+    }
+
+    /// Remembers the header of a token whose signature has held.
+    pub(crate) fn remember(&self, jws: &Jws<'_>) {
+        let Cow::Owned(key_id) = &jws.key_id else { return };
+        for place in &self.0 {
+            let known = || KnownHeader {
+                text: jws.header.into(),
+                algorithm: jws.algorithm,
+                key_id: key_id.as_str().into(),
+            };
+            // Another thread may have put the same one there.
+            if *place.get_or_init(known).text == *jws.header {
+                return;
+            }
+        }
+    }
+}
+
+/// Where a signature is decoded to.
+pub(crate) struct SignatureBuffer([u8; MAX_SIGNATURE_BYTES + 2]);
+
+impl SignatureBuffer {
     pub(crate) fn new() -> Self {
-        Self([0; MAX_HEADER_BYTES + 2])
+        Self([0; MAX_SIGNATURE_BYTES + 2])
+    }
+}
+
+/// Where a payload is decoded to: the usual one costs no allocation.
+pub(crate) struct PayloadBuffer {
+    usual: [u8; USUAL_PAYLOAD_BYTES],
+    long: Vec<u8>,
+}
+
+impl PayloadBuffer {
+    pub(crate) fn new() -> Self {
+        Self { usual: [0; USUAL_PAYLOAD_BYTES], long: Vec::new() }
     }
 }
 
@@ -158,10 +212,20 @@ fn is_type(found: &str, wanted: &str) -> bool {
 /// Writes `header.payload`, ready to be signed.
 pub(crate) fn signing_input(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> String {
     // A key id has no character that JSON escapes: the ring sees to that.
-    let header = format!(r#"{{"typ":"{typ}","alg":"{}","kid":"{key_id}"}}"#, algorithm.as_str());
-    let length = (header.len() + payload.len()).div_ceil(3) * 4 + 8;
-    let mut text = String::with_capacity(length + (MAX_SIGNATURE_BYTES / 8).div_ceil(3) * 4);
-    URL_SAFE_NO_PAD.encode_string(header, &mut text);
+    let parts = [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#];
+    let (mut buffer, mut length) = ([0; USUAL_HEADER_BYTES], 0);
+    for part in parts {
+        if let Some(place) = buffer.get_mut(length..length + part.len()) {
+            place.copy_from_slice(part.as_bytes());
+        }
+        length += part.len();
+    }
+    let mut text = String::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES);
+    match buffer.get(..length) {
+        Some(header) => URL_SAFE_NO_PAD.encode_string(header, &mut text),
+        // The id of a host's own signer may be longer.
+        None => URL_SAFE_NO_PAD.encode_string(parts.concat(), &mut text),
+    }
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut text);
     text
@@ -179,8 +243,8 @@ mod tests {
     use super::*;
 
     fn parse(token: &str) -> Result<(Algorithm, String), &'static str> {
-        let mut buffer = HeaderBuffer::new();
-        let jws = Jws::parse(token, "at+jwt", &mut buffer).map_err(|fault| fault.what)?;
+        let (known, mut buffer) = (KnownHeaders::default(), SignatureBuffer::new());
+        let jws = Jws::parse(token, "at+jwt", &known, &mut buffer).map_err(|fault| fault.what)?;
         Ok((jws.algorithm, jws.key_id.into_owned()))
     }
 
@@ -227,6 +291,21 @@ mod tests {
             parse(&with_header(&format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{}"}}"#, "k".repeat(1024))))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_header_that_was_seen_is_read_as_it_was_and_others_beside_it() {
+        let known = KnownHeaders::default();
+        let token = |kid: usize| with_header(&format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{kid}"}}"#));
+        for round in 0..2 {
+            for kid in 0..6 {
+                let (token, mut buffer) = (token(kid), SignatureBuffer::new());
+                let jws = Jws::parse(&token, "at+jwt", &known, &mut buffer).ok().unwrap();
+                assert_eq!((jws.algorithm, &*jws.key_id), (Algorithm::Hs256, &*kid.to_string()));
+                assert_eq!(matches!(jws.key_id, Cow::Borrowed(_)), round == 1 && kid < 4);
+                known.remember(&jws);
+            }
+        }
     }
 
     #[test]

@@ -11,8 +11,6 @@
 //! cut to 192 bits. Everything before the tenant has a fixed length for its kind, so no two tokens share an input.
 //! The checksum is a short MAC (SipHash-2-4) under a key of its own: what does not pass it never reaches a store.
 
-use std::hash::Hasher;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
@@ -30,6 +28,8 @@ const MAC_BYTES: usize = 24;
 const SUM_BYTES: usize = 4;
 const HEAD_BYTES: usize = 2 + 16 + 4;
 const EXPIRY_BYTES: usize = 6;
+/// Version and kind, which stand in front of the base64url.
+const FORM_BYTES: usize = 2;
 const MAX_BYTES: usize = HEAD_BYTES + EXPIRY_BYTES + MAC_BYTES + SUM_BYTES;
 
 /// What an opaque token is for.
@@ -94,23 +94,18 @@ impl TokenKeys {
     /// Mints a token; none when the ring has no such key.
     pub(crate) fn mint(&self, mint: &Mint<'_>) -> Option<Secret> {
         let key = self.get(mint.key)?;
-        let expires_at = mint.expires_at.map(|at| u64::try_from(at.as_millis()).unwrap_or(0));
-        let mac = tag(key, mint.kind, mint.id, mint.generation, expires_at, mint.salt, mint.tenant);
-        let mut bytes = Vec::with_capacity(MAX_BYTES);
-        bytes.extend_from_slice(&key.id.to_be_bytes());
-        bytes.extend_from_slice(&mint.id.to_bytes());
-        bytes.extend_from_slice(&mint.generation.to_be_bytes());
-        if let Some(at) = expires_at {
-            bytes.extend(at.to_be_bytes().into_iter().skip(8 - EXPIRY_BYTES));
-        }
-        bytes.extend_from_slice(&mac);
-        bytes.extend_from_slice(&checksum(key, mint.kind, &bytes));
+        let mut bytes = head(key, mint.kind, mint.id, mint.generation, mint.expires_at);
+        let mac = tag(key, &bytes, mint.salt, mint.tenant);
+        bytes.put(&mac);
+        let sum = checksum(key, bytes.all());
+        bytes.put(&sum);
+        let bytes = bytes.all().get(FORM_BYTES..)?;
         let mut text = String::with_capacity(PREFIX.len() + 3 + MAX_BYTES.div_ceil(3) * 4);
         text.push_str(PREFIX);
         text.push(char::from(mint.kind.letter()));
         text.push(char::from(VERSION));
         text.push('_');
-        URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+        URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
         Some(Secret::from(text))
     }
 
@@ -124,15 +119,16 @@ impl TokenKeys {
             TokenKind::from_letter(letter).ok_or(TokenFault::malformed("no such kind of opaque token"))?;
         let length =
             HEAD_BYTES + MAC_BYTES + SUM_BYTES + if kind == TokenKind::Access { EXPIRY_BYTES } else { 0 };
-        let mut buffer = [0; MAX_BYTES];
         if body.len() != (length * 4).div_ceil(3) {
             return Err(TokenFault::malformed("an opaque token of another length"));
         }
-        let decoded = URL_SAFE_NO_PAD.decode_slice(body, &mut buffer);
-        let bytes = buffer.get(..length).filter(|_| decoded == Ok(length));
-        let mut reader = Reader(bytes.ok_or(TokenFault::malformed("an opaque token in another alphabet"))?);
-        let sealed = reader.0.split_at_checked(length - SUM_BYTES);
+        let mut buffer = Form::new(kind);
+        let decoded = URL_SAFE_NO_PAD.decode_slice(body, buffer.rest());
+        let bytes = buffer.bytes.get(..FORM_BYTES + length).filter(|_| decoded == Ok(length));
+        let bytes = bytes.ok_or(TokenFault::malformed("an opaque token in another alphabet"))?;
+        let sealed = bytes.split_at_checked(FORM_BYTES + length - SUM_BYTES);
         let (sealed, sum) = sealed.ok_or(TokenFault::malformed("an opaque token of another length"))?;
+        let mut reader = Reader(sealed.get(FORM_BYTES..).unwrap_or_default());
 
         let fields = (|| {
             let key = u16::from_be_bytes(reader.take()?);
@@ -150,7 +146,7 @@ impl TokenKeys {
         let token = fields.ok_or(TokenFault::malformed("an opaque token of another length"))?;
         let key =
             self.get(token.key).ok_or(TokenFault::invalid("a token of a key that is not in the ring"))?;
-        match bool::from(checksum(key, kind, sealed).ct_eq(sum)) {
+        match bool::from(checksum(key, sealed).ct_eq(sum)) {
             true => Ok(token),
             false => Err(TokenFault::malformed("the checksum of an opaque token does not hold")),
         }
@@ -160,35 +156,39 @@ impl TokenKeys {
     /// caller passes any salt when it does not).
     pub(crate) fn proves(&self, token: &OpaqueToken, tenant: &TenantId, salt: &[u8; 16]) -> bool {
         let Some(key) = self.get(token.key) else { return false };
-        let expires_at = token.expires_at.map(|at| u64::try_from(at.as_millis()).unwrap_or(0));
-        let right = tag(key, token.kind, token.id, token.generation, expires_at, salt, tenant);
+        let head = head(key, token.kind, token.id, token.generation, token.expires_at);
+        let right = tag(key, &head, salt, tenant);
         right.ct_eq(&token.mac).into()
     }
 }
 
-fn tag(
+/// What a token says: both the MAC and the checksum begin with it.
+fn head(
     key: &TokenKey,
     kind: TokenKind,
     id: SessionId,
     generation: u32,
-    expires_at: Option<u64>,
-    salt: &[u8; 16],
-    tenant: &TenantId,
-) -> [u8; MAC_BYTES] {
-    let expiry = expires_at.map(u64::to_be_bytes);
-    let expiry = expiry.as_ref().and_then(|bytes| bytes.get(8 - EXPIRY_BYTES..)).unwrap_or_default();
+    expires_at: Option<Timestamp>,
+) -> Form {
+    let mut form = Form::new(kind);
+    form.put(&key.id.to_be_bytes());
+    form.put(&id.to_bytes());
+    form.put(&generation.to_be_bytes());
+    if let Some(at) = expires_at {
+        let [_, _, bytes @ ..]: [u8; 2 + EXPIRY_BYTES] =
+            u64::try_from(at.as_millis()).unwrap_or(0).to_be_bytes();
+        form.put(&bytes);
+    }
+    form
+}
+
+fn tag(key: &TokenKey, head: &Form, salt: &[u8; 16], tenant: &TenantId) -> [u8; MAC_BYTES] {
     // A tenant has at most 200 characters, so its bytes fit.
     let tenant_len = u16::try_from(tenant.as_str().len()).unwrap_or(u16::MAX);
-    let full = key.mac.tag(&[
-        &[VERSION, kind.letter()],
-        &key.id.to_be_bytes(),
-        &id.to_bytes(),
-        &generation.to_be_bytes(),
-        expiry,
-        salt,
-        &tenant_len.to_be_bytes(),
-        tenant.as_str().as_bytes(),
-    ]);
+    let mut fixed = *head;
+    fixed.put(salt);
+    fixed.put(&tenant_len.to_be_bytes());
+    let full = key.mac.tag(&[fixed.all(), tenant.as_str().as_bytes()]);
     let mut cut = [0; MAC_BYTES];
     for (out, byte) in cut.iter_mut().zip(full) {
         *out = byte;
@@ -196,12 +196,41 @@ fn tag(
     cut
 }
 
-fn checksum(key: &TokenKey, kind: TokenKind, bytes: &[u8]) -> [u8; SUM_BYTES] {
-    let mut hasher = SipHasher24::new_with_key(&key.checksum);
-    hasher.write(&[VERSION, kind.letter()]);
-    hasher.write(bytes);
-    let [a, b, c, d, ..] = hasher.finish().to_be_bytes();
+fn checksum(key: &TokenKey, sealed: &[u8]) -> [u8; SUM_BYTES] {
+    let [a, b, c, d, ..] = SipHasher24::new_with_key(&key.checksum).hash(sealed).to_be_bytes();
     [a, b, c, d]
+}
+
+/// The bytes of a token, with its version and its kind in front, as they are authenticated.
+#[derive(Clone, Copy)]
+struct Form {
+    bytes: [u8; FORM_BYTES + MAX_BYTES],
+    len: usize,
+}
+
+impl Form {
+    fn new(kind: TokenKind) -> Self {
+        let mut form = Self { bytes: [0; FORM_BYTES + MAX_BYTES], len: 0 };
+        form.put(&[VERSION, kind.letter()]);
+        form
+    }
+
+    /// Adds a part. Every form has room for all of its parts.
+    fn put(&mut self, part: &[u8]) {
+        let room = self.bytes.get_mut(self.len..).and_then(|room| room.get_mut(..part.len()));
+        if let Some(room) = room {
+            room.copy_from_slice(part);
+            self.len += part.len();
+        }
+    }
+
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn rest(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.len..).unwrap_or_default()
+    }
 }
 
 /// Takes fixed parts off the front of some bytes.

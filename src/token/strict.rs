@@ -67,12 +67,27 @@ pub(super) struct Methods(pub(super) Amr);
 
 impl<'de> Deserialize<'de> for Methods {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = Vec::<String>::deserialize(deserializer)?;
-        let mut amr = Amr::default();
-        match words.iter().all(|word| amr.insert(word)) {
-            true => Ok(Self(amr)),
-            false => Err(D::Error::custom("no method of ours")),
+        struct MethodsVisitor;
+
+        impl<'de> Visitor<'de> for MethodsVisitor {
+            type Value = Methods;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of methods")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Methods, A::Error> {
+                let mut amr = Amr::default();
+                while let Some(word) = seq.next_element::<Str<'de>>()? {
+                    if !amr.insert(&word.0) {
+                        return Err(A::Error::custom("no method of ours"));
+                    }
+                }
+                Ok(Methods(amr))
+            }
         }
+
+        deserializer.deserialize_seq(MethodsVisitor)
     }
 }
 

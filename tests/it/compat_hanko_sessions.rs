@@ -156,7 +156,7 @@ fn an_administrator_ends_one_session_and_the_others_stay() {
     let of = |token: &str| world.check(token).unwrap().session_id().to_string();
     let (first, second) = (of(&one), of(&two));
     delete(&world, USER, &first).unwrap();
-    assert_eq!(ids(&list(&world, USER).unwrap()), [second.clone()]);
+    assert_eq!(ids(&list(&world, USER).unwrap()), *std::slice::from_ref(&second));
     refused(world.check(&one), ErrorKind::Revoked);
     delete(&world, USER, &second.to_uppercase()).unwrap();
     assert_eq!(list(&world, USER).unwrap(), json!([]));
@@ -404,6 +404,37 @@ fn what_ends_no_single_session_is_no_webhook_of_one() {
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
     assert!(world.events().len() > 1);
     assert!(world.events().iter().filter_map(SessionDeleted::of).next().is_none());
+}
+
+// 5
+#[test]
+fn the_limit_holds_however_many_log_in_at_once() {
+    let world = world_of(Policy::hanko());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..5).for_each(|_| drop(created(&world))));
+        }
+    });
+    assert_eq!(ids(&list(&world, USER).unwrap()).len(), 5);
+    let told: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
+    assert!(told.iter().all(|told| told.kind == SessionDeletedKind::PassiveLimit));
+    assert_eq!(told.iter().map(|told| told.session_id).collect::<BTreeSet<_>>().len(), 35);
+    assert_eq!(told.len(), 35);
+}
+
+#[test]
+fn of_several_who_end_one_session_at_once_one_does() {
+    for _ in 0..50 {
+        let world = world_of(Policy::hanko());
+        let session = world.check(&created(&world)).unwrap().session_id().to_string();
+        let done: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..3).map(|_| scope.spawn(|| delete(&world, USER, &session))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
+        assert!(done.iter().all(|one| one.is_ok() || *one == Err(not_found())));
+        assert_eq!(world.events().iter().filter_map(SessionDeleted::of).count(), 1);
+    }
 }
 
 // 40

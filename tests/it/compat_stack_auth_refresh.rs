@@ -239,6 +239,25 @@ fn a_reply_that_is_given_again_is_an_event_too() {
     assert_eq!(world.events().iter().filter_map(TokenRefresh::of).count(), 3);
 }
 
+#[test]
+fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there() {
+    let world = world_of(rotating());
+    let (token, _) = pair(&service(&world));
+    let from = |ip: &str| {
+        world.sink.take();
+        let caller = Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());
+        block_on(refresh_session(&service(&world), &caller, &token)).unwrap();
+        world.events().into_iter().find_map(|event| match event.kind {
+            EventKind::RefreshReplayed { ip_changed, .. } => Some(ip_changed),
+            _ => None,
+        })
+    };
+    assert_eq!(from("192.0.2.7"), None, "it rotates");
+    assert_eq!(from("192.0.2.7"), Some(false));
+    assert_eq!(from("203.0.113.9"), Some(true));
+    assert_eq!(from("203.0.113.9"), Some(false), "it has moved there");
+}
+
 // 72
 #[test]
 fn last_use_and_address_are_written_at_a_refresh_and_only_of_a_session_that_is_there() {

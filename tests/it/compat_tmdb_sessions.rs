@@ -199,6 +199,23 @@ fn a_guest_that_is_not_used_for_24_hours_is_gone_and_use_in_time_keeps_it() {
 
 // 145
 #[test]
+fn only_its_own_app_keeps_a_guest_alive() {
+    let world = films();
+    let guest_id = guest(&world);
+    world.advance(DAY - SECOND);
+    unchanged(&world, || {
+        for wrong in [CheckSession::guest(&guest_id), CheckSession::user(&guest_id)] {
+            let outcome = check_as(&world, &app("another"), wrong);
+            assert_eq!(shown(outcome), tmdb(Status::AuthenticationFailed));
+        }
+        assert_eq!(shown(use_user(&world, &guest_id)), tmdb(Status::AuthenticationFailed));
+    });
+    world.advance(SECOND);
+    assert_eq!(shown(use_guest(&world, &guest_id)), tmdb(Status::AuthenticationFailed));
+}
+
+// 145
+#[test]
 fn how_long_a_guest_may_go_unused_is_the_hosts_to_say() {
     let world = films();
     let hour = service(&world).guest_idle_timeout(HOUR);

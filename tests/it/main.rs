@@ -15,7 +15,6 @@ mod attacks;
 mod bad_input;
 mod compat_create;
 mod compat_hanko;
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod compat_hanko_keys;
 mod compat_hanko_sessions;
 mod compat_hanko_validate;
@@ -32,6 +31,9 @@ mod core_flows;
 mod errors;
 mod factors;
 mod faults;
+mod hostile;
+mod hostile_keys;
+mod hostile_sets;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod keys;
 mod lifetimes;
@@ -52,4 +54,5 @@ mod token_verifier;
 mod tokens;
 #[cfg(feature = "totp")]
 mod totp;
+mod vectors;
 mod world;

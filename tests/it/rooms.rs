@@ -88,10 +88,7 @@ fn every_test_that_the_guide_names_exists() {
     let guide = include_str!("../../src/guide/threats.md");
     let mut tests = include_str!("../providers/tests/interop.rs").to_owned();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in fs::read_dir(root.join("tests/it")).unwrap().map(|entry| entry.unwrap().path()) {
-        tests += &fs::read_to_string(file).unwrap();
-    }
-    for file in walk(&root.join("src")) {
+    for file in ["tests/it", "src"].iter().flat_map(|folder| walk(&root.join(folder))) {
         tests += &fs::read_to_string(file).unwrap();
     }
     let named: BTreeSet<_> =
@@ -100,6 +97,18 @@ fn every_test_that_the_guide_names_exists() {
     for test in named {
         assert!(tests.contains(&format!("fn {test}()")), "{test} is named in the guide and does not exist");
     }
+    // Every class of the table of hostile tokens is in the guide, and every one in the guide has rows.
+    let table = include_str!("../vectors/hostile.jsonl");
+    let classes: BTreeSet<_> =
+        table.split("{\"class\":\"").skip(1).map(|row| row.split('"').next().unwrap()).collect();
+    let told = guide.split('\n').filter(|line| line.starts_with("| R")).collect::<String>();
+    for class in &classes {
+        assert!(
+            told.contains(&format!("`{class}`")),
+            "{class} is a class of hostile tokens and not in the guide"
+        );
+    }
+    assert!(classes.len() > 30, "{classes:?}");
 }
 
 /// Every source file below `src/`, by its path there, without its comments.

@@ -140,7 +140,10 @@ impl Claims {
             session_id: view.id(),
             custom: Map::new(),
         };
-        Some(session.claims().map_or_else(|| bare.clone(), |host| bare.clone().with_host(host)))
+        Some(match session.claims() {
+            Some(host) => bare.with_host(host),
+            None => bare,
+        })
     }
 
     fn with_host(mut self, host: &HostClaims) -> Self {

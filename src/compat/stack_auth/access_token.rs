@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, Service, UserKind, answer, refused, session_over};
 use crate::{
-    Issuer, Requirement,
+    Requirement,
     compat::redacted,
     error::{Error, ErrorClass, ErrorKind, Operation},
     id::{SessionId, SubjectId},
@@ -102,14 +102,9 @@ impl Service {
             _ => return Err(unparsable()),
         };
         let user = checked.subject().map_err(|_| unparsable())?.clone();
-        self.user_is_there(&user).await?;
+        self.issuer.may_have_sessions(&user, Operation::Check).await.map_err(session_over)?;
         let (session, is_impersonation) = (checked.session_id(), checked.is_impersonation());
         Ok(AccessToken { user, session, kind, is_impersonation, claims })
-    }
-
-    async fn user_is_there(&self, user: &SubjectId) -> Result<(), ApiError> {
-        let issuer: &Issuer = &self.issuer;
-        issuer.may_have_sessions(user, Operation::Check).await.map_err(session_over)
     }
 }
 

@@ -16,10 +16,12 @@
 //! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
 //!
 //! # Kinds of users
-//! An [`Issuer`](crate::Issuer) has one name and one audience. Where anonymous and restricted users shall have their own,
+//! An [`Issuer`] has one name and one audience. Where anonymous and restricted users shall have their own,
 //! the host builds three issuers over **one** store, one policy and one ring of token keys, and gives the other two to
 //! [`Service::kinds`]. A session belongs to none of the three: a user who signs up has a regular token at the next refresh.
-//! Without it, all tokens have one audience, and their claims tell the kind.
+//! Each keeps its own view of the revocation log: where a check asks for `Freshness::AtMost`,
+//! [`sync_revocations`](crate::Issuer::sync_revocations) is called on each. Without kinds, all tokens have one audience, and
+//! their claims tell the kind.
 //!
 //! # Algorithms
 //! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
@@ -38,7 +40,7 @@
 //! | an impersonation is a flag | it names its actor and why (`act`), and ends with the actor's own session | every use has a name |
 //! | the check of an access token is stateless | as the caller asks: stateless, bounded, or by the store | a sign-out can be seen at once |
 //! | a missing refresh token is a broken rule | 401, as every other failure | one answer for a bad credential |
-//! | signing out needs an access token that has not expired | an expired one will do | whoever signs out is signed out |
+//! | signing out needs an access token that has not expired, and a session that a password change has not ended | neither | whoever signs out is signed out |
 //! | 403 and 404 of the session routes are plain text | `{"error": ".."}` with that text | one form of error |
 //! | `ACCESS_TOKEN_EXPIRED` has its details in the sentence too | in `details` alone | |
 //! | IP information has a place in the world | the address | a host that knows places adds them |
@@ -96,6 +98,7 @@
 
 mod access_token;
 mod account;
+mod caller;
 mod create;
 mod profile;
 mod refresh;
@@ -110,6 +113,7 @@ use serde_json::{Map, Value, json};
 pub use self::{
     access_token::{AccessToken, check_access_token},
     account::{password_changed, password_reset, user_deleted},
+    caller::Caller,
     create::{CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, create_session},
     profile::{Profile, UserKind},
     refresh::{RefreshSessionResponse, refresh_session},
@@ -121,10 +125,7 @@ pub use self::{
 use super::{Profiles, redacted};
 use crate::{
     Issuer,
-    actor::Actor,
-    client::ClientInfo,
-    error::{Error, ErrorClass, InvalidInput},
-    id::{SessionId, SubjectId},
+    error::{Error, ErrorClass},
 };
 
 /// An error as Stack Auth answers it.
@@ -172,93 +173,6 @@ impl Service {
     pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
         self.profiles = Some(Arc::new(profiles));
         self
-    }
-}
-
-/// Who calls Stack Auth: with which key, as whom, in which session.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    access: Access,
-    user: Option<SubjectId>,
-    session: Option<SessionId>,
-    client: Option<ClientInfo>,
-    reason: String,
-}
-
-#[derive(Debug, Clone)]
-enum Access {
-    Client,
-    Server(Actor),
-    Admin(Actor),
-}
-
-impl Caller {
-    /// With a publishable client key.
-    pub fn client() -> Self {
-        Self::with(Access::Client, "")
-    }
-
-    /// With a secret server key. The operator, or the server itself by a name of its own, stands behind impersonations.
-    pub fn server(operator: Actor) -> Self {
-        Self::with(Access::Server(operator), "server key")
-    }
-
-    /// With a super secret admin key, as this operator.
-    pub fn admin(operator: Actor) -> Self {
-        Self::with(Access::Admin(operator), "admin key")
-    }
-
-    /// The user who is signed in: `me`.
-    #[must_use]
-    pub fn signed_in_as(mut self, user: SubjectId) -> Self {
-        self.user = Some(user);
-        self
-    }
-
-    /// The user of this access token, in its session.
-    #[must_use]
-    pub fn signed_in_with(mut self, token: &AccessToken) -> Self {
-        self.user = Some(token.user().clone());
-        self.session = Some(token.session_id());
-        self
-    }
-
-    /// The end user's own client, as the host sees it: kept at each refresh, as where the session was last used.
-    #[must_use]
-    pub fn end_user(mut self, client: ClientInfo) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Why the operator impersonates: 1 to 200 characters, such as a ticket's number.
-    pub fn reason(mut self, reason: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("impersonation reason", reason)?;
-        self.reason = reason.to_owned();
-        Ok(self)
-    }
-
-    fn with(access: Access, reason: &str) -> Self {
-        Self { access, user: None, session: None, client: None, reason: reason.to_owned() }
-    }
-
-    fn is_client(&self) -> bool {
-        matches!(self.access, Access::Client)
-    }
-
-    fn is_admin(&self) -> bool {
-        matches!(self.access, Access::Admin(_))
-    }
-
-    fn operator(&self) -> Option<&Actor> {
-        match &self.access {
-            Access::Client => None,
-            Access::Server(operator) | Access::Admin(operator) => Some(operator),
-        }
-    }
-
-    /// Who does what the call does, for events.
-    fn name(&self) -> Option<&SubjectId> {
-        self.operator().map(Actor::subject).or(self.user.as_ref())
     }
 }
 

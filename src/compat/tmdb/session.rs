@@ -17,6 +17,7 @@ use crate::{
     id::{AppId, CreatorId, SubjectId},
     issuer::{Checked, Exchange, SessionView},
     secret::Secret,
+    session::Session,
 };
 
 /// `POST /3/authentication/session/new`: a session for an approved request token (step 3).
@@ -75,18 +76,12 @@ pub async fn check_session(
     request: CheckSession,
 ) -> Result<SessionAccess, ApiError> {
     let app = caller.as_app()?;
-    let failed = || Status::AuthenticationFailed.error();
-    let (id, expected) = match (given(request.session_id.as_ref()), given(request.guest_session_id.as_ref()))
-    {
-        (Some(id), _) => (id, Kind::User),
-        (None, Some(id)) => (id, Kind::Guest),
-        (None, None) => return Err(failed()),
+    let checked = match (given(request.session_id.as_ref()), given(request.guest_session_id.as_ref())) {
+        (Some(id), _) => USERS.check(service, id, app).await?,
+        (None, Some(id)) => GUESTS.check(service, id, app).await?,
+        (None, None) => return Err(Status::AuthenticationFailed.error()),
     };
-    let checked = check(service, id, app, &Requirement::new(), Status::AuthenticationFailed).await?;
-    match checked.session().map(kind) == Some(expected) {
-        true => Ok(SessionAccess { checked }),
-        false => Err(failed()),
-    }
+    Ok(SessionAccess { checked })
 }
 
 /// `DELETE /3/authentication/session`: ends a session of the calling app, a guest's too.
@@ -101,7 +96,7 @@ pub async fn delete_session(
 ) -> Result<DeleteSessionResponse, ApiError> {
     let app = caller.as_app()?;
     let id = required(request.session_id.as_ref())?;
-    end(service, id, app, Status::SessionNotFound, |kind| kind != Kind::AccessToken).await?;
+    DELETIONS.end(service, id, app).await?;
     Ok(DeleteSessionResponse { success: true })
 }
 
@@ -116,7 +111,7 @@ pub(super) enum Kind {
 /// The metadata that tells a v4 access token from a v3 session.
 pub(super) const ACCESS_TOKEN: (&str, &str) = ("tmdb", "access_token");
 
-pub(super) fn kind(session: &SessionView) -> Kind {
+fn kind(session: &SessionView) -> Kind {
     let (key, value) = ACCESS_TOKEN;
     let mark = session.metadata().and_then(|metadata| metadata.get(key));
     match session.subject() {
@@ -126,38 +121,62 @@ pub(super) fn kind(session: &SessionView) -> Kind {
     }
 }
 
-/// Checks a token of one of the app's sessions.
-pub(super) async fn check(
-    service: &Service,
-    token: &str,
-    app: &AppId,
-    need: &Requirement,
-    rejected: Status,
-) -> Result<Checked, ApiError> {
-    let checked = service.issuer.check(token.into(), need).await.map_err(refused(rejected))?;
-    let session = checked.session().and_then(SessionView::session);
-    let own = session.is_some_and(|session| match (session.app(), session.creator()) {
-        (Some(opener), _) => opener == app,
-        (None, creator) => creator.is_some_and(|creator| creator.as_str() == app.as_str()),
-    });
-    if own { Ok(checked) } else { Err(rejected.error()) }
+/// Which sessions a door is for, and what it says to all others.
+pub(super) struct Door {
+    pub(super) kinds: &'static [Kind],
+    pub(super) rejected: Status,
 }
 
-/// Ends a session of the app, if it is of the kind that the door is for. Once.
-pub(super) async fn end(
-    service: &Service,
-    token: &str,
-    app: &AppId,
-    rejected: Status,
-    is_for: impl Fn(Kind) -> bool,
-) -> Result<(), ApiError> {
-    let checked = check(service, token, app, &Requirement::new().read_only(), rejected).await?;
-    if !checked.session().is_some_and(|session| is_for(kind(session))) {
-        return Err(rejected.error());
+const USERS: Door = Door { kinds: &[Kind::User], rejected: Status::AuthenticationFailed };
+const GUESTS: Door = Door { kinds: &[Kind::Guest], rejected: Status::AuthenticationFailed };
+const DELETIONS: Door = Door { kinds: &[Kind::User, Kind::Guest], rejected: Status::SessionNotFound };
+
+impl Door {
+    /// A good session of this app, of a kind that the door is for. That it was used is noted once that is known, so
+    /// that nobody else keeps it alive.
+    pub(super) async fn check(
+        &self,
+        service: &Service,
+        token: &str,
+        app: &AppId,
+    ) -> Result<Checked, ApiError> {
+        let seen = self.look(service, token, app).await?;
+        let due = seen.session().is_some_and(|view| {
+            let idle = view.session().and_then(Session::idle_timeout);
+            let since = service.issuer.now().since(view.last_seen_at());
+            since >= service.issuer.policy().touch_throttle(idle)
+        });
+        match due {
+            true => self.ask(service, token, &Requirement::new()).await,
+            false => Ok(seen),
+        }
     }
-    let revoke = Revoke::session(checked.session_id()).reason(RevokeReason::Logout);
-    let revoked = service.issuer.revoke(revoke).await.map_err(refused(rejected))?;
-    if revoked.sessions().is_empty() { Err(rejected.error()) } else { Ok(()) }
+
+    /// Ends a session of this app. Once.
+    pub(super) async fn end(&self, service: &Service, token: &str, app: &AppId) -> Result<(), ApiError> {
+        let id = self.look(service, token, app).await?.session_id();
+        let revoke = Revoke::session(id).reason(RevokeReason::Logout);
+        let revoked = service.issuer.revoke(revoke).await.map_err(refused(self.rejected))?;
+        if revoked.sessions().is_empty() { Err(self.rejected.error()) } else { Ok(()) }
+    }
+
+    async fn look(&self, service: &Service, token: &str, app: &AppId) -> Result<Checked, ApiError> {
+        let checked = self.ask(service, token, &Requirement::new().read_only()).await?;
+        let fits = checked.session().is_some_and(|view| self.kinds.contains(&kind(view)) && is_of(view, app));
+        if fits { Ok(checked) } else { Err(self.rejected.error()) }
+    }
+
+    async fn ask(&self, service: &Service, token: &str, need: &Requirement) -> Result<Checked, ApiError> {
+        service.issuer.check(token.into(), need).await.map_err(refused(self.rejected))
+    }
+}
+
+/// Whether the app opened the request that became this session, or is its creator.
+fn is_of(view: &SessionView, app: &AppId) -> bool {
+    view.session().is_some_and(|session| match (session.app(), session.creator()) {
+        (Some(opener), _) => opener == app,
+        (None, creator) => creator.is_some_and(|creator| creator.as_str() == app.as_str()),
+    })
 }
 
 /// The app, as the creator of a session that no request token opened.

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     ApiError, Caller, Service, Status,
     request_token::{no_token, open},
-    session::{ACCESS_TOKEN, Kind, check, end, kind, owner},
+    session::{ACCESS_TOKEN, Door, Kind, owner},
     status::{internal, refused},
     wire::{CreateSessionResponse, one_secret, required},
 };
 use crate::{
-    NewSession, Requirement,
+    NewSession,
     compat::{exposed, redacted},
     id::{AppId, SubjectId},
     issuer::{Exchange, OpenRequest},
@@ -27,6 +27,8 @@ use crate::{
     secret::Secret,
 };
 
+/// Access tokens alone.
+const DOOR: Door = Door { kinds: &[Kind::AccessToken], rejected: Status::InvalidToken };
 /// How long a v4 request token waits for its user, and as long again for its exchange.
 const REQUEST_LIFETIME: Duration = Duration::from_secs(900);
 
@@ -94,7 +96,7 @@ pub async fn delete_access_token(
 ) -> Result<Done, ApiError> {
     let app = caller.as_app()?;
     let token = required(request.access_token.as_ref())?;
-    end(service, token, app, Status::InvalidToken, |kind| kind == Kind::AccessToken).await?;
+    DOOR.end(service, token, app).await?;
     Ok(Done::new(Status::Deleted))
 }
 
@@ -123,11 +125,8 @@ pub async fn convert_session(
 
 /// The user of a good access token of this app.
 async fn approved(service: &Service, token: &str, app: &AppId) -> Result<SubjectId, ApiError> {
-    let checked = check(service, token, app, &Requirement::new(), Status::InvalidToken).await?;
-    match (checked.session().map(kind), checked.subject()) {
-        (Some(Kind::AccessToken), Ok(user)) => Ok(user.clone()),
-        _ => Err(Status::InvalidToken.error()),
-    }
+    let checked = DOOR.check(service, token, app).await?;
+    checked.subject().cloned().map_err(refused(Status::InvalidToken))
 }
 
 /// The body of `POST /4/auth/request_token`.

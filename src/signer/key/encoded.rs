@@ -1,5 +1,10 @@
 //! PEM (RFC 7468) and DER: PKCS #8, SEC 1, PKCS #1 and SubjectPublicKeyInfo, as the parts of a key.
 
+#[cfg(feature = "aws-lc-rs")]
+use std::sync::LazyLock;
+
+#[cfg(feature = "aws-lc-rs")]
+use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef};
 use pkcs8::{
@@ -103,6 +108,14 @@ pub(super) fn check_edwards(public: &[u8; 32]) -> Result<(), InvalidKey> {
         true => Ok(()),
         false => Err(InvalidKey::InvalidPoint),
     }
+}
+
+/// Whether these are the bytes of one of the eight Edwards points of small order.
+#[cfg(feature = "aws-lc-rs")]
+pub(super) fn is_small_order(point: &[u8]) -> bool {
+    static SMALL: LazyLock<[[u8; 32]; 8]> =
+        LazyLock::new(|| EIGHT_TORSION.map(|point| point.compress().to_bytes()));
+    SMALL.iter().any(|small| small == point)
 }
 
 /// An ECPrivateKey of P-256 (RFC 5915) without its public part.

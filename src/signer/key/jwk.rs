@@ -96,10 +96,16 @@ impl<'a> Jwk<'a> {
 
     /// The public part, of a key that shows nothing else.
     pub(super) fn public(&self) -> Result<PublicParts, InvalidKey> {
-        if PRIVATE.iter().any(|name| self.0.contains_key(*name)) {
-            return Err(InvalidKey::Misused("a private key, where a public one belongs"));
-        }
+        self.shows_no_secret()?;
         self.public_members()
+    }
+
+    /// Refuses a key that has a private or symmetric member, whatever it is for.
+    pub(super) fn shows_no_secret(&self) -> Result<(), InvalidKey> {
+        match PRIVATE.iter().any(|name| self.0.contains_key(*name)) {
+            true => Err(InvalidKey::Misused("a private key, where a public one belongs")),
+            false => Ok(()),
+        }
     }
 
     fn public_members(&self) -> Result<PublicParts, InvalidKey> {

@@ -100,6 +100,7 @@ impl Jwks {
             if let Some(id) = id.filter(|id| twice(id)) {
                 return Err(InvalidJwks::DuplicateId(id.chars().take(64).collect()));
             }
+            jwk.shows_no_secret().map_err(refused)?;
             // Ids of ours are plain: no token of ours names another.
             if jwk.is_foreign() || id.is_some_and(|id| !is_plain_id(id)) {
                 set.passed_over += 1;

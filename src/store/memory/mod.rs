@@ -8,6 +8,7 @@
 //! | `read` | load, stamp, list |
 //! | `sweep` | what may be forgotten |
 //! | `log` | the revocation log |
+//! | `tenants` | the tenants of a shard |
 //! | `sides` | device slots, and the actors that records name |
 
 mod log;
@@ -16,6 +17,7 @@ mod shard;
 mod sides;
 mod subject;
 mod sweep;
+mod tenants;
 mod write;
 
 use std::{

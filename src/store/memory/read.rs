@@ -2,7 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{MemoryStore, shard::SHARDS, shard::ShardSet};
+use super::{
+    MemoryStore,
+    shard::{Named, SHARDS},
+};
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
@@ -16,15 +19,14 @@ impl MemoryStore {
     }
 
     pub(super) fn stamp_now(&self, key: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
-        let SubjectKey { tenant, subject } = key;
+        let named = Named::new(&key.tenant, &key.subject);
         {
-            let shard = self.shards.read_subject(tenant, subject)?;
-            if let Some(row) = shard.tenants.get(tenant).and_then(|shard| shard.row(subject)) {
+            let shard = self.shards.read_subject(named)?;
+            if let Some(row) = shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject)) {
                 return Ok(row.stamp());
             }
         }
-        let home = ShardSet::of_subject(tenant, subject);
-        self.shards.act(home, |held| held.stamp_or_first(tenant, subject, now))
+        self.shards.act(named.shard(), |held| held.stamp_or_first(named, now))
     }
 
     /// Finds the places of the page first, and then reads each record with its subject as of one moment.
@@ -44,7 +46,7 @@ impl MemoryStore {
             }
             Select::Subject(subject) => {
                 let ids = {
-                    let shard = self.shards.read_subject(&query.tenant, subject)?;
+                    let shard = self.shards.read_subject(Named::new(&query.tenant, subject))?;
                     let row = shard.tenants.get(&query.tenant).and_then(|shard| shard.row(subject));
                     row.map(|row| row.ids().to_vec()).unwrap_or_default()
                 };

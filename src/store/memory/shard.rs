@@ -5,17 +5,18 @@
 
 use std::{
     borrow::Borrow,
-    collections::{HashMap, HashSet},
-    hash::{Hash, Hasher},
+    collections::HashSet,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use super::{
     broken, poisoned,
     subject::{Row, RowSlot},
+    tenants::Tenants,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     id::{SessionId, SubjectId, TenantId, subject_tag},
     session::{Mark, Record, SpendRefused, SubjectStamp},
     store::{Snapshot, StoreError},
@@ -32,17 +33,42 @@ struct Padded(RwLock<Shard>);
 
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) tenants: HashMap<TenantId, TenantShard>,
+    pub(super) tenants: Tenants,
+    /// The tags of ids whose record's subject must be looked up. Of every other record it is known: it lies here, under
+    /// the epoch that the record was bound under, and nothing of it was ever revoked.
+    eventful: Tags,
 }
 
 #[derive(Default)]
 pub(super) struct TenantShard {
-    pub(super) records: HashSet<Slot>,
+    pub(super) records: HashSet<Slot, IdState>,
     pub(super) subjects: HashSet<RowSlot>,
 }
 
 /// A record in a set, found by its id: a bucket is one pointer.
 pub(super) struct Slot(pub(super) Arc<Record>);
+
+/// A subject, and its tag, which is worth computing once.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) subject: &'a SubjectId,
+    tag: u16,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn new(tenant: &'a TenantId, subject: &'a SubjectId) -> Self {
+        Self { tenant, subject, tag: subject_tag(tenant, subject) }
+    }
+
+    pub(super) fn of(record: &'a Record) -> Option<Self> {
+        record.bound().map(|(subject, _)| Self::new(record.tenant(), subject))
+    }
+
+    pub(super) fn shard(self) -> ShardSet {
+        ShardSet::of_tag(self.tag)
+    }
+}
 
 /// A set of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +79,10 @@ impl ShardSet {
         Self::of_tag(id.tag())
     }
 
-    pub(super) fn of_subject(tenant: &TenantId, subject: &SubjectId) -> Self {
-        Self::of_tag(subject_tag(tenant, subject))
-    }
-
     /// The shards of a record and of its subject.
     pub(super) fn of_record(record: &Record) -> Self {
         let own = Self::of(record.id());
-        match record.bound() {
-            Some((subject, _)) => own.and(Self::of_subject(record.tenant(), subject)),
-            None => own,
-        }
+        Named::of(record).map_or(own, |named| own.and(named.shard()))
     }
 
     pub(super) fn of_all<'a>(ids: impl IntoIterator<Item = &'a SessionId>) -> Self {
@@ -82,12 +101,17 @@ impl ShardSet {
         other.0 & !self.0 == 0
     }
 
-    fn indices(self) -> impl Iterator<Item = usize> {
-        (0..SHARDS).filter(move |index| self.0 & (1 << index) != 0)
+    /// Rising.
+    fn indices(mut self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            let lowest = self.lowest();
+            self.0 &= self.0.checked_sub(1)?;
+            Some(lowest)
+        })
     }
 
     fn lowest(self) -> usize {
-        usize::try_from(self.0.trailing_zeros()).unwrap_or(SHARDS)
+        self.0.trailing_zeros() as usize
     }
 }
 
@@ -128,12 +152,13 @@ impl Shards {
     }
 
     fn hold(&self, set: ShardSet) -> Result<Held<'_>, StoreError> {
-        let mut held = Held { set, guards: [const { None }; SHARDS] };
-        for index in set.indices() {
-            let guard = self.lock(index)?.write().map_err(poisoned)?;
-            *held.guards.get_mut(index).ok_or_else(broken)? = Some(guard);
+        let mut indices = set.indices();
+        let first = self.write(indices.next().ok_or_else(broken)?)?;
+        let mut others = Vec::new();
+        for index in indices {
+            others.push((index, self.write(index)?));
         }
-        Ok(held)
+        Ok(Held { set, first, others })
     }
 
     /// Reads one shard.
@@ -147,17 +172,33 @@ impl Shards {
     }
 
     /// Reads the shard of a subject.
-    pub(super) fn read_subject(
-        &self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-    ) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
-        self.read(ShardSet::of_subject(tenant, subject).lowest())
+    pub(super) fn read_subject(&self, named: Named<'_>) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
+        self.read(named.shard().lowest())
     }
 
     /// Reads a record and the stamp of its subject as of one moment.
     pub(super) fn snapshot(&self, tenant: &TenantId, id: SessionId) -> Result<Option<Snapshot>, StoreError> {
         let own = ShardSet::of(id);
+        {
+            let shard = self.read(own.lowest())?;
+            let record = shard.tenants.get(tenant).and_then(|shard| shard.record(id));
+            let Some(record) = record else { return Ok(None) };
+            if record.bound().is_none() {
+                return Ok(Some(Snapshot::new(Arc::clone(record), None)));
+            }
+            if let Some(epoch) = shard.known_epoch(record) {
+                return Ok(Some(Snapshot::new(Arc::clone(record), Some(SubjectStamp::unmoved(epoch)))));
+            }
+        }
+        self.eventful_snapshot(tenant, id, own)
+    }
+
+    fn eventful_snapshot(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+        own: ShardSet,
+    ) -> Result<Option<Snapshot>, StoreError> {
         let mut wanted = own;
         loop {
             let mut indices = wanted.indices();
@@ -176,9 +217,12 @@ impl Shards {
             };
             let other_tenant = other.as_ref().and_then(|shard| shard.tenants.get(tenant));
             let row = own_tenant.row(subject).or_else(|| other_tenant?.row(subject));
-            let home = own.and(ShardSet::of_subject(tenant, subject));
-            if row.is_some() || wanted == home {
-                return Ok(Some(Snapshot::new(record.clone(), row.map(Row::stamp))));
+            if let Some(row) = row {
+                return Ok(Some(Snapshot::new(record.clone(), Some(row.stamp()))));
+            }
+            let home = own.and(Named::new(tenant, subject).shard());
+            if wanted == home {
+                return Ok(Some(Snapshot::new(record.clone(), None)));
             }
             wanted = home;
         }
@@ -192,7 +236,9 @@ impl Shards {
 /// Shards that are held for one act.
 pub(super) struct Held<'a> {
     set: ShardSet,
-    guards: [Option<RwLockWriteGuard<'a, Shard>>; SHARDS],
+    /// The lowest. Most acts need no other.
+    first: RwLockWriteGuard<'a, Shard>,
+    others: Vec<(usize, RwLockWriteGuard<'a, Shard>)>,
 }
 
 impl Held<'_> {
@@ -205,24 +251,54 @@ impl Held<'_> {
     }
 
     pub(super) fn record(&self, tenant: &TenantId, id: SessionId) -> Result<Option<&Arc<Record>>, Halt> {
-        Ok(self.tenant(ShardSet::of(id), tenant)?.and_then(|shard| shard.record(id)))
+        let shard = self.shard(ShardSet::of(id))?;
+        Ok(shard.tenants.get(tenant).and_then(|shard| shard.record(id)))
     }
 
-    pub(super) fn row(&self, tenant: &TenantId, subject: &SubjectId) -> Result<Option<&Row>, Halt> {
-        let shard = self.tenant(ShardSet::of_subject(tenant, subject), tenant)?;
-        Ok(shard.and_then(|shard| shard.row(subject)))
+    pub(super) fn row(&self, named: Named<'_>) -> Result<Option<&Row>, Halt> {
+        let shard = self.shard(named.shard())?;
+        Ok(shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject)))
     }
 
-    /// The stamp of the record's subject; none when it has no subject, or nothing is known of it.
+    /// The epoch of the subject of a record that is held, where that needs no look at the subject.
+    pub(super) fn known_epoch(&self, record: &Record) -> Result<Option<Epoch>, Halt> {
+        Ok(self.shard(ShardSet::of(record.id()))?.known_epoch(record))
+    }
+
+    /// The stamp of the subject of a record that is held; none when it has no subject, or nothing is known of it.
     pub(super) fn stamp_of(&self, record: &Record) -> Result<Option<SubjectStamp>, Halt> {
         let Some((subject, _)) = record.bound() else { return Ok(None) };
-        Ok(self.row(record.tenant(), subject)?.map(Row::stamp))
+        if let Some(epoch) = self.known_epoch(record)? {
+            return Ok(Some(SubjectStamp::unmoved(epoch)));
+        }
+        Ok(self.row(Named::new(record.tenant(), subject))?.map(Row::stamp))
     }
 
-    /// Puts a record where it belongs, in the place of the one that was there.
-    pub(super) fn put(&mut self, record: Arc<Record>) -> Result<(), Halt> {
+    /// Puts a record where none was, or one without that subject. Its subject's epoch is the one that was observed.
+    pub(super) fn put(
+        &mut self,
+        record: Arc<Record>,
+        named: Option<Named<'_>>,
+        observed: Option<Epoch>,
+    ) -> Result<(), Halt> {
+        let id = record.id();
+        let epoch = record.bound().map(|(_, epoch)| epoch);
+        if named.is_some_and(|named| named.tag != id.tag()) || epoch != observed {
+            self.shard_mut(ShardSet::of(id))?.eventful.add(id.tag());
+        }
+        self.replace(record)
+    }
+
+    /// Puts a record in the place of one that had the same subject and epoch.
+    pub(super) fn replace(&mut self, record: Arc<Record>) -> Result<(), Halt> {
         self.tenant_mut(ShardSet::of(record.id()), record.tenant())?.records.replace(Slot(record));
         Ok(())
+    }
+
+    /// Changes the stamp of a subject, if anything is known of it.
+    pub(super) fn set_stamp(&mut self, named: Named<'_>, stamp: SubjectStamp) -> Result<(), Halt> {
+        self.shard_mut(named.shard())?.eventful.add(named.tag);
+        self.change_row(named, |row| row.set_stamp(stamp))
     }
 
     pub(super) fn remove(&mut self, tenant: &TenantId, id: SessionId) -> Result<(), Halt> {
@@ -245,14 +321,9 @@ impl Held<'_> {
     }
 
     /// Changes what is known of a subject, if anything is.
-    pub(super) fn change_row(
-        &mut self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-        change: impl FnOnce(&mut Row),
-    ) -> Result<(), Halt> {
-        let rows = &mut self.tenant_mut(ShardSet::of_subject(tenant, subject), tenant)?.subjects;
-        if let Some(mut slot) = rows.take(subject.as_str()) {
+    pub(super) fn change_row(&mut self, named: Named<'_>, change: impl FnOnce(&mut Row)) -> Result<(), Halt> {
+        let rows = &mut self.tenant_mut(named.shard(), named.tenant)?.subjects;
+        if let Some(mut slot) = rows.take(named.subject.as_str()) {
             change(slot.row_mut());
             rows.insert(slot);
         }
@@ -260,39 +331,107 @@ impl Held<'_> {
     }
 
     /// What is known of a subject, begun now when nothing is.
-    pub(super) fn stamp_or_first(
-        &mut self,
-        tenant: &TenantId,
-        subject: &SubjectId,
-        now: Timestamp,
-    ) -> Result<SubjectStamp, Halt> {
-        if let Some(row) = self.row(tenant, subject)? {
+    pub(super) fn stamp_or_first(&mut self, named: Named<'_>, now: Timestamp) -> Result<SubjectStamp, Halt> {
+        if let Some(row) = self.row(named)? {
             return Ok(row.stamp());
         }
-        let row = Row::first(subject.clone(), now);
+        let row = Row::first(named.subject.clone(), now);
         let stamp = row.stamp();
-        let rows = &mut self.tenant_mut(ShardSet::of_subject(tenant, subject), tenant)?.subjects;
-        rows.insert(RowSlot::new(row));
+        self.tenant_mut(named.shard(), named.tenant)?.subjects.insert(RowSlot::new(row));
         Ok(stamp)
     }
 
-    fn tenant(&self, shard: ShardSet, tenant: &TenantId) -> Result<Option<&TenantShard>, Halt> {
-        match self.guards.get(shard.lowest()) {
-            Some(Some(guard)) => Ok(guard.tenants.get(tenant)),
-            _ => Err(Halt::Needs(shard)),
+    fn shard(&self, shard: ShardSet) -> Result<&Shard, Halt> {
+        if shard.lowest() == self.set.lowest() {
+            return Ok(&self.first);
         }
+        let other = self.others.iter().find(|(index, _)| *index == shard.lowest());
+        other.map(|(_, guard)| &**guard).ok_or(Halt::Needs(shard))
     }
 
     fn tenant_mut(&mut self, shard: ShardSet, tenant: &TenantId) -> Result<&mut TenantShard, Halt> {
-        match self.guards.get_mut(shard.lowest()) {
-            Some(Some(guard)) => {
-                if !guard.tenants.contains_key(tenant) {
-                    guard.tenants.insert(tenant.clone(), TenantShard::default());
-                }
-                guard.tenants.get_mut(tenant).ok_or(Halt::Failed(broken()))
-            }
-            _ => Err(Halt::Needs(shard)),
+        Ok(self.shard_mut(shard)?.tenants.get_or_insert(tenant))
+    }
+
+    fn shard_mut(&mut self, shard: ShardSet) -> Result<&mut Shard, Halt> {
+        if shard.lowest() == self.set.lowest() {
+            return Ok(&mut self.first);
         }
+        let other = self.others.iter_mut().find(|(index, _)| *index == shard.lowest());
+        other.map(|(_, guard)| &mut **guard).ok_or(Halt::Needs(shard))
+    }
+}
+
+impl Shard {
+    /// The epoch of the subject of a record in this shard, where that needs no look at the subject.
+    fn known_epoch(&self, record: &Record) -> Option<Epoch> {
+        let (_, epoch) = record.bound()?;
+        (!self.eventful.has(record.id().tag())).then_some(epoch)
+    }
+}
+
+/// Which of the 1024 tags of one shard.
+#[derive(Default)]
+struct Tags([u64; 16]);
+
+impl Tags {
+    fn has(&self, tag: u16) -> bool {
+        let (word, bit) = Self::place(tag);
+        self.0.get(word).is_none_or(|word| word & bit != 0)
+    }
+
+    fn add(&mut self, tag: u16) {
+        let (word, bit) = Self::place(tag);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn place(tag: u16) -> (usize, u64) {
+        let at = usize::from(tag) / SHARDS;
+        (at / 64, 1 << (at % 64))
+    }
+}
+
+/// Hashes session ids, under random keys: an id is made here and mostly random, so one multiplication is enough.
+#[derive(Clone)]
+pub(super) struct IdState(u64, u64);
+
+impl Default for IdState {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self(random.hash_one(0), random.hash_one(1))
+    }
+}
+
+impl BuildHasher for IdState {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher { keys: (self.0, self.1), hash: 0 }
+    }
+}
+
+pub(super) struct IdHasher {
+    keys: (u64, u64),
+    hash: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, id: &[u8]) {
+        let Some((early, rest)) = id.split_first_chunk() else { return };
+        let Some(late) = rest.first_chunk() else { return };
+        let early = u64::from_le_bytes(*early) ^ self.keys.0;
+        let late = u64::from_le_bytes(*late) ^ self.keys.1;
+        let product = u128::from(early) * u128::from(late);
+        self.hash = product as u64 ^ (product >> 64) as u64;
+    }
+
+    /// The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.hash
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{
     session::{FactorFloor, SubjectStamp},
 };
 
+/// Names no session: version 7 is not nil.
+const NIL: SessionId = SessionId::NIL;
+
 /// How long what is known of a subject without records is kept.
 const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -21,10 +24,11 @@ const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// There is one for every session that has a subject of its own, so the usual one is small.
 pub(super) enum Row {
-    /// One record, none that ended, and nothing was ever revoked.
+    /// One record at most, none that ended, and nothing was ever revoked.
     One {
         subject: SubjectId,
         epoch: Epoch,
+        /// Nil for none: an `Option` would make the row larger.
         id: SessionId,
     },
     Other(Box<Full>),
@@ -48,8 +52,7 @@ struct Revoked {
 
 impl Row {
     pub(super) fn first(subject: SubjectId, now: Timestamp) -> Self {
-        let SubjectStamp { epoch, .. } = SubjectStamp::first(now);
-        Self::Other(Box::new(Full { subject, epoch, revoked: None, ended: 0, ids: Vec::new() }))
+        Self::One { subject, epoch: Epoch::first(now), id: NIL }
     }
 
     fn subject(&self) -> &SubjectId {
@@ -67,7 +70,7 @@ impl Row {
     }
 
     pub(super) fn stamp(&self) -> SubjectStamp {
-        let first = SubjectStamp { epoch: self.epoch(), ..SubjectStamp::first(Timestamp::EPOCH) };
+        let first = SubjectStamp::unmoved(self.epoch());
         match self {
             Self::Other(full) => match &full.revoked {
                 Some(revoked) => {
@@ -83,6 +86,7 @@ impl Row {
     /// The records without a tombstone.
     pub(super) fn ids(&self) -> &[SessionId] {
         match self {
+            Self::One { id: NIL, .. } => &[],
             Self::One { id, .. } => std::slice::from_ref(id),
             Self::Other(full) => &full.ids,
         }
@@ -97,6 +101,10 @@ impl Row {
     }
 
     pub(super) fn add(&mut self, id: SessionId) {
+        if let Self::One { id: none @ NIL, .. } = self {
+            *none = id;
+            return;
+        }
         self.change(|full| full.ids.push(id));
     }
 
@@ -118,15 +126,18 @@ impl Row {
 
     fn change(&mut self, change: impl FnOnce(&mut Full)) {
         if let Self::One { subject, epoch, id } = self {
-            let (subject, epoch, ids) = (subject.clone(), *epoch, vec![*id]);
+            let (subject, epoch) = (subject.clone(), *epoch);
+            let mut ids = Vec::with_capacity(4);
+            ids.extend(Some(*id).filter(|id| *id != NIL));
             *self = Self::Other(Box::new(Full { subject, epoch, revoked: None, ended: 0, ids }));
         }
         if let Self::Other(full) = self {
             change(full);
             if let Full { subject, epoch, revoked: None, ended: 0, ids } = &**full
-                && let [id] = ids.as_slice()
+                && let [] | [_] = ids.as_slice()
             {
-                *self = Self::One { subject: subject.clone(), epoch: *epoch, id: *id };
+                let id = ids.first().copied().unwrap_or(NIL);
+                *self = Self::One { subject: subject.clone(), epoch: *epoch, id };
             }
         }
     }
@@ -134,12 +145,16 @@ impl Row {
     /// True when no record names the subject and nothing happened to it for a day. A login that is under way with
     /// the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
     pub(super) fn may_be_forgotten(&self, now: Timestamp) -> bool {
-        let Self::Other(full) = self else { return false };
-        let floors = full.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref()).unwrap_or_default();
-        let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(full.epoch.get(), i64::max);
-        full.ids.is_empty()
-            && full.ended == 0
-            && now >= Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
+        let touched = match self {
+            Self::One { epoch, .. } => epoch.get(),
+            Self::Other(full) if full.ended > 0 => return false,
+            Self::Other(full) => {
+                let floors = full.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref());
+                let floors = floors.unwrap_or_default();
+                floors.iter().map(|floor| floor.at.as_millis()).fold(full.epoch.get(), i64::max)
+            }
+        };
+        self.ids().is_empty() && now >= Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
     }
 }
 

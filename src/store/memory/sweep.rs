@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     MemoryStore, poisoned,
-    shard::{SHARDS, ShardSet, TenantShard},
+    shard::{Named, SHARDS, ShardSet, TenantShard},
 };
 use crate::{
     clock::Timestamp,
@@ -41,7 +41,7 @@ impl MemoryStore {
 
     fn purgeable(&self, index: usize, now: Timestamp, limit: usize) -> Result<Vec<SessionKey>, StoreError> {
         let shard = self.shards.read(index)?;
-        let slots = shard.tenants.values().flat_map(|tenant| &tenant.records);
+        let slots = shard.tenants.iter().flat_map(|(_, tenant)| &tenant.records);
         Ok(slots.filter(|slot| is_purgeable(&slot.0, now)).take(limit).map(|slot| slot.0.key()).collect())
     }
 
@@ -52,9 +52,9 @@ impl MemoryStore {
             held.require(ShardSet::of_record(&record))?;
             self.actors.forget(&record)?;
             held.remove(&key.tenant, key.id)?;
-            if let Some((subject, _)) = record.bound() {
+            if let Some(named) = Named::of(&record) {
                 let ended = record.tombstone().is_some();
-                held.change_row(&key.tenant, subject, |row| row.forget(key.id, ended))?;
+                held.change_row(named, |row| row.forget(key.id, ended))?;
             }
             Ok(Some(record))
         })?;
@@ -90,7 +90,7 @@ impl MemoryStore {
             left -= 1;
             tenant.subjects.remove(key.subject.as_str());
         }
-        shard.tenants.retain(|_, tenant| {
+        shard.tenants.retain(|tenant| {
             tenant.shrink();
             !(tenant.records.is_empty() && tenant.subjects.is_empty())
         });
@@ -151,7 +151,7 @@ mod tests {
             store.sweep_now(NOW.saturating_add(Duration::from_secs(100 * 24 * 60 * 60)), 100).unwrap();
         assert!(swept.removed.len() == 3 && !swept.more);
         for index in 0..SHARDS {
-            assert!(store.shards.read(index).unwrap().tenants.is_empty());
+            assert!(store.shards.read(index).unwrap().tenants.iter().count() == 0);
         }
         assert!(store.devices.is_empty() && store.actors.is_empty());
     }

@@ -6,7 +6,7 @@ use super::{
     MemoryStore, broken,
     log::Log,
     poisoned,
-    shard::{Halt, Held, ShardSet},
+    shard::{Halt, Held, Named, ShardSet},
 };
 use crate::{
     clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
@@ -27,12 +27,14 @@ impl MemoryStore {
         }
         let mut slot = self.devices.slot_of(&record)?;
         let holder = slot.as_ref().and_then(|slot| slot.holder());
-        let wanted = ShardSet::of_record(&record).and(ShardSet::of_all(holder.as_ref()));
+        let (named, own) = (Named::of(&record), ShardSet::of(record.id()));
+        let home = named.map_or(own, Named::shard);
+        let wanted = own.and(home).and(ShardSet::of_all(holder.as_ref()));
         self.shards.act(wanted, |held| {
             if held.record(record.tenant(), record.id())?.is_some() {
                 return Ok(Inserted::DuplicateId);
             }
-            let mut leaving = match entry(held, &record, observed_epoch, rule, now)? {
+            let mut leaving = match entry(held, &record, named, observed_epoch, rule, now)? {
                 Entry::Moved => return Ok(Inserted::EpochMoved),
                 Entry::Full => return Ok(Inserted::CapReached),
                 Entry::Open(ids) => leaving(held, &record, &ids, RevokeReason::Limit)?,
@@ -52,9 +54,9 @@ impl MemoryStore {
             let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
             self.actors.add(&record)?;
             let evicted = end_all(held, log, leaving, now)?;
-            held.put(record.clone())?;
-            if let Some((subject, _)) = record.bound() {
-                held.change_row(record.tenant(), subject, |row| row.add(record.id()))?;
+            held.put(record.clone(), named, observed_epoch)?;
+            if let Some(named) = named {
+                held.change_row(named, |row| row.add(record.id()))?;
             }
             if let Some(slot) = &mut slot {
                 slot.take(record.id());
@@ -68,39 +70,49 @@ impl MemoryStore {
         if next.id() != key.id || *next.tenant() != key.tenant || next.tombstone().is_some() {
             return Err(broken());
         }
-        let wanted = ShardSet::of_record(&next);
-        let mut next = Some(next);
-        self.shards.act(wanted, |held| {
+        let mut next = Arc::new(next);
+        self.shards.act(ShardSet::of(key.id), |held| {
             let Some(current) = held.record(&key.tenant, key.id)?.cloned() else {
                 return Ok(Committed::Gone);
             };
             if current.tombstone().is_some() || current.version() != expected {
                 return Ok(Committed::Conflict(snapshot(held, &current)?));
             }
-            let decided = next.as_ref().ok_or_else(broken)?;
-            if !may_follow(&current, decided) {
+            if !may_follow(&current, &next) {
                 return Err(Halt::Failed(broken()));
             }
-            let rule = rule.filter(|_| is_session_of_subject(decided) && !is_session_of_subject(&current));
-            let leaving = match entry(held, decided, observed_epoch, rule, now)? {
-                Entry::Moved => return Ok(Committed::EpochMoved),
-                Entry::Full => return Ok(Committed::CapReached),
-                Entry::Open(ids) => leaving(held, decided, &ids, RevokeReason::Limit)?,
+            let stays = current.bound() == next.bound();
+            let rule = rule.filter(|_| is_session_of_subject(&next) && !is_session_of_subject(&current));
+            let known = held.known_epoch(&current)?.filter(|_| stays && rule.is_none());
+            let leaving = match known {
+                Some(epoch) if observed_epoch != Some(epoch) => return Ok(Committed::EpochMoved),
+                Some(_) => Vec::new(),
+                None => {
+                    held.require(ShardSet::of_record(&next))?;
+                    match entry(held, &next, Named::of(&next), observed_epoch, rule, now)? {
+                        Entry::Moved => return Ok(Committed::EpochMoved),
+                        Entry::Full => return Ok(Committed::CapReached),
+                        Entry::Open(ids) => leaving(held, &next, &ids, RevokeReason::Limit)?,
+                    }
+                }
             };
 
             let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
-            let mut record = next.take().ok_or_else(broken)?;
-            record.follow(&current);
+            Arc::get_mut(&mut next).ok_or_else(broken)?.follow(&current);
             if current.session().is_none() {
-                self.actors.add(&record)?;
+                self.actors.add(&next)?;
             }
             let evicted = end_all(held, log, leaving, now)?;
-            let record = Arc::new(record);
-            held.put(record.clone())?;
-            if let (None, Some((subject, _))) = (current.bound(), record.bound()) {
-                held.change_row(&key.tenant, subject, |row| row.add(key.id))?;
+            match Named::of(&next).filter(|_| !stays) {
+                Some(named) => {
+                    held.put(next.clone(), Some(named), observed_epoch)?;
+                    if current.bound().is_none() {
+                        held.change_row(named, |row| row.add(key.id))?;
+                    }
+                }
+                None => held.replace(next.clone())?,
             }
-            Ok(Committed::Done { record, evicted })
+            Ok(Committed::Done { record: next.clone(), evicted })
         })
     }
 
@@ -141,9 +153,9 @@ impl MemoryStore {
         mark: &SubjectMark,
     ) -> Result<SubjectMarked, StoreError> {
         let SubjectMark { bump, floors, now } = mark;
-        let SubjectKey { tenant, subject } = key;
+        let named = Named::new(&key.tenant, &key.subject);
         let keep = bump.and_then(|bump| bump.keep);
-        let wanted = ShardSet::of_subject(tenant, subject).and(ShardSet::of_all(keep.as_ref()));
+        let wanted = named.shard().and(ShardSet::of_all(keep.as_ref()));
         self.shards.act(wanted, |held| {
             if let Some(keep) = keep
                 && !is_live_session_of(held, key, keep, *now)?
@@ -151,7 +163,7 @@ impl MemoryStore {
                 return Ok(SubjectMarked::KeepNotLive);
             }
             let mut log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
-            let mut stamp = held.stamp_or_first(tenant, subject, *now)?;
+            let mut stamp = held.stamp_or_first(named, *now)?;
             if let Some(bump) = bump {
                 stamp.bump(bump.keep, bump.reason, *now);
             }
@@ -166,7 +178,7 @@ impl MemoryStore {
                     factors_changed_at: (!floors.is_empty()).then_some(*now),
                     until: now.saturating_add(MAX_SIGNED_LIFETIME),
                 });
-                held.change_row(tenant, subject, |row| row.set_stamp(stamp.clone()))?;
+                held.set_stamp(named, stamp.clone())?;
             }
             Ok(SubjectMarked::Done(stamp))
         })
@@ -184,12 +196,13 @@ enum Entry {
 fn entry(
     held: &Held<'_>,
     record: &Record,
+    named: Option<Named<'_>>,
     observed: Option<Epoch>,
     rule: Option<CapRule>,
     now: Timestamp,
 ) -> Result<Entry, Halt> {
-    let Some((subject, _)) = record.bound() else { return Ok(Entry::Open(Vec::new())) };
-    let row = held.row(record.tenant(), subject)?;
+    let Some(named) = named else { return Ok(Entry::Open(Vec::new())) };
+    let row = held.row(named)?;
     let Some(row) = row.filter(|row| observed == Some(row.epoch())) else { return Ok(Entry::Moved) };
     if rule.is_none() {
         return Ok(Entry::Open(Vec::new()));
@@ -242,9 +255,9 @@ fn end_one(
     let ended = Arc::new(record.ended(tombstone));
     let until = ended.tokens_end_at().unwrap_or(Timestamp::MAX);
     log.push(RevocationEntry::Session { key: ended.key(), until });
-    held.put(ended.clone())?;
-    if let Some((subject, _)) = record.bound() {
-        held.change_row(record.tenant(), subject, |row| row.end(record.id()))?;
+    held.replace(ended.clone())?;
+    if let Some(named) = Named::of(record) {
+        held.change_row(named, |row| row.end(record.id()))?;
     }
     Ok(ended)
 }
