@@ -4,7 +4,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/clients/server.sh
+for tool in curl python3; do
+    command -v "$tool" >/dev/null || die "$tool is missing"
+done
 start_server
+
+# A part of the first line, as a Python subscript.
+told() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$TOLD"; }
 
 WHO=$(told "['users'][0]['id']")
 LOGIN=$(told "['users'][0]['login_name']")
@@ -213,6 +219,11 @@ door tmdb /3/authentication/session/new "a['success'] is False and a['status_cod
     -H "Authorization: Bearer $READ"
 WRONG='{"identifier": 7}' NOWHERE=/api/nowhere
 door zelf /api/sessions "set(a) <= {'error', 'validationError'}" -H 'origin: postman'
+call 'hanko, a path that is no UTF-8' 404 "a == {'code': 404, 'message': 'Not Found'}" \
+    "$BASE/users/%ff/sessions" -H "Authorization: Bearer $HANKO"
+call 'tmdb, a path that is no UTF-8' 404 "a['status_code'] == 34" -u "$LOGIN:$PASSWORD" "$BASE/authenticate/%ff"
+call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGIN:$PASSWORD" \
+    -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
 
 check_log
 kill -TERM "$SERVER"

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/clients/server.sh
-start_server
+start_server --addr 127.0.0.1:0
 HERE=$PWD/tests/clients
 FAILED=0
 
@@ -16,7 +16,7 @@ installed() {
     if ! command -v "$1" >/dev/null; then
         printf 'SKIPPED %s: %s is missing\n' "$client" "$1"
     elif ! timeout 120 "$@" >"$TEMP/install.log" 2>&1; then
-        printf 'SKIPPED %s: cannot be installed: %s\n' "$client" "$(grep -v '^ *$' "$TEMP/install.log" | tail -n 1)"
+        printf 'SKIPPED %s: cannot be installed: %s\n' "$client" "$(grep -i -m 1 error "$TEMP/install.log" | cut -c 1-120)"
     else
         return 0
     fi
@@ -36,7 +36,7 @@ drive() {
 
 PYTHON=$TEMP/python
 if installed 'clients in Python' python3 -m venv "$PYTHON"; then
-    pip() { installed "$1" "$PYTHON/bin/pip" install --quiet --disable-pip-version-check "${@:2}"; }
+    pip() { installed "$1" "$PYTHON/bin/pip" install --quiet --disable-pip-version-check --retries 1 "${@:2}"; }
     ! pip tmdbsimple requests tmdbsimple~=2.9.1 || drive tmdbsimple "$PYTHON/bin/python" "$HERE/tmdbsimple_flow.py" "$TOLD"
     ! pip tmdbv3api tmdbv3api~=1.9 || drive tmdbv3api "$PYTHON/bin/python" "$HERE/tmdbv3api_flow.py" "$TOLD"
     ! pip jsonschema requests jsonschema~=4.20 || drive jsonschema "$PYTHON/bin/python" "$HERE/schemas.py" "$TOLD"
@@ -45,7 +45,7 @@ fi
 mkdir "$TEMP/node"
 cd "$TEMP/node"
 echo '{ "private": true }' >package.json
-npm() { installed "$1" npm install --silent --no-audit --no-fund --no-update-notifier --ignore-scripts "$1@$2"; }
+npm() { installed "$1" npm install --loglevel error --no-audit --no-fund --no-update-notifier --ignore-scripts --fetch-retries 0 "$1@$2"; }
 if ! command -v node >/dev/null; then
     echo 'SKIPPED clients in JavaScript: node is missing'
 else
