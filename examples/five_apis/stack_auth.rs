@@ -65,9 +65,16 @@ impl Api {
         })
     }
 
-    /// Who calls: `access-type` says which key to look at, and a bearer of the server's key needs no other header.
-    async fn caller(&self, call: &Call) -> Result<Caller, Reply> {
-        let caller = match header(call, "access-type") {
+    /// With which key it calls: `access-type` says where to look. A bearer of the server's key needs no other header.
+    fn key_holder(&self, call: &Call) -> Result<Caller, Reply> {
+        let (name, key, caller) = match header(call, "access-type") {
+            Some("client") => {
+                ("publishable-client-key", &self.client_key, Caller::client().end_user(call.client()))
+            }
+            Some("server") => ("secret-server-key", &self.server_key, Caller::server(self.operator.clone())),
+            Some("admin") => {
+                ("super-secret-admin-key", &self.admin_key, Caller::admin(self.operator.clone()))
+            }
             None if call.authorization("Bearer").is_some_and(|key| same(key, &self.server_key)) => {
                 return Ok(Caller::server(self.operator.clone()));
             }
@@ -75,50 +82,26 @@ impl Api {
                 let text = "You must specify an access level for this Stack project: x-stack-access-type is missing.";
                 return Err(known(400, "ACCESS_TYPE_REQUIRED", text, json!({})));
             }
-            Some("client") => {
-                self.keyed(
-                    call,
-                    "publishable-client-key",
-                    &self.client_key,
-                    "INVALID_PUBLISHABLE_CLIENT_KEY",
-                )?;
-                Caller::client().end_user(call.client())
-            }
-            Some("server") => {
-                self.keyed(call, "secret-server-key", &self.server_key, "INVALID_SECRET_SERVER_KEY")?;
-                Caller::server(self.operator.clone())
-            }
-            Some("admin") => {
-                self.keyed(
-                    call,
-                    "super-secret-admin-key",
-                    &self.admin_key,
-                    "INVALID_SUPER_SECRET_ADMIN_KEY",
-                )?;
-                Caller::admin(self.operator.clone())
-            }
             Some(_) => {
                 let text = "The x-stack-access-type header must be 'client', 'server', or 'admin'.";
                 return Err(known(400, "INVALID_ACCESS_TYPE", text, json!({ "accessType": "other" })));
             }
         };
-        match self.access_token(call).await? {
-            Some(token) => Ok(caller.signed_in_with(&token)),
-            None => Ok(caller),
+        let project = header(call, "project-id") == Some(PROJECT);
+        if project && header(call, name).is_some_and(|given| same(given, key)) {
+            return Ok(caller);
         }
+        let code = format!("INVALID_{}", name.to_uppercase().replace('-', "_"));
+        Err(known(401, &code, "The key is not valid for the project.", json!({ "project_id": PROJECT })))
     }
 
-    fn keyed(&self, call: &Call, name: &str, key: &str, code: &str) -> Result<(), Reply> {
-        let project = header(call, "project-id") == Some(PROJECT);
-        match project && header(call, name).is_some_and(|given| same(given, key)) {
-            true => Ok(()),
-            false => Err(known(
-                401,
-                code,
-                "The key is not valid for the project.",
-                json!({ "project_id": PROJECT }),
-            )),
-        }
+    /// Who calls: with which key, and as whom.
+    async fn caller(&self, call: &Call) -> Result<Caller, Reply> {
+        let caller = self.key_holder(call)?;
+        Ok(match self.access_token(call).await? {
+            Some(token) => caller.signed_in_with(&token),
+            None => caller,
+        })
     }
 
     /// Stack Auth's way: a session that was signed out of is seen when its access token expires, in ten minutes at most.
@@ -186,12 +169,13 @@ async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
 
 /// Signs out of the session of either token. An access token that has expired will do, so it is not checked first.
 async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
+    api.key_holder(&call)?;
     let token = header(&call, "access-token").or_else(|| header(&call, "refresh-token")).unwrap_or_default();
     stack_auth::sign_out(&api.service, token).await.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
 async fn refresh(State(api): State<Api>, call: Call) -> Outcome {
-    let caller = Caller::client().end_user(call.client());
+    let caller = api.key_holder(&call)?;
     let token = header(&call, "refresh-token").unwrap_or_default();
     stack_auth::refresh_session(&api.service, &caller, token)
         .await

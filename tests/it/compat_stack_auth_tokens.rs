@@ -323,3 +323,19 @@ fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
         .unwrap();
     assert_eq!(verifier.verify(&access).unwrap().subject().unwrap().as_str(), USER);
 }
+
+#[test]
+fn one_audience_is_told_as_text_and_several_as_a_list() {
+    for (audiences, told) in [(&["a"][..], json!("a")), (&["a", "b"], json!(["a", "b"]))] {
+        let builder = Issuer::builder()
+            .store(session_issuer::store::MemoryStore::new())
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(KeyRing::hs256("k1", &secret(10)).unwrap())
+            .policy(Policy::stack_auth());
+        let issuer = audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
+        let issuer = issuer.build().unwrap();
+        let issued = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+        assert_eq!(payload(issued.token())["aud"], told);
+        assert_eq!(issuer.verify(issued.token()).unwrap().audience(), audiences);
+    }
+}
