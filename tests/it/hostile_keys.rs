@@ -89,7 +89,8 @@ fn public_is(key: &Value, why: &InvalidKey) {
     match Jwks::parse(json!({ "keys": [key] }).to_string().as_bytes()) {
         Err(InvalidJwks::Key { at: 0, why: in_set }) => assert_eq!(in_set, *why, "{key}"),
         Err(InvalidJwks::NoneUsable(1)) => {
-            let foreign = [&OTHER_CURVE, &OTHER_TYPE, &USE, &ALGORITHM, &InvalidKey::MalformedId];
+            let foreign =
+                [&OTHER_CURVE, &OTHER_TYPE, &USE, &OPERATIONS, &ALGORITHM, &InvalidKey::MalformedId];
             assert!(foreign.contains(&why), "{key} is passed over");
         }
         other => panic!("{key}: {other:?}"),

@@ -306,8 +306,8 @@ fn a_set_that_cannot_be_used_is_refused_when_it_is_read() {
         assert_eq!(parse(malformed), InvalidJwks::Malformed, "{malformed}");
     }
     let foreign = r#"{"keys":[{"kty":"EC","crv":"P-521","x":"AA","y":"AA"},{"kty":"RSA","use":"enc","n":"AA","e":"AQAB"},
-        {"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}]}"#;
-    assert_eq!(parse(foreign), InvalidJwks::NoneUsable(3));
+        {"kty":"AKP","alg":"ML-DSA-44","pub":"AA"},{"kty":"EC","crv":"P-256","key_ops":["deriveKey"],"x":"AA"}]}"#;
+    assert_eq!(parse(foreign), InvalidJwks::NoneUsable(4));
     let symmetric = r#"{"keys":[{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr8"}]}"#;
     assert!(matches!(parse(symmetric), InvalidJwks::Key { at: 0, why: InvalidKey::Misused(_) }));
 }

@@ -46,6 +46,11 @@ impl<'a> Jwk<'a> {
             || says("crv", &["P-256", "Ed25519"])
             || says("alg", &["ES256", "EdDSA", "Ed25519", "RS256", "HS256"])
             || says("use", &["sig"])
+            || self.0.get("key_ops").and_then(Value::as_array).is_some_and(|words| {
+                let other =
+                    |word: &Value| word.as_str().is_some_and(|word| !["sign", "verify"].contains(&word));
+                !words.is_empty() && words.iter().all(other)
+            })
     }
 
     /// The algorithm: by type and curve, and as `alg` says, if it does.

@@ -19,7 +19,7 @@ const MAX_KEYS: usize = 64;
 ///
 /// Serializes as `{"keys":[...]}`, and holds no private member. Read from elsewhere, it is strict: a weak, malformed or
 /// misused key refuses the whole set, and so do a private or symmetric key (they are not secret any more) and an id
-/// that comes twice. Keys that somebody else uses for something else (`use: enc`, another curve or algorithm) are passed
+/// that comes twice. Keys that somebody else uses for something else (`use`, `key_ops`, another curve or algorithm) are passed
 /// over: they never verify anything.
 ///
 /// # Examples
