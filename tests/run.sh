@@ -58,6 +58,11 @@ cargo run --locked --quiet --example login --features password,totp >/dev/null
 step "a key that lives elsewhere"
 cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/null
 
+step "five APIs over real HTTP: the systems' own curl commands, and clients that others wrote"
+cargo build --locked --quiet --example five_apis --features rust-crypto
+bash tests/clients/curl.sh
+bash tests/clients/run.sh
+
 step "keys and tokens with the arithmetic in pure Rust"
 cargo test --locked --quiet --features testing,rust-crypto --test it -- keys:: token tokens::
 

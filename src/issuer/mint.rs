@@ -15,7 +15,7 @@ use crate::{
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
     id::SessionId,
     metadata::HostClaims,
-    policy::AccessFormat,
+    policy::{AccessFormat, AudienceForm},
     secret::Secret,
     session::{CredentialsKind, Record, Session, SubjectStamp},
     signer::SignRequest,
@@ -230,6 +230,7 @@ impl Issuer {
         let claims = Claims {
             issuer: &self.inner.name,
             audience: &self.inner.audience,
+            audience_as_text: self.inner.policy.audience_form == AudienceForm::TextOfOne,
             tenant: &self.tenant,
             subject,
             session: record.id(),

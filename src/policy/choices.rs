@@ -154,6 +154,16 @@ impl TokenType {
     }
 }
 
+/// How signed access tokens tell their audience (`aud`). Both forms are read, whichever is written (RFC 7519 section 4.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AudienceForm {
+    /// A list, also of one: the same form for every issuer.
+    List,
+    /// Plain text where there is one audience, for clients that read nothing else (Stack Auth).
+    TextOfOne,
+}
+
 /// What a store-checked check answers when the store does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -8,8 +8,8 @@ use std::{fmt, time::Duration};
 
 pub use crate::clock::MAX_SIGNED_LIFETIME;
 pub use choices::{
-    AbsoluteLifetime, AccessFormat, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure, Rotation,
-    TokenType,
+    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure,
+    Rotation, TokenType,
 };
 pub use requirement::{Freshness, Requirement, Spend, Unmet};
 
@@ -56,6 +56,7 @@ pub struct Policy {
     pub(crate) cap: Option<Cap>,
     pub(crate) client_binding: ClientBinding,
     pub(crate) token_type: TokenType,
+    pub(crate) audience_form: AudienceForm,
     pub(crate) session_claim: Option<&'static str>,
     pub(crate) request_lifetime: Duration,
     pub(crate) impersonation_lifetime: Duration,
@@ -98,6 +99,7 @@ impl Default for Policy {
             cap: None,
             client_binding: ClientBinding::None,
             token_type: TokenType::AtJwt,
+            audience_form: AudienceForm::List,
             session_claim: None,
             request_lifetime: 10 * MINUTE,
             impersonation_lifetime: HOUR,
@@ -179,6 +181,13 @@ impl Policy {
     #[must_use]
     pub fn token_type(mut self, token_type: TokenType) -> Self {
         self.token_type = token_type;
+        self
+    }
+
+    /// How signed access tokens tell their audience.
+    #[must_use]
+    pub fn audience_form(mut self, form: AudienceForm) -> Self {
+        self.audience_form = form;
         self
     }
 

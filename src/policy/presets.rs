@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AbsoluteLifetime, AccessFormat, Cap, Credentials, DAY, HOUR, MINUTE, OnFull, Policy, Rotation, TokenType,
+    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, Credentials, DAY, HOUR, MINUTE, OnFull, Policy,
+    Rotation, TokenType,
 };
 
 impl Policy {
@@ -54,6 +55,7 @@ impl Policy {
             .idle_timeout(None)
             .rotation(Rotation::Off)
             .token_type(TokenType::Jwt)
+            .audience_form(AudienceForm::TextOfOne)
             .session_claim("refresh_token_id")
     }
 

@@ -32,6 +32,8 @@ const MAX_SECS: i64 = 253_402_300_799;
 pub(crate) struct Claims<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) audience: &'a [String],
+    /// One audience is told as plain text.
+    pub(crate) audience_as_text: bool,
     pub(crate) tenant: &'a TenantId,
     pub(crate) subject: Option<&'a SubjectId>,
     pub(crate) session: SessionId,
@@ -100,7 +102,10 @@ impl Serialize for Claims<'_> {
         if let Some(subject) = self.subject {
             map.serialize_entry("sub", subject.as_str())?;
         }
-        map.serialize_entry("aud", self.audience)?;
+        match self.audience {
+            [one] if self.audience_as_text => map.serialize_entry("aud", one)?,
+            audience => map.serialize_entry("aud", audience)?,
+        }
         map.serialize_entry("iat", &self.issued_at.as_secs())?;
         map.serialize_entry("nbf", &self.issued_at.as_secs())?;
         map.serialize_entry("exp", &self.expires_at.as_secs())?;

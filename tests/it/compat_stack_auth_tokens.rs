@@ -97,7 +97,7 @@ fn issuer_and_audience_tell_the_kind_of_user() {
     for (token, kind, path, audience, reason) in cases {
         let claims = payload(token);
         assert_eq!(claims["iss"], json!(format!("https://api.example/api/v1/{path}/project-1")));
-        assert_eq!(claims["aud"], json!([audience]));
+        assert_eq!(claims["aud"], json!(audience));
         assert_eq!(claims["is_anonymous"], json!(kind == UserKind::Anonymous));
         assert_eq!(claims["is_restricted"], json!(kind != UserKind::Regular));
         assert_eq!(claims["restricted_reason"], reason);
@@ -158,7 +158,7 @@ fn with_one_issuer_the_claims_tell_the_kind() {
     let (_, access) = pair(&service);
     let checked = check(&service, &access, Freshness::Stateless).unwrap();
     assert_eq!(checked.kind(), UserKind::Anonymous);
-    assert_eq!(payload(&access)["aud"], json!(["session-issuer"]));
+    assert_eq!(payload(&access)["aud"], json!("session-issuer"));
     assert!(!format!("{checked:?}").contains(USER));
 }
 
@@ -322,4 +322,20 @@ fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
         .build()
         .unwrap();
     assert_eq!(verifier.verify(&access).unwrap().subject().unwrap().as_str(), USER);
+}
+
+#[test]
+fn one_audience_is_told_as_text_and_several_as_a_list() {
+    for (audiences, told) in [(&["a"][..], json!("a")), (&["a", "b"], json!(["a", "b"]))] {
+        let builder = Issuer::builder()
+            .store(session_issuer::store::MemoryStore::new())
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .signer(KeyRing::hs256("k1", &secret(10)).unwrap())
+            .policy(Policy::stack_auth());
+        let issuer = audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
+        let issuer = issuer.build().unwrap();
+        let issued = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+        assert_eq!(payload(issued.token())["aud"], told);
+        assert_eq!(issuer.verify(issued.token()).unwrap().audience(), audiences);
+    }
 }

@@ -1,0 +1,224 @@
+//! What a host brings along: a store, keys, users, and what it knows of them.
+
+use std::{error::Error, sync::Arc};
+
+use async_trait::async_trait;
+use session_issuer::{
+    Issuer, Policy, Timestamp,
+    compat::{Profiles, hanko, stack_auth, zelf},
+    entropy::{Entropy, SystemEntropy},
+    factor::{Check, SubjectRef},
+    id::{SubjectId, TenantId},
+    signer::{KeyRing, SecretKey},
+    store::{MemoryStore, SessionStore},
+    token::{Algorithm, TokenKeys},
+    verifier::{
+        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
+    },
+};
+
+use super::door::same;
+
+/// The project of Stack Auth's demo.
+pub(crate) const PROJECT: &str = "00000000-0000-4000-8000-000000000001";
+
+/// One store and one set of token keys for all five; each system has its own tenant, policy and signing keys.
+pub(crate) struct Host {
+    pub(crate) base: String,
+    pub(crate) users: Users,
+    pub(crate) keys: ApiKeys,
+    /// Hanko's and Stack Auth's signing keys.
+    pub(crate) ring: KeyRing,
+    /// ZELF signs HS256.
+    pub(crate) zelf_ring: KeyRing,
+    store: Arc<dyn SessionStore>,
+    token_keys: TokenKeys,
+}
+
+impl Host {
+    /// Everything is drawn at random: sessions and keys end with this process. A real host loads its secrets.
+    pub(crate) fn new(base: &str) -> Result<Self, Box<dyn Error>> {
+        let asymmetric = cfg!(any(feature = "aws-lc-rs", feature = "rust-crypto"));
+        let algorithm = if asymmetric { Algorithm::Es256 } else { Algorithm::Hs256 };
+        Ok(Self {
+            base: base.to_owned(),
+            users: Users,
+            keys: ApiKeys::draw()?,
+            ring: KeyRing::new(SecretKey::generate(algorithm, &SystemEntropy)?.key),
+            zelf_ring: KeyRing::new(SecretKey::generate(Algorithm::Hs256, &SystemEntropy)?.key),
+            store: store(),
+            token_keys: TokenKeys::generate(&SystemEntropy)?,
+        })
+    }
+
+    /// One system's issuer. Its name and audience are what its tokens say.
+    pub(crate) fn issuer(&self, system: &System<'_>) -> Result<Issuer, Box<dyn Error>> {
+        let issuer = Issuer::builder()
+            .store(Arc::clone(&self.store))
+            .token_keys(self.token_keys.clone())
+            .signer(system.ring.clone())
+            .directory(self.users)
+            .verifier(self.users)
+            .policy(system.policy.clone())
+            .name(&system.name)
+            .audience(&system.audience)
+            .build()?;
+        Ok(issuer.tenant(TenantId::new(system.tenant)?))
+    }
+}
+
+/// What one system's issuer is like.
+pub(crate) struct System<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) policy: Policy,
+    pub(crate) ring: &'a KeyRing,
+    pub(crate) name: String,
+    pub(crate) audience: String,
+}
+
+/// The one place that chooses a store: with a path, a durable one would be opened here.
+fn store() -> Arc<dyn SessionStore> {
+    Arc::new(MemoryStore::new())
+}
+
+/// What callers prove themselves by.
+pub(crate) struct ApiKeys {
+    pub(crate) hanko: String,
+    pub(crate) stack_client: String,
+    pub(crate) stack_server: String,
+    pub(crate) stack_admin: String,
+    pub(crate) zitadel: String,
+    pub(crate) tmdb: String,
+    pub(crate) tmdb_read: String,
+}
+
+impl ApiKeys {
+    fn draw() -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            hanko: drawn()?,
+            stack_client: format!("pck_{}", drawn()?),
+            stack_server: format!("ssk_{}", drawn()?),
+            stack_admin: format!("sak_{}", drawn()?),
+            zitadel: drawn()?,
+            tmdb: drawn()?,
+            tmdb_read: drawn()?,
+        })
+    }
+}
+
+/// 32 hexadecimal digits.
+fn drawn() -> Result<String, Box<dyn Error>> {
+    let mut bytes = [0; 16];
+    SystemEntropy.fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A demo user. A real host has a database, and hashes of passwords.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) id: &'static str,
+    pub(crate) login_name: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) name: &'static str,
+    /// TMDB's accounts have numbers.
+    pub(crate) number: u32,
+}
+
+const USERS: [User; 2] = [
+    User {
+        id: "d654e6ba-70a3-48ef-a95d-37c8d8a7901a",
+        login_name: "mini@mouse.com",
+        password: "V3ryS3cure!",
+        name: "Mini Mouse",
+        number: 1,
+    },
+    User {
+        id: "0b8f5f7e-5a0f-4c5e-9d0a-6a1f6f6f2b11",
+        login_name: "max@mouse.com",
+        password: "Als0S3cure!",
+        name: "Max Mouse",
+        number: 2,
+    },
+];
+
+/// Who exists, who may log in, and what systems' tokens tell of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Users;
+
+impl Users {
+    pub(crate) fn all(self) -> impl Iterator<Item = &'static User> {
+        USERS.iter()
+    }
+
+    pub(crate) fn by_id(self, id: &str) -> Option<&'static User> {
+        USERS.iter().find(|user| user.id == id)
+    }
+
+    /// The user of a login, for pages that ask by themselves.
+    pub(crate) fn by_login(self, login_name: &str, password: &str) -> Option<&'static User> {
+        let user = USERS.iter().find(|user| user.login_name == login_name);
+        user.filter(|user| same(password, user.password))
+    }
+}
+
+#[async_trait]
+impl SubjectDirectory for Users {
+    async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
+        let user = match lookup.by {
+            SubjectRef::Id(id) => self.by_id(id.as_str()),
+            SubjectRef::LoginName(name) => USERS.iter().find(|user| user.login_name == name),
+            _ => None,
+        };
+        let Some(user) = user else { return Ok(Found::Unknown) };
+        Ok(Found::Active(SubjectProfile::new(SubjectId::new(user.id).map_err(VerifyError::new)?)))
+    }
+}
+
+#[async_trait]
+impl FactorVerifier for Users {
+    async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
+        let Check::Password(given) = attempt.check else { return Ok(Outcome::NotSetUp) };
+        let known = attempt.subject.and_then(|user| self.by_id(user.as_str())).map(|user| user.password);
+        let passed = same(given.expose(), known.unwrap_or_default()) && known.is_some();
+        Ok(if passed { Outcome::passed() } else { Outcome::Wrong })
+    }
+}
+
+#[async_trait]
+impl Profiles<hanko::Profile> for Users {
+    async fn profile(&self, user: &SubjectId) -> Result<hanko::Profile, VerifyError> {
+        let mut profile = hanko::Profile::default();
+        profile.email = self.by_id(user.as_str()).map(|user| hanko::Email::primary(user.login_name, true));
+        Ok(profile)
+    }
+}
+
+#[async_trait]
+impl Profiles<stack_auth::Profile> for Users {
+    async fn profile(&self, user: &SubjectId) -> Result<stack_auth::Profile, VerifyError> {
+        let mut profile = stack_auth::Profile::default();
+        if let Some(user) = self.by_id(user.as_str()) {
+            profile.name = Some(user.name.to_owned());
+            profile.email = Some(user.login_name.to_owned());
+            profile.email_verified = true;
+            profile.signed_up_at = Some(signed_up_at());
+        }
+        Ok(profile)
+    }
+}
+
+/// When the demo users signed up.
+pub(crate) fn signed_up_at() -> Timestamp {
+    Timestamp::from_secs(1_749_743_895)
+}
+
+/// Stands in for ZELF's PGP keys: a text for each identifier, and no key of anything.
+#[derive(Debug)]
+pub(crate) struct NoKeys;
+
+#[async_trait]
+impl zelf::PublicKeys for NoKeys {
+    async fn public_key(&self, wanted: zelf::WantedKey<'_>) -> Result<String, VerifyError> {
+        Ok(format!("no key, but a stand-in of {} characters", wanted.identifier.chars().count()))
+    }
+}

@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# The curl commands of the five systems' own pages, with only host, ids and keys filled in, and the calls around them.
+# Prints a line for each; ends at the first that does not answer as it should.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tests/clients/server.sh
+for tool in curl python3; do
+    command -v "$tool" >/dev/null || die "$tool is missing"
+done
+start_server
+
+# A part of the first line, as a Python subscript.
+told() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$TOLD"; }
+
+WHO=$(told "['users'][0]['id']")
+LOGIN=$(told "['users'][0]['login_name']")
+PASSWORD=$(told "['users'][0]['password']")
+HANKO=$(told "['hanko']['api_key']")
+STACK=$(told "['stack_auth']['secret_server_key']")
+STACK_CLIENT=$(told "['stack_auth']['publishable_client_key']")
+PROJECT=$(told "['stack_auth']['project_id']")
+TMDB=$(told "['tmdb']['api_key']")
+READ=$(told "['tmdb']['read_access_token']")
+JSON='Content-Type: application/json'
+BODY=$TEMP/body
+
+# call NAME STATUS EXPRESSION ARGUMENTS...: runs curl with the arguments. The expression is Python about `a`, the answer.
+call() {
+    local name=$1 expected=$2 expression=$3 status
+    shift 3
+    status=$(curl -s -S --max-time 20 -o "$BODY" -D "$TEMP/headers" -w '%{http_code}' "$@") || die "$name: no answer"
+    [ "$status" = "$expected" ] || die "$name: $status instead of $expected: $(cat "$BODY")"
+    python3 - "$expression" "$BODY" <<'PYTHON' || die "$name: not ($expression): $(cat "$BODY")"
+import json, sys
+text = open(sys.argv[2], encoding="utf-8").read()
+try:
+    a = json.loads(text)
+except ValueError:
+    a = text
+sys.exit(0 if eval(sys.argv[1]) else 1)
+PYTHON
+    printf 'ok %s %s\n' "$status" "$name"
+}
+
+# A member of the last answer.
+got() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$BODY"; }
+
+# ---- Hanko: the page has a schema and no command
+call 'hanko POST /sessions' 200 "a['session_token'].count('.') == 2" \
+    -X POST "$BASE/sessions" -H "Authorization: Bearer $HANKO" -H "$JSON" \
+    -d "{\"user_id\": \"$WHO\", \"user_agent\": \"Mozilla/5.0\", \"ip_address\": \"192.0.2.7\"}"
+COOKIE=$(got "['session_token']")
+call 'hanko POST /admin/sessions' 200 "'session_token' in a" \
+    -X POST "$BASE/admin/sessions" -H "Authorization: Bearer $HANKO" -H "$JSON" -d "{\"user_id\": \"$WHO\"}"
+call 'hanko GET /users/{user_id}/sessions' 200 "len(a) == 2 and a[1]['ip_address'] == '192.0.2.7'" \
+    "$BASE/users/$WHO/sessions" -H "Authorization: Bearer $HANKO"
+SESSION=$(got "[0]['id']")
+call 'hanko DELETE /users/{user_id}/sessions/{session_id}' 204 "a == ''" \
+    -X DELETE "$BASE/users/$WHO/sessions/$SESSION" -H "Authorization: Bearer $HANKO"
+call 'hanko GET /admin/users/{user_id}/sessions' 200 "len(a) == 1" \
+    "$BASE/admin/users/$WHO/sessions" -H "Authorization: Bearer $HANKO"
+call 'hanko GET /sessions/validate, by cookie' 200 "a['is_valid'] and a['claims']['subject'] == '$WHO'" \
+    "$BASE/sessions/validate" -b "hanko=$COOKIE"
+call 'hanko GET /sessions/validate, below its prefix' 200 "a['is_valid']" \
+    "$BASE/hanko/sessions/validate" -H "Authorization: Bearer $COOKIE"
+call 'hanko POST /sessions/validate' 200 "a['user_id'] == '$WHO'" \
+    -X POST "$BASE/sessions/validate" -H "$JSON" -d "{\"session_token\": \"$COOKIE\"}"
+call 'hanko GET /.well-known/jwks.json' 200 "all('d' not in key for key in a['keys'])" \
+    "$BASE/.well-known/jwks.json"
+call 'hanko POST /logout' 204 "a == ''" -X POST "$BASE/logout" -b "hanko=$COOKIE"
+grep -qi '^set-cookie: hanko=; .*max-age=-1' "$TEMP/headers" || die 'hanko POST /logout: the cookie is not deleted'
+call 'hanko GET /sessions/validate, after logout' 200 "a == {'is_valid': False}" \
+    "$BASE/sessions/validate" -b "hanko=$COOKIE"
+call 'hanko POST /sessions, without a key' 401 "a['code'] == 401" \
+    -X POST "$BASE/sessions" -H "$JSON" -d "{\"user_id\": \"$WHO\"}"
+call 'hanko POST /sessions, unknown user' 404 "a == {'code': 404, 'message': 'user not found'}" \
+    -X POST "$BASE/sessions" -H "Authorization: Bearer $HANKO" -H "$JSON" \
+    -d '{"user_id": "00000000-0000-4000-8000-00000000dead"}'
+
+# ---- Stack Auth: the first command is the page's
+call 'stack POST /auth/sessions' 200 "a['refresh_token'] and a['access_token']" \
+    -X POST "$BASE/auth/sessions" \
+    -H "Authorization: Bearer $STACK" \
+    -H "Content-Type: application/json" \
+    -d "{\"user_id\": \"$WHO\"}"
+call 'stack POST /api/v1/auth/sessions' 200 "a['access_token'].count('.') == 2" \
+    -X POST "$BASE/api/v1/auth/sessions" -H "$JSON" -H 'x-stack-access-type: server' \
+    -H "x-stack-project-id: $PROJECT" -H "x-stack-secret-server-key: $STACK" \
+    -d "{\"user_id\": \"$WHO\", \"expires_in_millis\": 60000, \"is_impersonation\": false}"
+REFRESH=$(got "['refresh_token']")
+CLIENT=(-H 'x-stack-access-type: client' -H "x-stack-project-id: $PROJECT"
+    -H "x-stack-publishable-client-key: $STACK_CLIENT")
+call 'stack POST /api/v1/auth/sessions/current/refresh' 200 "a['access_token'].count('.') == 2" \
+    -X POST "$BASE/api/v1/auth/sessions/current/refresh" "${CLIENT[@]}" -H "x-stack-refresh-token: $REFRESH"
+ACCESS=$(got "['access_token']")
+call 'stack GET /api/v1/auth/sessions?user_id=me' 200 "len(a['items']) == 2 and a['items'][0]['is_current_session']" \
+    "$BASE/api/v1/auth/sessions?user_id=me" "${CLIENT[@]}" -H "x-stack-access-token: $ACCESS"
+OTHER=$(got "['items'][1]['id']")
+call 'stack DELETE /api/v1/auth/sessions/{id}' 200 "a == {'success': True}" \
+    -X DELETE "$BASE/api/v1/auth/sessions/$OTHER" "${CLIENT[@]}" -H "x-stack-access-token: $ACCESS"
+call 'stack DELETE /api/v1/auth/sessions/current' 200 "a == {'success': True}" \
+    -X DELETE "$BASE/api/v1/auth/sessions/current" "${CLIENT[@]}" -H "x-stack-access-token: $ACCESS"
+call 'stack refresh, after that' 401 "a['code'] == 'REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED'" \
+    -X POST "$BASE/api/v1/auth/sessions/current/refresh" "${CLIENT[@]}" -H "x-stack-refresh-token: $REFRESH"
+call 'stack POST /api/v1/auth/sessions, as a client' 401 "a['code'] == 'INSUFFICIENT_ACCESS_TYPE'" \
+    -X POST "$BASE/stack/api/v1/auth/sessions" "${CLIENT[@]}" -H "$JSON" -d "{\"user_id\": \"$WHO\"}"
+
+# ---- ZITADEL: the page's command
+zitadel() {
+    call "zitadel POST $1" 200 "a['sessionId'] and a['sessionToken'] and a['details']['sequence'] and a['details']['resourceOwner']" \
+        -L -X POST "$BASE$1" \
+        -H 'Content-Type: application/json' \
+        -H 'Accept: application/json' \
+        --data-raw "{
+\"checks\": {
+\"user\": {
+\"userId\": \"$WHO\",
+\"loginName\": \"$LOGIN\"
+},
+\"password\": {
+\"password\": \"$PASSWORD\"
+}
+},
+\"metadata\": {}
+}"
+}
+for path in /v2alpha/sessions /v2/sessions /zitadel/v2alpha/sessions; do zitadel "$path"; done
+call 'zitadel POST /v2alpha/sessions, wrong password' 400 "a['code'] == 3 and a['details'][0]['id']" \
+    -X POST "$BASE/v2alpha/sessions" -H "$JSON" \
+    --data-raw "{\"checks\": {\"user\": {\"userId\": \"$WHO\"}, \"password\": {\"password\": \"wrong\"}}}"
+
+# ---- TMDB: the page has a schema and no command
+call 'tmdb GET /3/authentication/token/new' 200 "a['success'] and a['expires_at'].endswith(' UTC')" \
+    "$BASE/3/authentication/token/new?api_key=$TMDB"
+TOKEN=$(got "['request_token']")
+call 'tmdb POST /3/authentication/session/new, not approved' 422 "a['status_code'] == 41" \
+    -X POST "$BASE/3/authentication/session/new" -H "Authorization: Bearer $READ" -H "$JSON" \
+    -d "{\"request_token\": \"$TOKEN\"}"
+call 'tmdb GET /authenticate/{token}' 200 "'demo-app' in a" -u "$LOGIN:$PASSWORD" "$BASE/authenticate/$TOKEN"
+call 'tmdb POST /authenticate/{token}, approve' 303 "a == ''" -u "$LOGIN:$PASSWORD" -d decision=approve \
+    "$BASE/authenticate/$TOKEN?redirect_to=http://127.0.0.1:9/done"
+grep -qi "^location: http://127.0.0.1:9/done?request_token=$TOKEN&approved=true" "$TEMP/headers" \
+    || die 'tmdb approve: sent elsewhere'
+call 'tmdb POST /3/authentication/session/new' 200 "a['success'] is True and isinstance(a['session_id'], str)" \
+    -X POST "$BASE/3/authentication/session/new" -H "Authorization: Bearer $READ" -H "$JSON" \
+    -d "{\"request_token\": \"$TOKEN\"}"
+ID=$(got "['session_id']")
+call 'tmdb POST /3/authentication/session/new, again' 401 "a['status_code'] == 33" \
+    -X POST "$BASE/3/authentication/session/new" -H "Authorization: Bearer $READ" -H "$JSON" \
+    -d "{\"request_token\": \"$TOKEN\"}"
+call 'tmdb GET /3/account' 200 "a['username'] == '$LOGIN'" "$BASE/3/account?api_key=$TMDB&session_id=$ID"
+call 'tmdb DELETE /3/authentication/session' 200 "a == {'success': True}" \
+    -X DELETE "$BASE/3/authentication/session?api_key=$TMDB" -H "$JSON" -d "{\"session_id\": \"$ID\"}"
+call 'tmdb DELETE /3/authentication/session, again' 404 "a['status_code'] == 37" \
+    -X DELETE "$BASE/3/authentication/session?api_key=$TMDB&session_id=$ID"
+call 'tmdb GET /3/authentication/guest_session/new' 200 "a['success'] and a['guest_session_id']" \
+    "$BASE/tmdb/3/authentication/guest_session/new?api_key=$TMDB"
+call 'tmdb deny' 200 "a['success']" "$BASE/3/authentication/token/new?api_key=$TMDB"
+TOKEN=$(got "['request_token']")
+call 'tmdb POST /authenticate/{token}, deny; no redirect to strangers' 200 "'denied' in a" \
+    -u "$LOGIN:$PASSWORD" -d decision=deny "$BASE/authenticate/$TOKEN?redirect_to=http://127.0.0.1@example.com/"
+call 'tmdb GET /3/authentication/session/new, denied' 401 "a['status_code'] == 17" \
+    "$BASE/3/authentication/session/new?api_key=$TMDB&request_token=$TOKEN"
+call 'tmdb POST /4/auth/request_token' 200 "a['status_code'] == 1" \
+    -X POST "$BASE/4/auth/request_token" -H "Authorization: Bearer $READ" -H "$JSON" -d '{}'
+TOKEN=$(got "['request_token']")
+call 'tmdb approve, v4' 200 "'approved' in a" -u "$LOGIN:$PASSWORD" -d decision=approve "$BASE/authenticate/$TOKEN"
+call 'tmdb POST /4/auth/access_token' 200 "a['account_id'] == '$WHO'" \
+    -X POST "$BASE/4/auth/access_token" -H "Authorization: Bearer $READ" -H "$JSON" -d "{\"request_token\": \"$TOKEN\"}"
+V4=$(got "['access_token']")
+call 'tmdb POST /3/authentication/session/convert/4' 200 "a['success'] and a['session_id']" \
+    -X POST "$BASE/3/authentication/session/convert/4?api_key=$TMDB" -H "$JSON" -d "{\"access_token\": \"$V4\"}"
+call 'tmdb DELETE /4/auth/access_token' 200 "a['status_code'] == 13" \
+    -X DELETE "$BASE/4/auth/access_token" -H "Authorization: Bearer $READ" -H "$JSON" -d "{\"access_token\": \"$V4\"}"
+
+# ---- ZELF: the page's command, and the same with an identifier
+call 'zelf POST /api/sessions' 200 "a['data']['expiresAt'] == a['data']['activatedAt'] + 600" \
+    --location --request POST "$BASE/api/sessions" \
+    --header 'origin: postman' \
+    --header 'Content-Type: application/json' \
+    --data '{
+}'
+FIRST=$(got "['data']['activatedAt']")
+call 'zelf POST /api/sessions, again: the same window' 200 "a['data']['activatedAt'] == $FIRST" \
+    -X POST "$BASE/zelf/api/sessions" -H 'origin: postman'
+WINDOW=$(got "['data']['token']")
+call 'zelf GET /api/zelf-name-service/search' 200 "a['data']['identifier'] == '127.0.0.1'" \
+    "$BASE/api/zelf-name-service/search" -H "Authorization: Bearer $WINDOW"
+call 'zelf POST /api/wallets/decrypt' 200 "a['data']['decrypted']" \
+    -X POST "$BASE/api/wallets/decrypt" -H "$JSON" -d "{\"token\": \"$WINDOW\"}"
+call 'zelf GET /api/zelf-name-service/search, used up' 403 "a == {'validationError': 'Session is not active'}" \
+    "$BASE/api/zelf-name-service/search" -H "Authorization: Bearer $WINDOW"
+call 'zelf GET /api/sessions/yek-cilbup' 200 "isinstance(a['data'], str)" \
+    "$BASE/api/sessions/yek-cilbup?identifier=device-1" -H 'origin: postman'
+call 'zelf POST /api/sessions, without an origin' 403 "a == {'error': 'rejected'}" \
+    -X POST "$BASE/api/sessions" -H "$JSON" -d '{}'
+
+# ---- What is wrong at the door, in the words of each system
+head -c 1100000 /dev/zero | tr '\0' ' ' >"$TEMP/large"
+door() {
+    local system=$1 post=$2 is=$3
+    shift 3
+    call "$system, broken JSON" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d '{"user_id": '
+    call "$system, an array" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d '["x"]'
+    call "$system, a wrong type" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d "$WRONG"
+    call "$system, not said to be JSON" "$TYPE" "$is" -X POST "$BASE$post" "$@" -H 'Content-Type: text/plain' -d '{}'
+    call "$system, a large body" 413 "$is" -X POST "$BASE$post" "$@" -H "$JSON" -H 'Expect:' --data-binary "@$TEMP/large"
+    call "$system, another method" 405 "$is" -X PUT "$BASE$post" "$@"
+    call "$system, no such path" 404 "$is" "$BASE$NOWHERE" "$@"
+}
+BAD=400 TYPE=415 WRONG='{"user_id": 7}' NOWHERE=/hanko/nowhere
+door hanko /sessions "set(a) == {'code', 'message'}" -H "Authorization: Bearer $HANKO"
+TYPE=400 NOWHERE=/api/v1/nowhere
+door stack /api/v1/auth/sessions "a['error']" -H "Authorization: Bearer $STACK"
+TYPE=415 WRONG='{"checks": {"user": {"userId": 7}}}' NOWHERE=/v2/nowhere
+door zitadel /v2alpha/sessions "set(a) == {'code', 'message', 'details'}"
+WRONG='{"request_token": 7}' NOWHERE=/3/nowhere
+door tmdb /3/authentication/session/new "a['success'] is False and a['status_code'] and a['status_message']" \
+    -H "Authorization: Bearer $READ"
+WRONG='{"identifier": 7}' NOWHERE=/api/nowhere
+door zelf /api/sessions "set(a) <= {'error', 'validationError'}" -H 'origin: postman'
+call 'hanko, a path that is no UTF-8' 404 "a == {'code': 404, 'message': 'Not Found'}" \
+    "$BASE/users/%ff/sessions" -H "Authorization: Bearer $HANKO"
+call 'tmdb, a path that is no UTF-8' 404 "a['status_code'] == 34" -u "$LOGIN:$PASSWORD" "$BASE/authenticate/%ff"
+call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGIN:$PASSWORD" \
+    -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
+
+check_log
+kill -TERM "$SERVER"
+wait "$SERVER" || die "SIGTERM: ended with $?"
+SERVER=
+echo 'ok stopped by SIGTERM'
