@@ -245,6 +245,10 @@ impl TotpStore for People {
 
 #[async_trait]
 impl RecoveryCodeStore for People {
+    async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError> {
+        Ok(self.table()?.get(&login_of(holder.subject)).is_some_and(|person| !person.recovery.is_empty()))
+    }
+
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError> {
         let mut table = self.table()?;
         Ok(table

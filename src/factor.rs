@@ -138,9 +138,9 @@ impl FactorDetails {
 /// How strongly the subject is authenticated (NIST SP 800-63B-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AssuranceLevel {
-    /// One factor.
+    /// One factor, or several of one category.
     Aal1,
-    /// Two different factors, or an authenticator that verified its user.
+    /// Something the subject knows and something it has, or an authenticator that verified its user.
     Aal2,
     /// As AAL2, with a key that cannot leave its hardware.
     Aal3,
@@ -150,16 +150,15 @@ impl AssuranceLevel {
     /// The level that these factors reach; none where nothing but the subject's name is known.
     pub fn of(factors: &[Factor]) -> Option<Self> {
         let proofs = || factors.iter().filter(|factor| factor.kind != FactorKind::Subject);
+        // Two codes, from whatever two places, are twice something the subject has (NIST SP 800-63B-4 section 2.2.1).
+        let knows = proofs().any(|factor| matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
+        let has = proofs().any(|factor| !matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
+        let verified = proofs().any(|factor| factor.details.user_verified);
         let hardware = proofs().any(|factor| factor.details.hardware);
-        // The same kind twice is one factor.
-        let kinds =
-            FactorKind::ALL.iter().filter(|kind| proofs().any(|factor| factor.kind == **kind)).count();
-        let weight = kinds + usize::from(proofs().any(|factor| factor.details.user_verified));
-        match (weight, hardware) {
-            (0, _) => None,
-            (1, _) => Some(Self::Aal1),
-            (_, false) => Some(Self::Aal2),
-            (_, true) => Some(Self::Aal3),
+        match (knows && has || verified, hardware) {
+            (true, true) => Some(Self::Aal3),
+            (true, false) => Some(Self::Aal2),
+            (false, _) => proofs().next().map(|_| Self::Aal1),
         }
     }
 
@@ -445,6 +444,13 @@ mod tests {
         let key = factor(FactorKind::WebAuthn, FactorDetails::default().hardware(true));
         assert_eq!(AssuranceLevel::of(&[key]), Some(AssuranceLevel::Aal1), "presence alone is one factor");
         assert_eq!(AssuranceLevel::of(&[key, password]), Some(AssuranceLevel::Aal3));
+        let sms = factor(FactorKind::OtpSms, FactorDetails::default());
+        for twice_the_same in [[totp, sms], [key, sms], [sms, totp]] {
+            assert_eq!(AssuranceLevel::of(&twice_the_same), Some(AssuranceLevel::Aal1), "two things one has");
+        }
+        let login_elsewhere = factor(FactorKind::Intent, FactorDetails::default());
+        assert_eq!(AssuranceLevel::of(&[login_elsewhere]), Some(AssuranceLevel::Aal1));
+        assert_eq!(AssuranceLevel::of(&[login_elsewhere, totp]), Some(AssuranceLevel::Aal2));
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::{
 /// How often a call re-reads and re-decides after it lost a race. Each time, another call has won one, so this is
 /// also how many calls may change one session at once.
 pub(super) const MAX_TRIES: usize = 128;
+/// In how many of these tries a token is signed before the change is stored. After that it is stored first, so that a
+/// signer far away is not asked again and again for one call.
+pub(super) const SIGNING_TRIES: usize = 3;
 
 /// The issuer of sessions: a cheap handle that speaks for one tenant.
 ///

@@ -3,7 +3,7 @@
 use super::{
     Exchange, Issued,
     attempt::Checks,
-    core::{Issuer, MAX_TRIES, store_failed},
+    core::{Issuer, MAX_TRIES, SIGNING_TRIES, store_failed},
     create::credentials_kind,
     mint::Minting,
 };
@@ -31,7 +31,7 @@ impl Issuer {
     pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
         self.checked_claims(&exchange.claims, OPERATION)?;
         let token = self.read(exchange.token, &[TokenKind::Request], OPERATION)?;
-        for _ in 0..MAX_TRIES {
+        for turn in 0..MAX_TRIES {
             let snapshot = self.prove(&token, OPERATION).await?;
             let now = self.now();
             let record = &snapshot.record;
@@ -50,7 +50,10 @@ impl Issuer {
             let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
             self.fits_a_token(&next, OPERATION)?;
             // A request token is exchanged once: a signer that fails must not use it up.
-            let signed = self.sign_before(&next, snapshot.subject.as_ref(), None, now, OPERATION).await?;
+            let signed = match turn < SIGNING_TRIES {
+                true => self.sign_before(&next, snapshot.subject.as_ref(), None, now, OPERATION).await?,
+                false => None,
+            };
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = snapshot.subject.as_ref().map(|stamp| stamp.epoch);
             change.admit = self.cap_rule();

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
@@ -33,7 +34,8 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// It holds a set of public keys ([`Jwks`]), given or fetched from a [`JwksSource`] of the host's. [`verify`](Self::verify)
 /// does no I/O. [`verify_or_fetch`](Self::verify_or_fetch) fetches the set when it is 10 minutes old, and once more for a
 /// token of a key that it does not know: never more often than every 30 seconds, and never twice at once, however many
-/// tokens ask for it. A set that cannot be fetched or is refused leaves the one before in use.
+/// tokens ask for it. A set that cannot be fetched or is refused leaves the one before in use, and a fetch whose caller
+/// hangs up is finished by the next.
 ///
 /// A revocation is seen when the token expires: the issuer's access lifetime is how late that is.
 ///
@@ -77,11 +79,15 @@ struct Inner {
     least_pause: Duration,
     refresh_after: Duration,
     keys: RwLock<Keys>,
+    longest_age: Option<Duration>,
     /// Whoever holds it fetches; the others wait, and look again.
-    fetching: Mutex<()>,
+    fetching: Mutex<Option<Fetching>>,
     /// The highest time that was used, in milliseconds.
     highest: AtomicI64,
 }
+
+/// A fetch that has begun. It stays here when the call that began it is dropped, and the next one goes on with it.
+type Fetching = Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send>>;
 
 #[derive(Clone, Default)]
 struct Keys {
@@ -104,6 +110,7 @@ impl TokenVerifier {
             clock: None,
             least_pause: LEAST_PAUSE,
             refresh_after: REFRESH_AFTER,
+            longest_age: None,
         }
     }
 
@@ -174,11 +181,10 @@ impl TokenVerifier {
         };
         let mut unknown = false;
         let judged = judge.judge(token, inner.now(), |request| {
-            let judged = match &keys.set {
+            let judged = match keys.set.as_ref().filter(|_| !inner.is_stale(keys)) {
                 Some(set) => set.verify(&request),
-                None => {
-                    Err(SignError::new(SignErrorKind::Unavailable).with_source("no keys were fetched yet"))
-                }
+                None => Err(SignError::new(SignErrorKind::Unavailable)
+                    .with_source("there are no keys, or they are too old")),
             };
             unknown = judged.as_ref().is_err_and(|error| {
                 matches!(error.kind(), SignErrorKind::UnknownKey | SignErrorKind::Unavailable)
@@ -205,28 +211,39 @@ impl Inner {
         self.source.is_some() && keys.fetched.is_none_or(old)
     }
 
+    /// Whether what was fetched is older than the host lets it become.
+    fn is_stale(&self, keys: &Keys) -> bool {
+        let age = keys.fetched.map(|at| self.clock.monotonic().saturating_sub(at));
+        age.zip(self.longest_age).is_some_and(|(age, longest)| age > longest)
+    }
+
     /// Fetches the set, unless somebody else has since `seen`, or the source was asked just now. Whoever holds the lock
     /// is the only one.
-    async fn fetch(&self, seen: &Keys, _alone: MutexGuard<'_, ()>) -> Result<(), Error> {
+    async fn fetch(&self, seen: &Keys, slot: MutexGuard<'_, Option<Fetching>>) -> Result<(), Error> {
         let unavailable = || Error::new(ErrorKind::Unavailable, Operation::Verify);
         let source =
             self.source.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, Operation::Verify))?;
         let now = self.clock.monotonic();
-        let keys = self.keys();
-        match keys.asked {
-            Some((at, true)) if keys.asked != seen.asked || now.saturating_sub(at) < self.least_pause => {
-                return Ok(());
+        if slot.is_none() {
+            let keys = self.keys();
+            match keys.asked {
+                Some((at, true)) if keys.asked != seen.asked || now.saturating_sub(at) < self.least_pause => {
+                    return Ok(());
+                }
+                Some((at, false)) if now.saturating_sub(at) < self.least_pause => {
+                    return Err(unavailable().with_source("the keys could not be fetched a moment ago"));
+                }
+                _ => {}
             }
-            Some((at, false)) if now.saturating_sub(at) < self.least_pause => {
-                return Err(unavailable().with_source("the keys could not be fetched a moment ago"));
-            }
-            _ => {}
         }
-        // Whoever drops this call in the middle has asked all the same.
-        self.note(now, None);
-        let body = source.fetch().await.map_err(|source| unavailable().with_source(source))?;
+        let mut turn = Turn::take(slot, || {
+            self.note(now, None);
+            let source = Arc::clone(source);
+            Box::pin(async move { source.fetch().await })
+        });
+        let body = turn.fetched().await.map_err(|source| unavailable().with_source(source))?;
         let set = Jwks::parse(&body).map_err(|source| unavailable().with_source(source))?;
-        self.note(now, Some(set));
+        self.note(self.clock.monotonic(), Some(set));
         Ok(())
     }
 
@@ -236,6 +253,36 @@ impl Inner {
         if let Some(set) = set {
             keys.set = Some(Arc::new(set));
             keys.fetched = Some(now);
+        }
+    }
+}
+
+/// A call's turn at the fetch. What it does not finish, it puts back; what panicked is not tried again.
+struct Turn<'a> {
+    slot: MutexGuard<'a, Option<Fetching>>,
+    fetching: Option<Fetching>,
+}
+
+impl<'a> Turn<'a> {
+    fn take(mut slot: MutexGuard<'a, Option<Fetching>>, begin: impl FnOnce() -> Fetching) -> Self {
+        let fetching = Some(slot.take().unwrap_or_else(begin));
+        Self { slot, fetching }
+    }
+
+    async fn fetched(&mut self) -> Result<Vec<u8>, SignError> {
+        let fetched = match &mut self.fetching {
+            Some(fetching) => fetching.await,
+            None => Err(SignError::new(SignErrorKind::Unavailable)),
+        };
+        self.fetching = None;
+        fetched
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            *self.slot = self.fetching.take();
         }
     }
 }
@@ -261,6 +308,7 @@ pub struct TokenVerifierBuilder {
     clock: Option<Arc<dyn Clock>>,
     least_pause: Duration,
     refresh_after: Duration,
+    longest_age: Option<Duration>,
 }
 
 impl TokenVerifierBuilder {
@@ -295,11 +343,20 @@ impl TokenVerifierBuilder {
     /// How often the source is asked at most, and how old its keys may become; 30 seconds and 10 minutes unless set.
     ///
     /// The first bounds what made-up key ids can cause, and is how late a new key is seen that was not published before
-    /// its use. The second is how long a key that was taken back is still believed.
+    /// its use. The second is how long a key that was taken back is still believed, while the source answers.
     #[must_use]
     pub fn pace(mut self, least_pause: Duration, refresh_after: Duration) -> Self {
         self.least_pause = least_pause;
         self.refresh_after = refresh_after;
+        self
+    }
+
+    /// How old keys of the source's may become before nothing is verified with them any more: `Unavailable` until it
+    /// answers. Any age unless set, so that an outage of the source logs nobody out; a key that was taken back is then
+    /// believed for as long as the outage lasts.
+    #[must_use]
+    pub fn longest_age(mut self, age: Duration) -> Self {
+        self.longest_age = Some(age);
         self
     }
 
@@ -323,6 +380,10 @@ impl TokenVerifierBuilder {
             problems
                 .push("the least pause is below a second, or above the age that keys may reach".to_owned());
         }
+        if self.longest_age.is_some_and(|age| age < self.refresh_after) {
+            problems
+                .push("the longest age of keys is below the age at which they are fetched again".to_owned());
+        }
         problems.extend(problems_of_names(&self.issuer, &self.audience));
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::InvalidConfiguration, Operation::Build)
@@ -339,8 +400,9 @@ impl TokenVerifierBuilder {
             source: self.source,
             least_pause: self.least_pause,
             refresh_after: self.refresh_after,
+            longest_age: self.longest_age,
             keys: RwLock::new(keys),
-            fetching: Mutex::new(()),
+            fetching: Mutex::new(None),
             highest: AtomicI64::default(),
         };
         Ok(TokenVerifier { inner: Arc::new(inner), tenant: TenantId::default() })

@@ -106,7 +106,7 @@ impl KeyRing {
     }
 
     fn check_new(&self, id: &str) -> Result<(), InvalidKey> {
-        match self.get(id).is_some() || self.verify_only.iter().any(|key| key.id() == id) {
+        match self.has(id) {
             true => Err(InvalidKey::DuplicateId(id.into())),
             false => Ok(()),
         }
@@ -114,6 +114,18 @@ impl KeyRing {
 
     fn get(&self, id: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.secret.id() == id)
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.get(id).is_some() || self.public(id).is_some()
+    }
+
+    /// The public key of this id, of a key that signs or of one that only verifies.
+    fn public(&self, id: &str) -> Option<&PublicKey> {
+        match self.get(id) {
+            Some(key) => key.secret.public(),
+            None => self.verify_only.iter().find(|key| key.id() == id),
+        }
     }
 
     /// False for a key whose successor took over long ago.
@@ -124,9 +136,17 @@ impl KeyRing {
 
     /// Whether an id of this ring names another key in that one.
     pub(super) fn contradicts(&self, other: &Self) -> Option<&str> {
-        let differs =
-            |key: &&Key| other.get(key.secret.id()).is_some_and(|same| !same.secret.is_same(&key.secret));
-        self.keys.iter().find(differs).map(|key| key.secret.id())
+        let own = self.keys.iter().map(|key| key.secret.id());
+        let mut ids = own.chain(self.verify_only.iter().map(PublicKey::id));
+        ids.find(|id| match (self.get(id), other.get(id)) {
+            (Some(key), Some(same)) => !key.secret.is_same(&same.secret),
+            _ => match (self.public(id), other.public(id)) {
+                (Some(key), Some(same)) => !key.is_same(same),
+                // A symmetric key here, a public one there.
+                (None, Some(_)) | (Some(_), None) => self.has(id) && other.has(id),
+                (None, None) => false,
+            },
+        })
     }
 }
 

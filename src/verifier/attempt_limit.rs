@@ -63,6 +63,9 @@ struct Count {
 
 impl AttemptLimit {
     /// This many attempts, 1 to 100 (NIST SP 800-63B-4 section 3.2.2), and then this long a pause.
+    ///
+    /// The count begins anew after each pause. NIST's 100 is a total without a right one in between: a host that must
+    /// hold it counts locks, in a [`Lockout`] of its own.
     pub fn new(limit: u32, pause: Duration) -> Result<Self, InvalidInput> {
         match limit {
             0 => return Err(InvalidInput::new("attempt limit", Problem::Zero)),

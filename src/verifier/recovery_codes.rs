@@ -46,6 +46,11 @@ const GROUP: usize = 4;
 ///
 /// #[async_trait]
 /// impl RecoveryCodeStore for Digests {
+///     async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError> {
+///         let table = self.0.lock().map_err(|_| VerifyError::new("poisoned"))?;
+///         Ok(table.iter().any(|(subject, _)| subject == holder.subject))
+///     }
+///
 ///     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError> {
 ///         // DELETE FROM recovery_codes WHERE subject = $1 AND digest = $2: was there a row?
 ///         let row = (code.holder.subject.clone(), code.digest.to_owned());
@@ -78,11 +83,16 @@ pub struct RecoveryCodes {
 /// - How many are left, and telling the subject, is the host's.
 #[async_trait]
 pub trait RecoveryCodeStore: fmt::Debug + Send + Sync {
+    /// Whether a subject has a code left.
+    async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError>;
     /// Removes a digest; false when the subject has no such digest.
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError>;
 }
 
-forward!(RecoveryCodeStore { spend(SpendRecoveryCode) -> bool; });
+forward!(RecoveryCodeStore {
+    has_codes(Holder) -> bool;
+    spend(SpendRecoveryCode) -> bool;
+});
 
 /// A recovery code to use up.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +175,11 @@ impl FactorVerifier for RecoveryCodes {
             self.key.dummy(code.as_bytes());
             return Ok(Outcome::Wrong);
         };
+        // Who has no codes is not counted, or made-up names would fill the lockout.
+        if !self.store.has_codes(holder).await? {
+            self.key.dummy(code.as_bytes());
+            return Ok(Outcome::NotSetUp);
+        }
         let guess = Guess::of(holder, &attempt);
         if self.lockout.begin(guess).await? == Gate::Locked {
             return Ok(Outcome::Locked);

@@ -464,6 +464,33 @@ fn a_live_ring_never_lets_an_id_name_another_key() {
     assert_eq!(ring.replace(other), Err(InvalidKey::DuplicateId("k1".into())));
     ring.replace(KeyRing::hs256("k1", &secret(1)).unwrap()).unwrap();
     ring.replace(KeyRing::hs256("k2", &secret(2)).unwrap()).unwrap();
+
+    let public = |pem, algorithm| PublicKey::from_pem(algorithm, pem).unwrap().with_id("x").unwrap();
+    let (ed, ec) =
+        (public(pem!("ed25519.public"), Algorithm::EdDsa), public(pem!("p256.public"), Algorithm::Es256));
+    let with = |key: &PublicKey| KeyRing::hs256("k2", &secret(2)).unwrap().verify_only(key.clone()).unwrap();
+    let own = |pem, algorithm| SecretKey::from_pem(algorithm, pem).unwrap().with_id("x").unwrap();
+    ring.replace(with(&ed)).unwrap();
+    let twice = Err(InvalidKey::DuplicateId("x".into()));
+    assert_eq!(ring.replace(with(&ec)), twice);
+    assert_eq!(ring.replace(KeyRing::new(own(ES256, Algorithm::Es256))), twice);
+    assert_eq!(ring.replace(KeyRing::hs256("x", &secret(3)).unwrap()), twice);
+    ring.replace(KeyRing::new(own(EDDSA, Algorithm::EdDsa))).unwrap();
+    assert_eq!(ring.replace(with(&ec)), twice);
+    ring.replace(with(&ed)).unwrap();
+}
+
+#[test]
+#[cfg(not(feature = "aws-lc-rs"))]
+fn a_set_passes_over_keys_whose_arithmetic_is_not_here() {
+    let key = |pem, algorithm| PublicKey::from_pem(algorithm, pem).unwrap().to_jwk();
+    let rsa = serde_json::json!({ "kty": "RSA", "e": "AQAB", "n": {
+        let bytes: Vec<u8> = (0..256_u32).map(|n| (n * 7 + 129) as u8 | 1).collect();
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }});
+    let set = serde_json::json!({ "keys": [key(pem!("ed25519.public"), Algorithm::EdDsa), rsa] });
+    let set = Jwks::parse(set.to_string().as_bytes()).unwrap();
+    assert_eq!((set.iter().count(), set.passed_over()), (1, 1));
 }
 
 #[test]

@@ -27,6 +27,11 @@ struct Digests(Mutex<HashSet<(String, String, String)>>);
 
 #[async_trait]
 impl RecoveryCodeStore for Digests {
+    async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError> {
+        let (tenant, subject, _) = row(holder, "");
+        Ok(self.0.lock().unwrap().iter().any(|row| row.0 == tenant && row.1 == subject))
+    }
+
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError> {
         Ok(self.0.lock().unwrap().remove(&row(code.holder, code.digest)))
     }
@@ -90,8 +95,11 @@ fn a_recovery_code_is_good_for_its_own_subject_and_tenant_alone() {
     let mut host = setup();
     let set = host.make("alice");
     let code = set.codes[0].expose();
+    assert_eq!(host.try_code("bob", code), Outcome::NotSetUp);
+    host.make("bob");
     assert_eq!(host.try_code("bob", code), Outcome::Wrong);
     host.tenant = TenantId::new("other").unwrap();
+    host.make("alice");
     assert_eq!(host.try_code("alice", code), Outcome::Wrong);
     // Nor does a digest that was copied from one row to another make a code of somebody else's.
     let bob = id("bob");
@@ -173,4 +181,21 @@ fn a_recovery_code_steps_a_session_up_and_guesses_lock_it() {
     refused(spend(set.codes[1].expose()), ErrorKind::SubjectLocked);
     clock.advance(15 * MINUTE);
     spend(set.codes[1].expose()).unwrap();
+}
+
+#[test]
+fn guesses_at_codes_that_nobody_has_are_not_counted() {
+    let digests = Arc::new(Digests::default());
+    let limit = Arc::new(AttemptLimit::new(1, MINUTE).unwrap());
+    let codes = RecoveryCodes::new(&secret(5), Arc::clone(&digests), Arc::clone(&limit)).unwrap();
+    let (tenant, check) = (TenantId::default(), Check::recovery_code("aaaa-bbbb-cccc-dddd").unwrap());
+    for n in 0..3 {
+        for name in ["mallory", &format!("made-up-{n}")] {
+            let subject = id(name);
+            let attempt = Attempt::new(&tenant, Some(&subject), &check, session_issuer::Timestamp::EPOCH);
+            assert_eq!(block_on(codes.verify(attempt)).unwrap(), Outcome::NotSetUp);
+        }
+    }
+    let shown = format!("{limit:?}");
+    assert!(!shown.contains("mallory"), "{shown}");
 }

@@ -267,23 +267,86 @@ fn while_one_caller_fetches_the_others_go_on_with_the_keys_at_hand() {
 
 // R71
 #[test]
-fn a_fetch_that_is_dropped_in_the_middle_stops_nobody() {
+fn a_fetch_whose_caller_hangs_up_is_finished_by_the_next() {
     let origin = Origin::new();
     let source = Source::of(origin.published());
     let verifier = origin.verifier(Some(&source));
-    source.slow.store(3, Ordering::SeqCst);
     let token = origin.token();
-    for polls in 1..3 {
-        let mut context = Context::from_waker(Waker::noop());
+    let mut context = Context::from_waker(Waker::noop());
+    for at in 0..20 {
+        source.slow.store(3, Ordering::SeqCst);
         let mut dropped = Box::pin(verifier.verify_or_fetch(&token));
-        for _ in 0..polls {
+        if at == 0 {
             assert!(dropped.as_mut().poll(&mut context).is_pending());
+        } else {
+            let _ = dropped.as_mut().poll(&mut context);
         }
         drop(dropped);
-        refused(block_on(verifier.verify_or_fetch(&token)), ErrorKind::Unavailable);
-        origin.clock.advance(30 * SECOND);
+        block_on(verifier.verify_or_fetch(&token)).unwrap();
+        assert_eq!(source.asked(), 1, "one fetch, whoever finishes it");
+        origin.clock.advance(SECOND);
     }
+}
+
+#[test]
+fn whoever_hangs_up_again_and_again_keeps_no_taken_back_key_alive() {
+    let origin = Origin::new();
+    let source = Source::of(origin.published());
+    let verifier = origin.verifier(Some(&source));
+    let stolen = origin.token();
+    block_on(verifier.verify_or_fetch(&stolen)).unwrap();
+    origin.ring.replace(KeyRing::new(key("k2"))).unwrap();
+    source.publish(origin.published());
+    source.slow.store(2, Ordering::SeqCst);
+    origin.clock.advance(9 * MINUTE);
+    let mut believed = 0;
+    for _ in 0..4 {
+        origin.clock.advance(30 * SECOND);
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = Box::pin(verifier.verify_or_fetch(&stolen)).as_mut().poll(&mut context);
+        believed += usize::from(block_on(verifier.verify_or_fetch(&stolen)).is_ok());
+    }
+    assert!(believed <= 1, "{believed}");
+}
+
+#[test]
+fn a_fetch_that_panics_does_not_stop_the_next() {
+    #[derive(Debug)]
+    struct Shaky(Source, AtomicUsize);
+    #[async_trait]
+    impl JwksSource for Shaky {
+        async fn fetch(&self) -> Result<Vec<u8>, SignError> {
+            assert!(self.1.fetch_add(1, Ordering::SeqCst) > 0, "shaky");
+            self.0.fetch().await
+        }
+    }
+    let origin = Origin::new();
+    let source = Source { body: Mutex::new(Some(origin.published())), ..Source::default() };
+    let verifier = TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
+    let verifier = verifier.source(Shaky(source, AtomicUsize::new(0))).build().unwrap();
+    let token = origin.token();
+    let first = std::panic::AssertUnwindSafe(|| block_on(verifier.verify_or_fetch(&token)));
+    assert!(std::panic::catch_unwind(first).is_err());
+    origin.clock.advance(30 * SECOND);
     block_on(verifier.verify_or_fetch(&token)).unwrap();
+}
+
+#[test]
+fn keys_beyond_their_longest_age_verify_nothing() {
+    let origin = Origin::new();
+    let source = Source::of(origin.published());
+    let builder = TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
+    let verifier = builder.source(Arc::clone(&source)).longest_age(HOUR).build().unwrap();
+    block_on(verifier.fetch_keys()).unwrap();
+    source.fail();
+    origin.clock.advance(HOUR);
+    block_on(verifier.verify_or_fetch(&origin.token())).unwrap();
+    origin.clock.advance(Duration::from_millis(1));
+    refused(verifier.verify(&origin.token()), ErrorKind::Unavailable);
+    refused(block_on(verifier.verify_or_fetch(&origin.token())), ErrorKind::Unavailable);
+    source.publish(origin.published());
+    origin.clock.advance(MINUTE);
+    block_on(verifier.verify_or_fetch(&origin.token())).unwrap();
 }
 
 #[test]

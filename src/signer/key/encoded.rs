@@ -193,6 +193,11 @@ fn decode_pem(pem: &str) -> Result<(&str, Zeroizing<Vec<u8>>), InvalidKey> {
 fn decrypt(der: &[u8], passphrase: &str) -> Result<PrivateParts, InvalidKey> {
     let encrypted = pkcs8::EncryptedPrivateKeyInfoRef::from_der(der)
         .map_err(|_| InvalidKey::Malformed("no encrypted PKCS #8"))?;
+    if !is_affordable(&encrypted.encryption_algorithm) {
+        return Err(InvalidKey::NotSupported(
+            "a key whose passphrase costs more than 10 million rounds or 256 MiB",
+        ));
+    }
     let opened = encrypted.decrypt(passphrase).map_err(|error| match error {
         pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }) => {
             InvalidKey::NotSupported("this encryption of a key: take PBES2")
@@ -204,6 +209,21 @@ fn decrypt(der: &[u8], passphrase: &str) -> Result<PrivateParts, InvalidKey> {
         InvalidKey::Malformed(_) => InvalidKey::WrongPassphrase,
         why => why,
     })
+}
+
+/// A text that says it takes hours to open, or more memory than there is, is not tried.
+#[cfg(feature = "encrypted-keys")]
+fn is_affordable(scheme: &pkcs8::pkcs5::EncryptionScheme) -> bool {
+    use pkcs8::pkcs5::{EncryptionScheme, pbes2::Kdf};
+    let EncryptionScheme::Pbes2(pbes2) = scheme else { return true };
+    match &pbes2.kdf {
+        Kdf::Pbkdf2(params) => params.iteration_count <= 10_000_000,
+        Kdf::Scrypt(params) => {
+            let blocks = params.cost_parameter.saturating_mul(u64::from(params.block_size));
+            blocks.saturating_mul(128) <= 256 * 1024 * 1024 && params.parallelization <= 16
+        }
+        _ => true,
+    }
 }
 
 #[cfg(not(feature = "encrypted-keys"))]

@@ -106,7 +106,18 @@ impl Jwks {
                 set.passed_over += 1;
                 continue;
             }
-            let key = PublicKey::of_jwk(&jwk).map_err(refused)?;
+            let key = match PublicKey::of_jwk(&jwk) {
+                // A sound key whose arithmetic is not here, or an RSA key longer than is taken: others may use it.
+                Err(InvalidKey::NotSupported(_)) => {
+                    set.passed_over += 1;
+                    continue;
+                }
+                Err(InvalidKey::RsaSize(bits)) if bits > 4096 => {
+                    set.passed_over += 1;
+                    continue;
+                }
+                key => key.map_err(refused)?,
+            };
             if set.get(key.id()).is_some() {
                 return Err(InvalidJwks::DuplicateId(key.id().into()));
             }

@@ -31,8 +31,8 @@ use crate::{
 /// | RS256 | `aws-lc-rs` | PKCS #8, PKCS #1, JWK; 2048 to 4096 bits |
 ///
 /// # Security
-/// `Debug` shows the id and the algorithm. Parsed keys are wiped when dropped; the text that they were read from is the
-/// host's to wipe.
+/// `Debug` shows the id and the algorithm. Parsed keys are wiped when dropped. The text that they were read from is the
+/// host's to wipe, and while a JWK is read or made, copies of its members pass through memory that is not.
 #[derive(Clone)]
 pub struct SecretKey {
     id: Arc<str>,

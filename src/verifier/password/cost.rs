@@ -108,7 +108,9 @@ pub(super) struct StoredCost {
 impl StoredCost {
     /// Reads a PHC string; one that no honest host would have stored is a fault.
     pub(super) fn read(stored: &str) -> Result<(PasswordHash, Self), VerifyError> {
-        let hash = PasswordHash::new(stored).map_err(VerifyError::new)?;
+        let mut hash = PasswordHash::new(stored).map_err(VerifyError::new)?;
+        // A string that names no version is of the first one (PHC string format).
+        hash.version.get_or_insert(u32::from(Version::V0x10));
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(VerifyError::new)?;
         let version = hash.version.map(Version::try_from).transpose().map_err(VerifyError::new)?;
         let params = Params::try_from(&hash).map_err(VerifyError::new)?;
