@@ -13,7 +13,7 @@ use session_issuer::{
     error::ErrorKind,
     factor::{AssuranceLevel, Challenge, Check, FactorDetails, FactorKind},
     id::{SubjectId, TenantId},
-    issuer::{CredentialChange, Issued},
+    issuer::Issued,
     store::MemoryStore,
     testing::{ManualClock, SeededEntropy, block_on},
     token::TokenKeys,
@@ -76,7 +76,8 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
     assert_eq!(checked.authenticated_at(), Some(issuer.now()), "the latest check");
 
     clock.advance(MINUTE);
-    let change = CredentialChange::new(id("alice"), FactorKind::Password).keeping_all();
+    let change =
+        session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Password).keeping_all();
     block_on(issuer.credential_changed(change)).unwrap();
     let checked = block_on(issuer.check(session.token().into(), &Requirement::new())).unwrap();
     assert_eq!(checked.amr().iter().collect::<Vec<_>>(), ["otp"]);
