@@ -5,7 +5,6 @@ use std::{borrow::Cow, fmt, time::Duration};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Visitor},
-    ser::SerializeMap,
 };
 use serde_json::{Map, Value};
 
@@ -25,6 +24,8 @@ use crate::{
 /// How deep claims may be nested, and how many there may be.
 const MAX_DEPTH: usize = 16;
 const MAX_CLAIMS: usize = 128;
+/// Room for the claims of most tokens.
+const USUAL_JSON_BYTES: usize = 512;
 /// The last second of the year 9999.
 const MAX_SECS: i64 = 253_402_300_799;
 
@@ -93,46 +94,76 @@ impl ActorClaim {
     }
 }
 
-impl Serialize for Claims<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("iss", self.issuer)?;
+impl Claims<'_> {
+    /// The claims as a JSON object.
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = Object(Vec::with_capacity(USUAL_JSON_BYTES));
+        json.put("iss", self.issuer)?;
         if let Some(subject) = self.subject {
-            map.serialize_entry("sub", subject.as_str())?;
+            json.put("sub", subject.as_str())?;
         }
-        map.serialize_entry("aud", self.audience)?;
-        map.serialize_entry("iat", &self.issued_at.as_secs())?;
-        map.serialize_entry("nbf", &self.issued_at.as_secs())?;
-        map.serialize_entry("exp", &self.expires_at.as_secs())?;
-        map.serialize_entry("jti", self.token_id)?;
-        map.serialize_entry("sid", &self.session)?;
-        map.serialize_entry("gen", &self.generation)?;
+        json.put("aud", self.audience)?;
+        json.put("iat", &self.issued_at.as_secs())?;
+        json.put("nbf", &self.issued_at.as_secs())?;
+        json.put("exp", &self.expires_at.as_secs())?;
+        json.put("jti", self.token_id)?;
+        json.put("sid", &self.session)?;
+        json.put("gen", &self.generation)?;
         if let Some(epoch) = self.epoch {
-            map.serialize_entry("epo", &epoch)?;
+            json.put("epo", &epoch)?;
         }
-        map.serialize_entry("tenant", self.tenant.as_str())?;
+        json.put("tenant", self.tenant.as_str())?;
         if let Some(at) = self.authenticated_at {
-            map.serialize_entry("auth_time", &at.as_secs())?;
+            json.put("auth_time", &at.as_secs())?;
         }
         if !self.amr.is_empty() {
-            map.serialize_entry("amr", &Words(self.amr))?;
+            json.put("amr", &Words(self.amr))?;
         }
         if let Some(level) = self.level {
-            map.serialize_entry("acr", level.code())?;
+            json.put("acr", level.code())?;
         }
         if let Some(actors) = &self.actors {
-            map.serialize_entry("act", actors)?;
+            json.put("act", actors)?;
         }
         if let Some(name) = self.session_claim {
-            map.serialize_entry(name, &self.session)?;
+            json.put_named(name, &self.session)?;
         }
         for (name, value) in self.host.into_iter().flat_map(HostClaims::iter) {
             // The alias of the session's id is as reserved as the claims above.
             if Some(name) != self.session_claim {
-                map.serialize_entry(name, value)?;
+                json.put_named(name, value)?;
             }
         }
-        map.end()
+        Ok(json.close())
+    }
+}
+
+/// A JSON object that is being written: what it holds begins with a comma, which the brace takes the place of.
+struct Object(Vec<u8>);
+
+impl Object {
+    /// Adds a member of a name of ours: none has a character that JSON escapes.
+    #[inline]
+    fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), serde_json::Error> {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut self.0, value)
+    }
+
+    fn put_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), serde_json::Error> {
+        self.0.push(b',');
+        serde_json::to_writer(&mut self.0, name)?;
+        self.0.push(b':');
+        serde_json::to_writer(&mut self.0, value)
+    }
+
+    fn close(mut self) -> Vec<u8> {
+        if let Some(comma) = self.0.first_mut() {
+            *comma = b'{';
+        }
+        self.0.push(b'}');
+        self.0
     }
 }
 
