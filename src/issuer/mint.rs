@@ -232,8 +232,7 @@ impl Issuer {
         let token_id = token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
         let (subject, epoch) = record.bound().unzip();
         let claims = Claims {
-            issuer: &self.inner.name,
-            audience: &self.inner.audience,
+            opening: &self.inner.opening,
             tenant: &self.tenant,
             subject,
             session: record.id(),

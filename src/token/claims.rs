@@ -31,8 +31,8 @@ const MAX_SECS: i64 = 253_402_300_799;
 
 /// What a signed access token says.
 pub(crate) struct Claims<'a> {
-    pub(crate) issuer: &'a str,
-    pub(crate) audience: &'a [String],
+    /// What all tokens of one issuer begin with.
+    pub(crate) opening: &'a Opening,
     pub(crate) tenant: &'a TenantId,
     pub(crate) subject: Option<&'a SubjectId>,
     pub(crate) session: SessionId,
@@ -98,11 +98,10 @@ impl Claims<'_> {
     /// The claims as a JSON object.
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = Object(Vec::with_capacity(USUAL_JSON_BYTES));
-        json.put("iss", self.issuer)?;
+        json.0.extend_from_slice(&self.opening.0);
         if let Some(subject) = self.subject {
             json.put("sub", subject.as_str())?;
         }
-        json.put("aud", self.audience)?;
         json.put("iat", &self.issued_at.as_secs())?;
         json.put("nbf", &self.issued_at.as_secs())?;
         json.put("exp", &self.expires_at.as_secs())?;
@@ -134,7 +133,20 @@ impl Claims<'_> {
                 json.put_named(name, value)?;
             }
         }
-        Ok(json.close())
+        json.0.push(b'}');
+        Ok(json.0)
+    }
+}
+
+/// The issuer's name and its audiences as JSON, without the brace that closes it.
+pub(crate) struct Opening(Box<[u8]>);
+
+impl Opening {
+    pub(crate) fn new(issuer: &str, audience: &[String]) -> Result<Self, serde_json::Error> {
+        let mut json = Object(Vec::new());
+        json.put("iss", issuer)?;
+        json.put("aud", audience)?;
+        Ok(Self(json.open().into()))
     }
 }
 
@@ -158,11 +170,10 @@ impl Object {
         serde_json::to_writer(&mut self.0, value)
     }
 
-    fn close(mut self) -> Vec<u8> {
+    fn open(mut self) -> Vec<u8> {
         if let Some(comma) = self.0.first_mut() {
             *comma = b'{';
         }
-        self.0.push(b'}');
         self.0
     }
 }

@@ -17,7 +17,7 @@ mod strict;
 use crate::error::ErrorKind;
 
 pub use claims::VerifiedClaims;
-pub(crate) use claims::{ActorClaim, Claims, Expected, parse as parse_claims};
+pub(crate) use claims::{ActorClaim, Claims, Expected, Opening, parse as parse_claims};
 pub use jws::{Algorithm, MAX_TOKEN_BYTES};
 pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, Unsigned};
 pub use keys::{InvalidTokenKey, TokenKeys};
