@@ -71,18 +71,12 @@ impl Minting {
 
 impl Issuer {
     /// The tokens of a record's current generation: nothing here is stored, and the opaque ones are the same each time.
-    /// Those are made at once, and what waits for a signer is boxed, so that the usual future is small.
-    pub(super) fn issue(&self, minting: Minting) -> impl Future<Output = Result<Issued, Error>> + Send {
+    /// What waits for a signer is boxed, so that the usual future is small.
+    pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
         let kind = minting.record.session().map(Session::credentials);
-        let issued = match self.signs() && kind != Some(CredentialsKind::Session) {
-            true => Err(Box::pin(self.issue_signed(minting))),
-            false => Ok(self.issue_opaque(minting)),
-        };
-        async move {
-            match issued {
-                Ok(issued) => issued,
-                Err(signed) => signed.await,
-            }
+        match self.signs() && kind != Some(CredentialsKind::Session) {
+            true => Box::pin(self.issue_signed(minting)).await,
+            false => self.issue_opaque(minting),
         }
     }
 
