@@ -7,6 +7,7 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{
     TokenFault,
@@ -105,8 +106,9 @@ impl Claims<'_> {
         json.put("iat", &self.issued_at.as_secs())?;
         json.put("nbf", &self.issued_at.as_secs())?;
         json.put("exp", &self.expires_at.as_secs())?;
-        json.put("jti", self.token_id)?;
-        json.put("sid", &self.session)?;
+        json.put_plain("jti", self.token_id);
+        let mut buffer = Uuid::encode_buffer();
+        json.put_plain("sid", self.session.as_uuid().as_hyphenated().encode_lower(&mut buffer));
         json.put("gen", &self.generation)?;
         if let Some(epoch) = self.epoch {
             json.put("epo", &epoch)?;
@@ -119,7 +121,7 @@ impl Claims<'_> {
             json.put("amr", &Words(self.amr))?;
         }
         if let Some(level) = self.level {
-            json.put("acr", level.code())?;
+            json.put_plain("acr", level.code());
         }
         if let Some(actors) = &self.actors {
             json.put("act", actors)?;
@@ -161,6 +163,14 @@ impl Object {
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":");
         serde_json::to_writer(&mut self.0, value)
+    }
+
+    /// Adds a text of ours, which has no character that JSON escapes either.
+    #[inline]
+    fn put_plain(&mut self, name: &'static str, text: &str) {
+        for part in [",\"", name, "\":\"", text, "\""] {
+            self.0.extend_from_slice(part.as_bytes());
+        }
     }
 
     fn put_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), serde_json::Error> {
