@@ -31,14 +31,14 @@ impl Entropy for SystemEntropy {
 
 /// The same generator, asked for a block at a time: what an issuer uses unless told otherwise.
 ///
-/// It reads 256 bytes at once and hands them out in order, each byte once and wiped as it goes, because a system call
+/// It reads 1024 bytes at once and hands them out in order, each byte once and wiped as it goes, because a system call
 /// for each id costs more than all else that makes one. A caller who would have to wait for another goes to the system,
 /// and so do requests of 32 bytes and more: a key never comes from a block. A process that has forked begins a block of
 /// its own.
 #[derive(Default)]
 pub struct BlockEntropy(Mutex<Block>);
 
-const BLOCK_BYTES: usize = 256;
+const BLOCK_BYTES: usize = 1024;
 const KEY_BYTES: usize = 32;
 
 /// Random bytes that were not handed out yet, at the end.

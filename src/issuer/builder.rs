@@ -9,10 +9,10 @@ use crate::{
     error::{Error, ErrorKind, Operation},
     event::EventSink,
     id::TenantId,
-    policy::{AccessFormat, Policy},
+    policy::{AccessFormat, AudienceForm, Policy},
     signer::TokenSigner,
     store::SessionStore,
-    token::TokenKeys,
+    token::{Opening, TokenKeys},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -150,6 +150,8 @@ impl IssuerBuilder {
             return Err(Error::new(ErrorKind::InvalidConfiguration, Operation::Build)
                 .with_source(ConfigurationProblems(problems)));
         };
+        let opening = Opening::new(&name, &audience, self.policy.audience_form == AudienceForm::TextOfOne)
+            .map_err(|source| Error::new(ErrorKind::Internal, Operation::Build).with_source(source))?;
         let inner = Inner {
             store,
             keys,
@@ -162,6 +164,7 @@ impl IssuerBuilder {
             policy: self.policy,
             name,
             audience,
+            opening,
             headers: Default::default(),
             highest: Default::default(),
             last_id: Default::default(),

@@ -19,7 +19,7 @@ use crate::{
     session::{Life, Record, Session, SubjectStamp, life},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
-    token::{KnownHeaders, TokenKeys, VerifiedClaims},
+    token::{KnownHeaders, Opening, TokenKeys, VerifiedClaims},
     verifier::{FactorVerifier, SubjectDirectory},
 };
 
@@ -70,6 +70,8 @@ pub(super) struct Inner {
     pub(super) policy: Policy,
     pub(super) name: String,
     pub(super) audience: Vec<String>,
+    /// Both, as signed tokens begin with them.
+    pub(super) opening: Opening,
     pub(super) headers: KnownHeaders,
     /// The highest time that was used, in milliseconds.
     pub(super) highest: AtomicI64,

@@ -1,6 +1,6 @@
 //! Tokens for a record: what its credentials are, at its generation.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -15,15 +15,12 @@ use crate::{
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
     id::SessionId,
     metadata::HostClaims,
-    policy::{AccessFormat, AudienceForm},
+    policy::AccessFormat,
     secret::Secret,
     session::{CredentialsKind, Record, Session, SubjectStamp},
     signer::SignRequest,
-    token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, seal, signing_input},
+    token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, Unsigned},
 };
-
-/// Room for the claims of most tokens.
-const USUAL_PAYLOAD_BYTES: usize = 512;
 
 /// What a verb hands out, and how.
 pub(super) struct Minting {
@@ -74,18 +71,12 @@ impl Minting {
 
 impl Issuer {
     /// The tokens of a record's current generation: nothing here is stored, and the opaque ones are the same each time.
-    /// Those are made at once, and what waits for a signer is boxed, so that the usual future is small.
-    pub(super) fn issue(&self, minting: Minting) -> impl Future<Output = Result<Issued, Error>> + Send {
+    /// What waits for a signer is boxed, so that the usual future is small.
+    pub(super) async fn issue(&self, minting: Minting) -> Result<Issued, Error> {
         let kind = minting.record.session().map(Session::credentials);
-        let issued = match self.signs() && kind != Some(CredentialsKind::Session) {
-            true => Err(Box::pin(self.issue_signed(minting))),
-            false => Ok(self.issue_opaque(minting)),
-        };
-        async move {
-            match issued {
-                Ok(issued) => issued,
-                Err(signed) => signed.await,
-            }
+        match self.signs() && kind != Some(CredentialsKind::Session) {
+            true => Box::pin(self.issue_signed(minting)).await,
+            false => self.issue_opaque(minting),
         }
     }
 
@@ -104,10 +95,8 @@ impl Issuer {
     async fn issue_signed(&self, mut minting: Minting) -> Result<Issued, Error> {
         let before = minting.signed.take();
         let Minting { record, operation, now, .. } = &minting;
-        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, *operation))?;
-        let expires_at = self.access_end(record, session, minting.access_lifetime, *now);
-        let factors = counting(session, minting.subject.as_ref());
-        let told = Told { record, session, factors, now: *now, expires_at };
+        let told = self.told(record, minting.subject.as_ref(), minting.access_lifetime, *now, *operation)?;
+        let expires_at = told.expires_at;
         let token = match before.filter(|before| before.stands_for(record, &told.factors)) {
             Some(before) => before.token,
             None => self.sign(&told, *operation).await?,
@@ -139,16 +128,13 @@ impl Issuer {
         now: Timestamp,
         operation: Operation,
     ) -> Result<Option<SignedBefore>, Error> {
-        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
-        if !self.signs() || session.credentials() == CredentialsKind::Session {
+        let told = self.told(record, stamp, access_lifetime, now, operation)?;
+        if !self.signs() || told.session.credentials() == CredentialsKind::Session {
             return Ok(None);
         }
-        let (factors, expires_at) =
-            (counting(session, stamp), self.access_end(record, session, access_lifetime, now));
-        let told = Told { record, session, factors, now, expires_at };
         let token = self.sign(&told, operation).await?;
         let (id, generation) = (record.id(), record.generation());
-        Ok(Some(SignedBefore { token, id, generation, factors: told.factors }))
+        Ok(Some(SignedBefore { token, id, generation, factors: told.factors.into_owned() }))
     }
 
     /// What a signed access token costs by itself: it is handed to nobody who lacks the session's own.
@@ -156,8 +142,20 @@ impl Issuer {
     pub(crate) async fn sign_again(&self, view: &SessionView) -> Result<Secret, Error> {
         let operation = Operation::Refresh;
         let (record, now) = (view.record(), self.now());
-        let signed = self.sign_before(record, None, None, now, operation).await?;
-        signed.map(|signed| signed.token).ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))
+        self.sign(&self.told(record, None, None, now, operation)?, operation).await
+    }
+
+    fn told<'a>(
+        &self,
+        record: &'a Record,
+        stamp: Option<&SubjectStamp>,
+        access_lifetime: Option<Duration>,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<Told<'a>, Error> {
+        let session = record.session().ok_or_else(|| Error::new(ErrorKind::Internal, operation))?;
+        let expires_at = self.access_end(record, session, access_lifetime, now);
+        Ok(Told { record, session, factors: counting(session, stamp), now, expires_at })
     }
 
     pub(super) fn signs(&self) -> bool {
@@ -228,9 +226,7 @@ impl Issuer {
         let token_id = token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
         let (subject, epoch) = record.bound().unzip();
         let claims = Claims {
-            issuer: &self.inner.name,
-            audience: &self.inner.audience,
-            audience_as_text: self.inner.policy.audience_form == AudienceForm::TextOfOne,
+            opening: &self.inner.opening,
             tenant: &self.tenant,
             subject,
             session: record.id(),
@@ -246,16 +242,16 @@ impl Issuer {
             actors: session.actors().and_then(actor_claim),
             host: session.claims(),
         };
-        let mut payload = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
-        serde_json::to_writer(&mut payload, &claims)
+        let payload = claims
+            .to_json()
             .map_err(|source| Error::new(ErrorKind::Internal, operation).with_source(source))?;
         drop(claims);
         let key = signer.signing_key(now).map_err(sign_failed(operation))?;
-        let input = signing_input(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
+        let token = Unsigned::new(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
         drop(payload);
-        let signature =
-            signer.sign(SignRequest::new(&key, input.as_bytes())).await.map_err(sign_failed(operation))?;
-        Ok(Secret::from(seal(input, &signature)))
+        let request = SignRequest::new(&key, token.signing_input());
+        let signature = signer.sign(request).await.map_err(sign_failed(operation))?;
+        Ok(Secret::from(token.seal(&signature)))
     }
 
     /// A host's claims may not take the name under which the session's id is written too.
@@ -309,14 +305,17 @@ struct Told<'a> {
     record: &'a Record,
     session: &'a Session,
     /// Those that still count.
-    factors: Vec<Factor>,
+    factors: Cow<'a, [Factor]>,
     now: Timestamp,
     expires_at: Timestamp,
 }
 
 /// The proofs of a session that still count.
-pub(super) fn counting(session: &Session, stamp: Option<&SubjectStamp>) -> Vec<Factor> {
-    stamp.map_or_else(|| session.factors().to_vec(), |stamp| stamp.counting(session))
+pub(super) fn counting<'a>(session: &'a Session, stamp: Option<&SubjectStamp>) -> Cow<'a, [Factor]> {
+    match stamp {
+        Some(stamp) if stamp.floors.is_some() => Cow::Owned(stamp.counting(session)),
+        _ => Cow::Borrowed(session.factors()),
+    }
 }
 
 /// The chain as a token carries it: the nearest actor outside, those behind it nested (RFC 8693).

@@ -23,7 +23,8 @@ const OPERATION: Operation = Operation::Refresh;
 
 /// What one try came to.
 enum Step {
-    Done(Issued),
+    /// The record whose tokens are the answer, and whether they were given before.
+    Done { record: Arc<Record>, replayed: bool },
     /// The record changed in between: read it again, and decide again.
     Again,
 }
@@ -37,8 +38,8 @@ struct Try<'a> {
 }
 
 impl Try<'_> {
-    fn minting(&self, record: Arc<Record>, replayed: bool) -> Minting {
-        let mut minting = Minting::new(record, self.snapshot.subject.clone(), self.now, OPERATION);
+    fn minting(self, record: Arc<Record>, replayed: bool) -> Minting {
+        let mut minting = Minting::new(record, self.snapshot.subject, self.now, OPERATION);
         minting.access_lifetime = self.refresh.access_lifetime;
         minting.replayed = replayed;
         minting
@@ -68,7 +69,9 @@ impl Issuer {
             let now = self.now();
             let attempt = Try { snapshot, refresh: &refresh, generation: token.generation, now };
             match self.try_refresh(&attempt, lost_a_race).await? {
-                Step::Done(issued) => return Ok(issued),
+                Step::Done { record, replayed } => {
+                    return self.issue(attempt.minting(record, replayed)).await;
+                }
                 Step::Again => lost_a_race = true,
             }
         }
@@ -97,11 +100,13 @@ impl Issuer {
         let (next, ahead) = match decision {
             RefreshDecision::Rotate { ahead } => {
                 let key = self.minting_key(attempt.now, OPERATION)?;
-                (record.rotated(attempt.generation, attempt.now, key), ahead)
+                (record.rotated(attempt.generation, attempt.now, key).map(Arc::new), ahead)
             }
-            RefreshDecision::Keep { ahead: true } => (record.used(attempt.generation, attempt.now), true),
+            RefreshDecision::Keep { ahead: true } => {
+                (record.used(attempt.generation, attempt.now).map(Arc::new), true)
+            }
             RefreshDecision::Keep { ahead: false } => match self.used_with_news(attempt, record) {
-                Some(next) => (Some(next), false),
+                Some(next) => (Some(Arc::new(next)), false),
                 None => return Box::pin(self.answer_again(attempt, None)).await,
             },
             RefreshDecision::Replay { age, mark: false } => {
@@ -127,7 +132,7 @@ impl Issuer {
             self.tell(&record, EventKind::TokenAhead);
         }
         self.tell(&record, EventKind::Refreshed);
-        self.hand_out(attempt, record, false).await
+        Ok(Step::Done { record, replayed: false })
     }
 
     /// The record as it is after this use, where the use brings other claims or another client.
@@ -145,11 +150,11 @@ impl Issuer {
     }
 
     /// The change from the version that was read to this record, with the claims that the use brings.
-    fn change_to(&self, attempt: &Try<'_>, next: Option<Record>) -> Result<Change, Error> {
+    fn change_to(&self, attempt: &Try<'_>, next: Option<Arc<Record>>) -> Result<Change, Error> {
         let next = next.ok_or_else(|| {
             Error::new(ErrorKind::Internal, OPERATION).with_source("the session has no generation left")
         })?;
-        let next = self.with_news(attempt, &next).unwrap_or(next);
+        let next = self.with_news(attempt, &next).map_or(next, Arc::new);
         if attempt.refresh.claims.is_some() {
             self.fits_a_token(&next, OPERATION)?;
         }
@@ -179,7 +184,7 @@ impl Issuer {
             Some(age) => self.tell_replay(&record, attempt, age),
             None => self.tell(&record, EventKind::Refreshed),
         }
-        self.hand_out(attempt, record, replay.is_some()).await
+        Ok(Step::Done { record, replayed: replay.is_some() })
     }
 
     /// Gives the current generation's tokens again, outside the overlap: the generation is marked.
@@ -191,16 +196,12 @@ impl Issuer {
 
     /// Stores what a replay changes, and gives the current generation's tokens again.
     async fn commit_replay(&self, attempt: &Try<'_>, next: Record, age: Duration) -> Result<Step, Error> {
-        let (key, change) = (attempt.snapshot.record.key(), self.change_to(attempt, Some(next))?);
+        let (key, change) = (attempt.snapshot.record.key(), self.change_to(attempt, Some(Arc::new(next)))?);
         let Some(record) = committed(self.inner.store.commit(&key, change).await)? else {
             return Ok(Step::Again);
         };
         self.tell_replay(&record, attempt, age);
-        self.hand_out(attempt, record, true).await
-    }
-
-    async fn hand_out(&self, attempt: &Try<'_>, record: Arc<Record>, replayed: bool) -> Result<Step, Error> {
-        self.issue(attempt.minting(record, replayed)).await.map(Step::Done)
+        Ok(Step::Done { record, replayed: true })
     }
 
     /// Theft: the session ends, whatever else is in flight. The inner error is what the caller is told.

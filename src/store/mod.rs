@@ -162,7 +162,7 @@ pub struct Change {
     pub expected: u64,
     /// The record as it shall be. Its version, and marks that came in between, are the store's to carry over: see
     /// [`Record::follow`].
-    pub next: Record,
+    pub next: Arc<Record>,
     /// The cap. It is enforced where this change makes the record a session of its subject: where a session gets its
     /// subject, and where an approved request becomes a session.
     pub admit: Option<CapRule>,
@@ -174,8 +174,8 @@ pub struct Change {
 
 impl Change {
     /// From this version to that record, now, under no epoch and no cap.
-    pub fn new(expected: u64, next: Record, now: Timestamp) -> Self {
-        Self { expected, next, admit: None, observed_epoch: None, now }
+    pub fn new(expected: u64, next: impl Into<Arc<Record>>, now: Timestamp) -> Self {
+        Self { expected, next: next.into(), admit: None, observed_epoch: None, now }
     }
 }
 

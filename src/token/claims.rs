@@ -5,9 +5,9 @@ use std::{borrow::Cow, fmt, time::Duration};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, Visitor},
-    ser::SerializeMap,
 };
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{
     TokenFault,
@@ -25,15 +25,15 @@ use crate::{
 /// How deep claims may be nested, and how many there may be.
 const MAX_DEPTH: usize = 16;
 const MAX_CLAIMS: usize = 128;
+/// Room for the claims of most tokens.
+const USUAL_JSON_BYTES: usize = 512;
 /// The last second of the year 9999.
 const MAX_SECS: i64 = 253_402_300_799;
 
 /// What a signed access token says.
 pub(crate) struct Claims<'a> {
-    pub(crate) issuer: &'a str,
-    pub(crate) audience: &'a [String],
-    /// One audience is told as plain text.
-    pub(crate) audience_as_text: bool,
+    /// What all tokens of one issuer begin with.
+    pub(crate) opening: &'a Opening,
     pub(crate) tenant: &'a TenantId,
     pub(crate) subject: Option<&'a SubjectId>,
     pub(crate) session: SessionId,
@@ -95,49 +95,100 @@ impl ActorClaim {
     }
 }
 
-impl Serialize for Claims<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("iss", self.issuer)?;
+impl Claims<'_> {
+    /// The claims as a JSON object.
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = Object(Vec::with_capacity(USUAL_JSON_BYTES));
+        json.0.extend_from_slice(&self.opening.0);
         if let Some(subject) = self.subject {
-            map.serialize_entry("sub", subject.as_str())?;
+            json.put("sub", subject.as_str())?;
         }
-        match self.audience {
-            [one] if self.audience_as_text => map.serialize_entry("aud", one)?,
-            audience => map.serialize_entry("aud", audience)?,
-        }
-        map.serialize_entry("iat", &self.issued_at.as_secs())?;
-        map.serialize_entry("nbf", &self.issued_at.as_secs())?;
-        map.serialize_entry("exp", &self.expires_at.as_secs())?;
-        map.serialize_entry("jti", self.token_id)?;
-        map.serialize_entry("sid", &self.session)?;
-        map.serialize_entry("gen", &self.generation)?;
+        json.put("iat", &self.issued_at.as_secs())?;
+        json.put("nbf", &self.issued_at.as_secs())?;
+        json.put("exp", &self.expires_at.as_secs())?;
+        json.put_plain("jti", self.token_id);
+        let mut buffer = Uuid::encode_buffer();
+        json.put_plain("sid", self.session.as_uuid().as_hyphenated().encode_lower(&mut buffer));
+        json.put("gen", &self.generation)?;
         if let Some(epoch) = self.epoch {
-            map.serialize_entry("epo", &epoch)?;
+            json.put("epo", &epoch)?;
         }
-        map.serialize_entry("tenant", self.tenant.as_str())?;
+        json.put("tenant", self.tenant.as_str())?;
         if let Some(at) = self.authenticated_at {
-            map.serialize_entry("auth_time", &at.as_secs())?;
+            json.put("auth_time", &at.as_secs())?;
         }
         if !self.amr.is_empty() {
-            map.serialize_entry("amr", &Words(self.amr))?;
+            json.put("amr", &Words(self.amr))?;
         }
         if let Some(level) = self.level {
-            map.serialize_entry("acr", level.code())?;
+            json.put_plain("acr", level.code());
         }
         if let Some(actors) = &self.actors {
-            map.serialize_entry("act", actors)?;
+            json.put("act", actors)?;
         }
         if let Some(name) = self.session_claim {
-            map.serialize_entry(name, &self.session)?;
+            json.put_named(name, &self.session)?;
         }
         for (name, value) in self.host.into_iter().flat_map(HostClaims::iter) {
             // The alias of the session's id is as reserved as the claims above.
             if Some(name) != self.session_claim {
-                map.serialize_entry(name, value)?;
+                json.put_named(name, value)?;
             }
         }
-        map.end()
+        json.0.push(b'}');
+        Ok(json.0)
+    }
+}
+
+/// The issuer's name and its audiences as JSON, without the brace that closes it.
+pub(crate) struct Opening(Box<[u8]>);
+
+impl Opening {
+    /// `as_text`: one audience is told as plain text.
+    pub(crate) fn new(issuer: &str, audience: &[String], as_text: bool) -> Result<Self, serde_json::Error> {
+        let mut json = Object(Vec::new());
+        json.put("iss", issuer)?;
+        match audience {
+            [one] if as_text => json.put("aud", one)?,
+            audience => json.put("aud", audience)?,
+        }
+        Ok(Self(json.open().into()))
+    }
+}
+
+/// A JSON object that is being written: what it holds begins with a comma, which the brace takes the place of.
+struct Object(Vec<u8>);
+
+impl Object {
+    /// Adds a member of a name of ours: none has a character that JSON escapes.
+    #[inline]
+    fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), serde_json::Error> {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut self.0, value)
+    }
+
+    /// Adds a text of ours, which has no character that JSON escapes either.
+    #[inline]
+    fn put_plain(&mut self, name: &'static str, text: &str) {
+        for part in [",\"", name, "\":\"", text, "\""] {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn put_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), serde_json::Error> {
+        self.0.push(b',');
+        serde_json::to_writer(&mut self.0, name)?;
+        self.0.push(b':');
+        serde_json::to_writer(&mut self.0, value)
+    }
+
+    fn open(mut self) -> Vec<u8> {
+        if let Some(comma) = self.0.first_mut() {
+            *comma = b'{';
+        }
+        self.0
     }
 }
 

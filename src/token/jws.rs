@@ -209,33 +209,51 @@ fn is_type(found: &str, wanted: &str) -> bool {
     bare.eq_ignore_ascii_case(wanted)
 }
 
-/// Writes `header.payload`, ready to be signed.
-pub(crate) fn signing_input(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> String {
-    // A key id has no character that JSON escapes: the ring sees to that.
-    let parts = [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#];
-    let (mut buffer, mut length) = ([0; USUAL_HEADER_BYTES], 0);
-    for part in parts {
-        if let Some(place) = buffer.get_mut(length..length + part.len()) {
-            place.copy_from_slice(part.as_bytes());
-        }
-        length += part.len();
-    }
-    let mut text = String::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES);
-    match buffer.get(..length) {
-        Some(header) => URL_SAFE_NO_PAD.encode_string(header, &mut text),
-        // The id of a host's own signer may be longer.
-        None => URL_SAFE_NO_PAD.encode_string(parts.concat(), &mut text),
-    }
-    text.push('.');
-    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
-    text
-}
+/// A token that is being written: `header.payload`, ready to be signed.
+pub(crate) struct Unsigned(Vec<u8>);
 
-/// Appends the signature to `header.payload`.
-pub(crate) fn seal(mut signing_input: String, signature: &[u8]) -> String {
-    signing_input.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut signing_input);
-    signing_input
+impl Unsigned {
+    pub(crate) fn new(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> Self {
+        // A key id has no character that JSON escapes: the ring sees to that.
+        let parts = [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#];
+        let (mut buffer, mut length) = ([0; USUAL_HEADER_BYTES], 0);
+        for part in parts {
+            if let Some(place) = buffer.get_mut(length..length + part.len()) {
+                place.copy_from_slice(part.as_bytes());
+            }
+            length += part.len();
+        }
+        let mut token = Self(Vec::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES));
+        match buffer.get(..length) {
+            Some(header) => token.encode(header),
+            // The id of a host's own signer may be longer.
+            None => token.encode(parts.concat().as_bytes()),
+        }
+        token.0.push(b'.');
+        token.encode(payload);
+        token
+    }
+
+    /// What is to be signed.
+    pub(crate) fn signing_input(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The whole token: the signature behind the rest.
+    pub(crate) fn seal(mut self, signature: &[u8]) -> String {
+        self.0.push(b'.');
+        self.encode(signature);
+        // Base64url and dots alone are text.
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// Appends these bytes as base64url: text that grows is proven to be text piece by piece, which takes longer.
+    fn encode(&mut self, bytes: &[u8]) {
+        let from = self.0.len();
+        self.0.resize(from + (bytes.len() * 4).div_ceil(3), 0);
+        // The room is as long as it must be, so this does not fail.
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes, self.0.get_mut(from..).unwrap_or_default());
+    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@ mod strict;
 use crate::error::ErrorKind;
 
 pub use claims::VerifiedClaims;
-pub(crate) use claims::{ActorClaim, Claims, Expected, parse as parse_claims};
+pub(crate) use claims::{ActorClaim, Claims, Expected, Opening, parse as parse_claims};
 pub use jws::{Algorithm, MAX_TOKEN_BYTES};
-pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, seal, signing_input};
+pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, Unsigned};
 pub use keys::{InvalidTokenKey, TokenKeys};
 pub use opaque::TokenKind;
 pub(crate) use opaque::{Mint, OpaqueToken, looks_opaque};

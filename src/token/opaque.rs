@@ -100,13 +100,14 @@ impl TokenKeys {
         let sum = checksum(key, bytes.all());
         bytes.put(&sum);
         let bytes = bytes.all().get(FORM_BYTES..)?;
-        let mut text = String::with_capacity(PREFIX.len() + 3 + MAX_BYTES.div_ceil(3) * 4);
-        text.push_str(PREFIX);
-        text.push(char::from(mint.kind.letter()));
-        text.push(char::from(VERSION));
-        text.push('_');
-        URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
-        Some(Secret::from(text))
+        let form = PREFIX.len() + 3;
+        let length = form + (bytes.len() * 4).div_ceil(3);
+        let mut text = Vec::with_capacity(length);
+        text.extend_from_slice(PREFIX.as_bytes());
+        text.extend_from_slice(&[mint.kind.letter(), VERSION, b'_']);
+        text.resize(length, 0);
+        URL_SAFE_NO_PAD.encode_slice(bytes, text.get_mut(form..)?).ok()?;
+        String::from_utf8(text).ok().map(Secret::from)
     }
 
     /// Reads a token: its form and its checksum, and nothing that needs a store.

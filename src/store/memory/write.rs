@@ -66,11 +66,10 @@ impl MemoryStore {
     }
 
     pub(super) fn commit_now(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        let Change { expected, next, admit: rule, observed_epoch, now } = change;
+        let Change { expected, mut next, admit: rule, observed_epoch, now } = change;
         if next.id() != key.id || *next.tenant() != key.tenant || next.tombstone().is_some() {
             return Err(broken());
         }
-        let mut next = Arc::new(next);
         self.shards.act(ShardSet::of(key.id), |held| {
             let Some(current) = held.record(&key.tenant, key.id)?.cloned() else {
                 return Ok(Committed::Gone);
@@ -98,7 +97,7 @@ impl MemoryStore {
             };
 
             let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
-            Arc::get_mut(&mut next).ok_or_else(broken)?.follow(&current);
+            Arc::make_mut(&mut next).follow(&current);
             if current.session().is_none() {
                 self.actors.add(&next)?;
             }
