@@ -1,9 +1,11 @@
 //! Five systems' session APIs over real HTTP, in one program: Hanko, Stack Auth, ZITADEL, TMDB, ZELF.
 //!
 //! ```text
-//! cargo run --example five_apis                          # a free port on loopback
-//! cargo run --example five_apis -- --addr 127.0.0.1:8080
+//! cargo run --example five_apis --features rust-crypto                          # a free port on loopback
+//! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080
 //! ```
+//! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
+//! HS256 signs, and there is nothing to publish.
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
 //! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it.

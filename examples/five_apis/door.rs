@@ -125,7 +125,8 @@ impl Call {
     fn is_of_type(&self, subtype: &str) -> bool {
         let kind = self.header("content-type").unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
-        essence.strip_prefix("application/").is_some_and(|given| given.eq_ignore_ascii_case(subtype))
+        let (kind, given) = essence.split_once('/').unwrap_or_default();
+        kind.eq_ignore_ascii_case("application") && given.eq_ignore_ascii_case(subtype)
     }
 
     pub(crate) fn query(&self) -> &str {

@@ -170,8 +170,14 @@ async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
 /// Signs out of the session of either token. An access token that has expired will do, so it is not checked first.
 async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
     api.key_holder(&call)?;
-    let token = header(&call, "access-token").or_else(|| header(&call, "refresh-token")).unwrap_or_default();
-    stack_auth::sign_out(&api.service, token).await.map(|answer| Reply::ok(&answer)).map_err(refused)
+    // Either signs out: where the one is good for nothing, the other may be.
+    let tokens = ["access-token", "refresh-token"].map(|name| header(&call, name).unwrap_or_default());
+    let [access, refresh] = tokens;
+    let answer = match stack_auth::sign_out(&api.service, access).await {
+        Err(error) if error.status == 401 => stack_auth::sign_out(&api.service, refresh).await,
+        answer => answer,
+    };
+    answer.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
 async fn refresh(State(api): State<Api>, call: Call) -> Outcome {

@@ -4,12 +4,14 @@ use super::{
     Decide, OpenedRequest,
     attempt::{Checks, Proven},
     core::{Issuer, MAX_TRIES, store_failed},
+    exchange::may_exchange,
     input::Decision,
 };
 use crate::{
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
     factor::FactorKind,
+    id::AppId,
     session::State,
     store::{Change, Committed},
     token::TokenKind,
@@ -85,8 +87,16 @@ impl Issuer {
     /// `Revoked`, `Unavailable`. One that was approved is no error: see
     /// [`is_approved`](OpenedRequest::is_approved).
     pub async fn request(&self, token: &str) -> Result<OpenedRequest, Error> {
+        self.request_of(token, None).await
+    }
+
+    /// As [`request`](Self::request), for an app to which all tokens but its own are unknown.
+    pub(crate) async fn request_of(&self, token: &str, app: Option<&AppId>) -> Result<OpenedRequest, Error> {
         let token = self.read(token, &[TokenKind::Request], OPERATION)?;
         let snapshot = self.prove(&token, OPERATION).await?;
+        if let Some(app) = app {
+            may_exchange(&snapshot.record, app, OPERATION)?;
+        }
         self.live(&snapshot, self.now(), OPERATION)?;
         let refused = match snapshot.record.state() {
             State::Requested(_) | State::Approved(..) => {

@@ -11,6 +11,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
     event::EventKind,
+    id::AppId,
     session::{Record, SessionBirth, State},
     store::{Change, Committed, Snapshot},
     token::TokenKind,
@@ -35,7 +36,7 @@ impl Issuer {
             let snapshot = self.prove(&token, OPERATION).await?;
             let now = self.now();
             let record = &snapshot.record;
-            self.may_exchange(record, &exchange)?;
+            may_exchange(record, &exchange.app, OPERATION)?;
             self.live(&snapshot, now, OPERATION)?;
             let refused = match record.state() {
                 State::Approved(..) => None,
@@ -70,22 +71,6 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
-    }
-
-    /// Only the app that opened a request may exchange it; to any other it is unknown.
-    fn may_exchange(&self, record: &Record, exchange: &Exchange<'_>) -> Result<(), Error> {
-        let opener = match (record.request(), record.session()) {
-            (Some(request), _) => Some(request.app()),
-            (None, Some(session)) => session.app(),
-            (None, None) => None,
-        };
-        match opener == Some(&exchange.app) {
-            true => Ok(()),
-            false => {
-                Err(Error::new(ErrorKind::InvalidToken, OPERATION)
-                    .with_source("another app opened the request"))
-            }
-        }
     }
 
     async fn birth_of(
@@ -127,5 +112,20 @@ impl Issuer {
             mac_key: self.minting_key(now, OPERATION)?,
             credentials: credentials_kind(policy.credentials),
         })
+    }
+}
+
+/// Only the app that opened a request may exchange it; to any other it is unknown.
+pub(super) fn may_exchange(record: &Record, app: &AppId, operation: Operation) -> Result<(), Error> {
+    let opener = match (record.request(), record.session()) {
+        (Some(request), _) => Some(request.app()),
+        (None, Some(session)) => session.app(),
+        (None, None) => None,
+    };
+    match opener == Some(app) {
+        true => Ok(()),
+        false => {
+            Err(Error::new(ErrorKind::InvalidToken, operation).with_source("another app opened the request"))
+        }
     }
 }

@@ -79,10 +79,13 @@ impl Issuer {
     }
 
     /// The session that an authentic refresh token names, whatever its generation and state: for hosts' claims that are
-    /// read anew before a refresh. It proves nothing more, and changes nothing.
-    pub(crate) async fn named_by(&self, refresh_token: &str) -> Result<SessionView, Error> {
+    /// read anew before a refresh. It proves nothing more, and changes nothing. With it comes whether the token is one that
+    /// nothing has taken the place of.
+    pub(crate) async fn named_by(&self, refresh_token: &str) -> Result<(SessionView, bool), Error> {
         let token = self.read(refresh_token, &[TokenKind::Refresh], OPERATION)?;
-        self.prove(&token, OPERATION).await.map(SessionView::of)
+        let snapshot = self.prove(&token, OPERATION).await?;
+        let unspent = token.generation >= snapshot.record.generation();
+        Ok((SessionView::of(snapshot), unspent))
     }
 
     async fn try_refresh(&self, attempt: &Try<'_>, lost_a_race: bool) -> Result<Step, Error> {

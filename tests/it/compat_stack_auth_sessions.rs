@@ -390,3 +390,36 @@ fn with_a_user_go_all_of_the_users_sessions_and_no_one_elses() {
     assert!(world.refresh(&refresh_of(&other)).is_ok());
     assert_eq!(list(&world, &admin(), json!({ "user_id": USER })).unwrap(), json!([]));
 }
+
+// 65
+#[test]
+fn a_spent_refresh_token_keeps_no_session_through_a_password_change() {
+    let world = world_of(rotating());
+    let (spent, _) = pair(&service(&world));
+    let rotated = world.refresh(&spent).unwrap();
+    let thiefs = world.refresh(rotated.refresh_token().unwrap()).unwrap();
+    block_on(password_changed(&service(&world), &id(USER), Some(&spent))).unwrap();
+    assert_eq!(shown(refresh(&service(&world), thiefs.refresh_token().unwrap())), over());
+}
+
+#[test]
+fn nobody_is_signed_in_through_an_impersonation() {
+    let world = world_of(Policy::stack_auth());
+    let (_, acting) = impersonation(&world);
+    let checked = block_on(check_access_token(&service(&world), &acting, Freshness::Store)).unwrap();
+    let caller = server().signed_in_with(&checked);
+    unchanged(&world, || {
+        let (status, error) = shown(post(&service(&world), &caller, json!({ "user_id": "me" })));
+        assert_eq!((status, &error["code"]), (400, &json!("CANNOT_GET_OWN_USER_WITHOUT_USER")));
+    });
+}
+
+#[test]
+fn without_profiles_a_refresh_leaves_a_sessions_claims_as_they_are() {
+    let world = world_of(Policy::stack_auth());
+    let service = Service::new(world.issuer.clone()).project("project", "branch");
+    let claims = session_issuer::metadata::HostClaims::new().with("is_anonymous", true).unwrap();
+    let login = world.create(session_issuer::NewSession::for_subject(id(USER)).claims(claims)).unwrap();
+    let refreshed = refresh(&service, login.refresh_token().unwrap()).unwrap();
+    assert_eq!(payload(refreshed.access_token.expose())["is_anonymous"], json!(true));
+}

@@ -234,6 +234,12 @@ fn what_is_no_request_token_of_this_app_is_unknown() {
         let by_user = post_as(&world, &user(), json!({ "request_token": token }));
         assert_eq!(shown(by_user), tmdb(Status::AuthenticationFailed));
     });
+    let denied = open(&world);
+    deny(&world, &denied).unwrap();
+    let name = format!("{USER}@example.com");
+    let by_another = ValidateWithLogin::new(&name, "V3ryS3cure!", &denied);
+    let by_another = block_on(validate_with_login(&service(&world), &app("another"), by_another));
+    assert_eq!(shown(by_another), tmdb(Status::InvalidRequestToken), "not even that it was denied");
     let answer = exchange(&world, &token).unwrap();
     let session_id = answer.session_id.expose();
     let again = shown(exchange(&world, session_id));

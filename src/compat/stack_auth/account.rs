@@ -52,7 +52,7 @@ pub async fn user_deleted(service: &Service, user: &SubjectId) -> Result<(), Api
 }
 
 impl Service {
-    /// The session that a refresh token names, where it is the user's own and nobody else's acting in the user's place.
+    /// The session that an unspent refresh token names, where it is the user's own and nobody else's acting in the user's place.
     async fn own_session(
         &self,
         user: &SubjectId,
@@ -60,7 +60,8 @@ impl Service {
     ) -> Result<Option<SessionId>, ApiError> {
         let Some(token) = refresh_token else { return Ok(None) };
         match self.issuer.named_by(token).await {
-            Ok(session) if session.subject() == Some(user) && !session.is_impersonation() => {
+            // A token that was spent may be what a thief has left behind: whoever refreshed with it stays signed in by it.
+            Ok((session, true)) if session.subject() == Some(user) && !session.is_impersonation() => {
                 Ok(Some(session.id()))
             }
             Ok(_) => Ok(None),

@@ -14,6 +14,8 @@ pub struct Caller {
     access: Access,
     pub(super) user: Option<SubjectId>,
     pub(super) session: Option<SessionId>,
+    /// The session is of somebody who acts in the user's place.
+    pub(super) impersonates: bool,
     pub(super) client: Option<ClientInfo>,
     pub(super) reason: String,
 }
@@ -48,11 +50,12 @@ impl Caller {
         self
     }
 
-    /// The user of this access token, in its session.
+    /// The user of this access token, in its session. Whoever acts in the user's place can sign in nobody by it.
     #[must_use]
     pub fn signed_in_with(mut self, token: &AccessToken) -> Self {
         self.user = Some(token.user().clone());
         self.session = Some(token.session_id());
+        self.impersonates = token.is_impersonation();
         self
     }
 
@@ -71,7 +74,14 @@ impl Caller {
     }
 
     fn with(access: Access, reason: &str) -> Self {
-        Self { access, user: None, session: None, client: None, reason: reason.to_owned() }
+        Self {
+            access,
+            user: None,
+            session: None,
+            impersonates: false,
+            client: None,
+            reason: reason.to_owned(),
+        }
     }
 
     pub(super) fn is_client(&self) -> bool {
@@ -91,6 +101,7 @@ impl Caller {
 
     /// Who does what the call does, for events.
     pub(super) fn name(&self) -> Option<&SubjectId> {
-        self.operator().map(Actor::subject).or(self.user.as_ref())
+        let own = self.user.as_ref().filter(|_| !self.impersonates);
+        self.operator().map(Actor::subject).or(own)
     }
 }

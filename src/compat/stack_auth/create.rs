@@ -92,7 +92,8 @@ pub struct CreateSessionResponse {
 fn checked(caller: &Caller, request: &CreateSession) -> Result<(SubjectId, Option<Duration>), ApiError> {
     let mut broken = Vec::new();
     let user = match request.user_id.as_deref() {
-        Some("me") => caller.user.clone(),
+        // An impersonation would lose its actor here.
+        Some("me") => caller.user.clone().filter(|_| !caller.impersonates),
         Some(id) => {
             let user = uuid_subject(id);
             if user.is_none() {

@@ -127,7 +127,8 @@ impl Service {
             told.kind = profile.kind();
             told.claims = Some(profile.claims().map_err(failed(ErrorKind::InvalidConfiguration))?);
         }
-        if let Some((project, branch)) = &self.project {
+        let stays = self.profiles.is_none() && operation == Operation::Refresh;
+        if let (Some((project, branch)), false) = (&self.project, stays) {
             let claims = told.claims.unwrap_or_default().with("project_id", project.as_str());
             let claims = claims.and_then(|claims| claims.with("branch_id", branch.as_str()));
             told.claims = Some(claims.map_err(failed(ErrorKind::InvalidConfiguration))?);

@@ -27,7 +27,7 @@ pub async fn refresh_session(
 
 impl Service {
     async fn refresh(&self, caller: &Caller, refresh_token: &str) -> Result<RefreshSessionResponse, Error> {
-        let session = self.issuer.named_by(refresh_token).await?;
+        let (session, _) = self.issuer.named_by(refresh_token).await?;
         let user =
             session.subject().ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Refresh))?;
         self.issuer.may_have_sessions(user, Operation::Refresh).await?;
