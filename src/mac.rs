@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::secret::WeakKey;
 
@@ -16,6 +18,11 @@ impl MacKey {
     /// A key of any length; whether it is good enough is the caller's to judge.
     pub(crate) fn new(secret: &[u8]) -> Result<Self, WeakKey> {
         Hmac::new_from_slice(secret).map(Self).map_err(|_| WeakKey::TooLong)
+    }
+
+    /// The key for the use that the label names, derived from a host's secret.
+    pub(crate) fn derived(secret: &[u8], label: &[u8]) -> Result<Self, WeakKey> {
+        Self::new(&*derive::<32>(secret, label)?)
     }
 
     /// The MAC over these parts, one after the other.
@@ -33,6 +40,14 @@ impl MacKey {
         let right = self.tag(parts);
         right.get(..tag.len()).is_some_and(|right| right.ct_eq(tag).into())
     }
+}
+
+/// Bytes for the use that the label names (HKDF-SHA256, RFC 5869): each use has its own.
+pub(crate) fn derive<const N: usize>(secret: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; N]>, WeakKey> {
+    let mut bytes = Zeroizing::new([0; N]);
+    // Every length here is far below HKDF's limit.
+    let expanded = Hkdf::<Sha256>::new(Some(b"session-issuer"), secret).expand(label, &mut *bytes);
+    expanded.map(|()| bytes).map_err(|_| WeakKey::TooLong)
 }
 
 impl fmt::Debug for MacKey {

@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::{
     clock::Timestamp,
     entropy::Entropy,
     error::EntropyError,
-    mac::MacKey,
+    mac::{MacKey, derive},
     secret::{WeakKey, check_key},
 };
 
@@ -94,13 +92,8 @@ impl TokenKeys {
 impl TokenKey {
     fn derive(id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
         check_key(secret, 32)?;
-        let derived = Hkdf::<Sha256>::new(Some(b"session-issuer"), secret);
-        let (mut mac, mut checksum) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 16]));
-        // Both lengths are far below HKDF's limit.
-        let unreachable = |_| InvalidTokenKey::Weak(WeakKey::TooLong);
-        derived.expand(b"opaque token mac v1", &mut *mac).map_err(unreachable)?;
-        derived.expand(b"opaque token checksum v1", &mut *checksum).map_err(unreachable)?;
-        Ok(Self { id, from, mac: MacKey::new(&*mac)?, checksum })
+        let mac = MacKey::derived(secret, b"opaque token mac v1")?;
+        Ok(Self { id, from, mac, checksum: derive(secret, b"opaque token checksum v1")? })
     }
 }
 

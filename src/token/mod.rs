@@ -6,11 +6,12 @@
 //! | `opaque` | refresh, session, request and opaque access tokens |
 //! | `jws` | JWS compact serialisation (RFC 7515), strictly |
 //! | `claims` | the claims of a signed access token (RFC 7519, RFC 9068), strictly |
-//! | `strict` | JSON values without a name that comes twice |
+//! | `object`, `strict` | JSON written member by member, and read without a name that comes twice |
 
 mod claims;
 mod jws;
 mod keys;
+mod object;
 mod opaque;
 mod strict;
 

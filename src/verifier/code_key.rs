@@ -1,9 +1,5 @@
 //! The key of codes that this crate makes: what is stored of a code is a MAC, so it tells nobody the code.
 
-use hkdf::Hkdf;
-use sha2::Sha256;
-use zeroize::Zeroizing;
-
 use super::Holder;
 use crate::{
     mac::MacKey,
@@ -18,12 +14,7 @@ impl CodeKey {
     /// The key for the use that the label names (HKDF-SHA256, RFC 5869), from 32 to 512 random bytes.
     pub(super) fn derive(secret: &[u8], label: &[u8]) -> Result<Self, WeakKey> {
         check_key(secret, 32)?;
-        let mut key = Zeroizing::new([0; 32]);
-        // The length is far below HKDF's limit.
-        Hkdf::<Sha256>::new(Some(b"session-issuer"), secret)
-            .expand(label, &mut *key)
-            .map_err(|_| WeakKey::TooLong)?;
-        Ok(Self(MacKey::new(&*key)?))
+        MacKey::derived(secret, label).map(Self)
     }
 
     /// The MAC over a code of this subject. What stands before the code must have a fixed length.
