@@ -14,7 +14,6 @@ use session_issuer::{
     metadata::HostClaims,
     policy::*,
     signer::{KeyRing, SignRequest, TokenSigner},
-    store::MemoryStore,
     testing::{ManualClock, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{Attempt, FactorVerifier, Outcome, VerifyError},
@@ -64,7 +63,7 @@ impl FactorVerifier for Hooked {
 fn hooked(policy: Policy) -> (Issuer, ManualClock, Arc<Hooked>) {
     let (clock, verifier) = (ManualClock::new(), Arc::new(Hooked::default()));
     let issuer = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
         .verifier(Arc::clone(&verifier))
@@ -458,7 +457,7 @@ fn no_token_is_handed_out_that_is_too_long_to_be_read() {
 #[test]
 fn audiences_of_the_builder_fit_a_token() {
     let mut b = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(KeyRing::hs256("k1", &secret(2)).unwrap());
     for n in 0..60 {
@@ -572,7 +571,7 @@ mod hookstore {
         pub down: bool,
     }
     #[derive(Debug)]
-    pub struct HookStore(pub MemoryStore, pub Mutex<Plan>);
+    pub struct HookStore(pub Arc<dyn SessionStore>, pub Mutex<Plan>);
     impl std::fmt::Display for HookStore {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("hook")
@@ -636,7 +635,7 @@ mod hookstore {
         }
     }
     pub fn issuer(policy: Policy) -> (Issuer, Arc<HookStore>, ManualClock) {
-        let store = Arc::new(HookStore(MemoryStore::new(), Mutex::default()));
+        let store = Arc::new(HookStore(crate::world::any_store(), Mutex::default()));
         let clock = ManualClock::new();
         let issuer = Issuer::builder()
             .store(Arc::clone(&store))

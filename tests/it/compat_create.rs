@@ -12,7 +12,6 @@ use session_issuer::{
     issuer::Decide,
     policy::{Cap, OnFull},
     signer::KeyRing,
-    store::MemoryStore,
     testing::{Fault, Verb, block_on},
     token::TokenKeys,
 };
@@ -148,7 +147,7 @@ fn a_store_that_fails_stores_nothing_and_is_shown_as_each_system_shows_it() {
 fn a_limit_of_zero_is_a_mistake_of_configuration_and_never_a_panic() {
     let policy = Policy::hanko().cap(Cap::new(0, OnFull::EvictOldest));
     let builder = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(KeyRing::hs256("k1", &secret(2)).unwrap());
     refused(builder.policy(policy).build(), ErrorKind::InvalidConfiguration);

@@ -19,7 +19,6 @@ use session_issuer::{
     id::{CreatorId, SubjectId},
     policy::{AbsoluteLifetime, AccessFormat, Credentials},
     signer::KeyRing,
-    store::MemoryStore,
     testing::block_on,
     token::TokenKeys,
     verifier::VerifyError,
@@ -241,7 +240,7 @@ fn a_profile_that_no_token_can_hold_is_the_hosts_mistake() {
 fn a_configured_audience_replaces_the_relying_party() {
     let audience = |audiences: &[&str]| {
         let builder = Issuer::builder()
-            .store(Arc::new(MemoryStore::new()))
+            .store(Arc::new(crate::world::any_store()))
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
             .policy(Policy::hanko())

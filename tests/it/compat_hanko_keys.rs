@@ -6,7 +6,6 @@ use session_issuer::{
     compat::hanko::{Service, validate_session},
     entropy::SystemEntropy,
     signer::{KeyRing, SecretKey},
-    store::MemoryStore,
     testing::{ManualClock, block_on},
     token::{Algorithm, TokenKeys},
 };
@@ -34,7 +33,7 @@ fn key(algorithm: Algorithm, seed: u8) -> SecretKey {
 
 fn issuer(ring: KeyRing, clock: &ManualClock, name: &str, audience: &str) -> Issuer {
     Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(ring)
         .clock(clock.clone())

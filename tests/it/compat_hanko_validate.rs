@@ -161,7 +161,7 @@ fn an_expired_token_and_one_of_another_key_are_not_good() {
     let token = created(&world);
     // All names are the same; the key is not.
     let stranger = session_issuer::Issuer::builder()
-        .store(session_issuer::store::MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(session_issuer::token::TokenKeys::new(1, &secret(1)).unwrap())
         .signer(session_issuer::signer::KeyRing::hs256("k1", &secret(9)).unwrap())
         .clock(world.clock.clone())

@@ -249,7 +249,7 @@ fn an_access_token_of_a_session_or_user_that_is_gone_says_that_the_session_is_ov
     let elsewhere = World::over(
         Policy::stack_auth(),
         world.clock.clone(),
-        Arc::new(session_issuer::testing::FaultyStore::new(session_issuer::store::MemoryStore::new())),
+        Arc::new(session_issuer::testing::FaultyStore::new(crate::world::any_store())),
     );
     assert_eq!(check(&service(&elsewhere), &access, Freshness::Store), Err(over()));
     assert!(check(&service(&elsewhere), &access, Freshness::Stateless).is_ok());
@@ -303,7 +303,7 @@ fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
     let kind = UserKind::Regular;
     let (name, audience) = (kind.issuer_name(API, "project-1"), kind.audience("project-1"));
     let issuer = Issuer::builder()
-        .store(session_issuer::store::MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(ring.clone())
         .clock(clock.clone())
@@ -328,7 +328,7 @@ fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
 fn one_audience_is_told_as_text_and_several_as_a_list() {
     for (audiences, told) in [(&["a"][..], json!("a")), (&["a", "b"], json!(["a", "b"]))] {
         let builder = Issuer::builder()
-            .store(session_issuer::store::MemoryStore::new())
+            .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(10)).unwrap())
             .policy(Policy::stack_auth());

@@ -13,7 +13,6 @@ use session_issuer::{
     error::ErrorKind,
     factor::FactorKind,
     id::AppId,
-    store::MemoryStore,
     testing::{Fault, Verb, block_on},
     token::TokenKeys,
     verifier::{Attempt, FactorVerifier, Outcome, VerifyError},
@@ -535,7 +534,7 @@ fn what_the_verifier_says_has_a_line_in_tmdbs_table() {
     let people = films().people;
     let at = |verifier: Option<Outcome>| {
         let mut builder = Issuer::builder()
-            .store(MemoryStore::new())
+            .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .directory(std::sync::Arc::clone(&people))
             .policy(Policy::tmdb());

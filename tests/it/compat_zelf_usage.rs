@@ -14,7 +14,6 @@ use session_issuer::{
     event::EventKind,
     id::SessionId,
     signer::KeyRing,
-    store::MemoryStore,
     testing::{Fault, Verb, block_on},
     verifier::VerifyError,
 };
@@ -95,7 +94,7 @@ fn without_a_good_token_a_resource_is_protected() {
     let world = devices();
     let text = token(&world, "device-1");
     let foreign = session_issuer::Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(session_issuer::token::TokenKeys::new(1, &secret(9)).unwrap())
         .signer(KeyRing::hs256("k1", &secret(9)).unwrap())
         .clock(world.clock.clone())
@@ -129,7 +128,7 @@ fn a_token_whose_session_is_gone_is_refused() {
     let same_keys = World::over(
         Policy::zelf(),
         world.clock.clone(),
-        std::sync::Arc::new(session_issuer::testing::FaultyStore::new(MemoryStore::new())),
+        std::sync::Arc::new(session_issuer::testing::FaultyStore::new(crate::world::any_store())),
     );
     for world in [&world, &same_keys] {
         assert_eq!(shown(use_once(world, &text)), invalid_session());

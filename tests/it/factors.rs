@@ -14,7 +14,6 @@ use session_issuer::{
     factor::{AssuranceLevel, Challenge, Check, FactorDetails, FactorKind},
     id::{SubjectId, TenantId},
     issuer::Issued,
-    store::MemoryStore,
     testing::{ManualClock, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
@@ -30,7 +29,7 @@ use crate::world::*;
 pub fn issuer_with(policy: Policy, verifiers: Verifiers) -> (Issuer, ManualClock) {
     let clock = ManualClock::new();
     let issuer = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .verifier(verifiers)
         .clock(clock.clone())

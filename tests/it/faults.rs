@@ -18,8 +18,8 @@ use session_issuer::{
     session::{Mark, SubjectStamp, Tombstone},
     signer::{KeyRing, SignRequest, SigningKey, TokenSigner, VerifyRequest},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, MemoryStore, NewRecord, Query,
-        RecordPage, RevocationBatch, SessionStore, Snapshot, SubjectMark, SubjectMarked, Swept,
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
+        RevocationBatch, SessionStore, Snapshot, SubjectMark, SubjectMarked, Swept,
     },
     testing::{Fault, FaultyStore, Verb, block_on},
     token::TokenKeys,
@@ -211,7 +211,7 @@ fn a_verifier_that_panics_spoils_nothing_for_the_next_caller() {
         }
     }
 
-    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let store = Arc::new(FaultyStore::new(crate::world::any_store()));
     let issuer = Issuer::builder()
         .store(store)
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
@@ -403,7 +403,7 @@ fn a_caller_who_does_not_wait_for_a_slow_signer_loses_nothing() {
 /// A store of which one row cannot be read any more.
 #[derive(Debug)]
 struct Rotten {
-    inner: MemoryStore,
+    inner: Arc<dyn SessionStore>,
     row: std::sync::OnceLock<SessionId>,
 }
 
@@ -464,7 +464,7 @@ impl SessionStore for Rotten {
 // 68
 #[test]
 fn a_row_that_cannot_be_read_is_named_in_a_list_and_is_an_error_for_its_token_and_nobody_else_notices() {
-    let store = Arc::new(Rotten { inner: MemoryStore::new(), row: std::sync::OnceLock::new() });
+    let store = Arc::new(Rotten { inner: crate::world::any_store(), row: std::sync::OnceLock::new() });
     let issuer = Issuer::builder()
         .store(Arc::clone(&store))
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())

@@ -12,7 +12,6 @@ use session_issuer::{
         InvalidJwks, InvalidKey, Jwks, KeyRing, LiveKeyRing, PublicKey, SecretKey, SignRequest, TokenSigner,
         VerifyRequest,
     },
-    store::MemoryStore,
     testing::{ManualClock, SeededEntropy, block_on},
     token::{Algorithm, TokenKeys},
 };
@@ -351,7 +350,7 @@ fn a_short_rsa_key_is_taken_with_a_warning_and_a_longer_one_without() {
 
 fn issuer(ring: impl TokenSigner + 'static, clock: &ManualClock) -> Issuer {
     Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(ring)
         .clock(clock.clone())
@@ -411,7 +410,7 @@ fn a_ring_whose_first_key_has_not_started_is_refused_when_the_issuer_is_built() 
     let build = || {
         let ring = KeyRing::starting(SecretKey::hs256("k1", &secret(2)).unwrap(), tomorrow);
         Issuer::builder()
-            .store(MemoryStore::new())
+            .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(ring)
             .clock(clock.clone())

@@ -141,12 +141,11 @@ fn issuer_for(policy: Policy, auds: usize) -> session_issuer::Issuer {
     use session_issuer::{
         Issuer,
         signer::KeyRing,
-        store::MemoryStore,
         testing::{ManualClock, SeededEntropy},
         token::TokenKeys,
     };
     let mut b = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(KeyRing::hs256(&"k".repeat(64), &secret(2)).unwrap())
         .clock(ManualClock::new())
@@ -305,11 +304,10 @@ fn a_longer_audience_locks_no_session_out() {
     use session_issuer::{
         Issuer,
         signer::KeyRing,
-        store::MemoryStore,
         testing::{ManualClock, SeededEntropy},
         token::TokenKeys,
     };
-    let store = std::sync::Arc::new(MemoryStore::new());
+    let store = crate::world::any_store();
     let make = |auds: usize| {
         let mut b = Issuer::builder()
             .name("https://id.example")

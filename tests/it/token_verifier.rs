@@ -20,7 +20,6 @@ use session_issuer::{
     id::TenantId,
     issuer::TokenVerifier,
     signer::{Jwks, JwksSource, KeyRing, LiveKeyRing, SecretKey},
-    store::MemoryStore,
     testing::{ManualClock, block_on},
     token::{Algorithm, TokenKeys},
 };
@@ -42,7 +41,7 @@ impl Origin {
     fn new() -> Self {
         let (clock, ring) = (ManualClock::new(), LiveKeyRing::new(KeyRing::new(key("k1"))));
         let issuer = Issuer::builder()
-            .store(MemoryStore::new())
+            .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(ring.clone())
             .clock(clock.clone())

@@ -10,7 +10,6 @@ use session_issuer::{
     metadata::HostClaims,
     policy::Freshness,
     signer::{KeyRing, SecretKey, SignRequest, TokenSigner},
-    store::MemoryStore,
     testing::{ManualClock, block_on},
     token::TokenKeys,
 };
@@ -437,7 +436,7 @@ fn a_signed_token_of_one_tenant_is_unknown_to_another() {
 fn configured_audiences_replace_the_default_and_checks_may_ask_for_one() {
     let build = |audience: &[&str]| {
         let builder = Issuer::builder()
-            .store(MemoryStore::new())
+            .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
             .name("https://id.example");
@@ -463,7 +462,7 @@ fn configured_audiences_replace_the_default_and_checks_may_ask_for_one() {
 #[test]
 fn without_randomness_nothing_is_made() {
     let issuer = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(crate::world::any_store())
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
         .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
         .entropy(session_issuer::testing::SeededEntropy::failing())

@@ -16,7 +16,7 @@ use session_issuer::{
     issuer::{Checked, Issued},
     policy::{AccessFormat, Credentials},
     signer::KeyRing,
-    store::MemoryStore,
+    store::{MemoryStore, SessionStore},
     testing::{FaultyStore, ManualClock, RecordingSink, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
@@ -29,7 +29,12 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-pub type Store = Arc<FaultyStore<MemoryStore>>;
+pub type Store = Arc<FaultyStore<Arc<dyn SessionStore>>>;
+
+/// An empty store of the kind that this run is about.
+pub fn any_store() -> Arc<dyn SessionStore> {
+    Arc::new(MemoryStore::new())
+}
 
 pub struct World {
     pub issuer: Issuer,
@@ -49,7 +54,7 @@ pub fn opaque_pairs() -> Policy {
 
 impl World {
     pub fn new(policy: Policy) -> Self {
-        let (clock, store) = (ManualClock::new(), Arc::new(FaultyStore::new(MemoryStore::new())));
+        let (clock, store) = (ManualClock::new(), Arc::new(FaultyStore::new(any_store())));
         Self::over(policy, clock, store)
     }
 

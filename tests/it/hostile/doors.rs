@@ -11,7 +11,7 @@ use session_issuer::{
     policy::Freshness,
     session::{CredentialsKind, Record},
     signer::{KeyRing, TokenSigner},
-    store::{Inserted, MemoryStore, NewRecord, SessionStore},
+    store::{Inserted, NewRecord, SessionStore},
     testing::{FaultyStore, ManualClock, SeededEntropy, block_on, fixtures},
     token::TokenKeys,
 };
@@ -49,7 +49,7 @@ pub struct House {
 
 impl House {
     pub fn new(keys: Keys) -> Self {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = Arc::new(FaultyStore::new(crate::world::any_store()));
         let alice = SubjectKey::new(TenantId::default(), id("alice"));
         let stamp = block_on(store.stamp(&alice, ManualClock::START)).unwrap();
         for record in records() {
