@@ -146,7 +146,8 @@ pub enum EventKind {
         /// The kinds of factor.
         factors: Vec<FactorKind>,
     },
-    /// A session that had ended by itself was swept.
+    /// A session that had ended by itself was swept. What was revoked, alone or with its subject's others, was told of
+    /// then.
     Expired,
     /// A request token was opened.
     RequestOpened {

@@ -61,6 +61,7 @@
 //! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
 //! | `password` | passwords by Argon2id | `argon2` |
+//! | `tokio` | a sweeper that runs again and again as a task | `tokio` (its runtime and timer) |
 //! | `totp` | codes from an authenticator app | `totp-rs`, `percent-encoding` |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 

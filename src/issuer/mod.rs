@@ -13,11 +13,13 @@
 //! | [`open`](Issuer::open), [`decide`](Issuer::decide) | [`OpenRequest`], [`Decide`] | [`OpenedRequest`] |
 //! | [`request`](Issuer::request) | a request token | [`OpenedRequest`] |
 //! | [`exchange`](Issuer::exchange) | [`Exchange`] | [`Issued`] |
-//! | [`sweep`](Issuer::sweep), [`sync_revocations`](Issuer::sync_revocations) | | [`SweepReport`] |
+//! | [`sweep`](Issuer::sweep), [`Sweeper`] | | [`SweepReport`], [`SweepRun`] |
+//! | [`sync_revocations`](Issuer::sync_revocations) | | |
 
 // One file a verb. Beside them: `builder` (how an issuer is put together), `input` and `output`, `attempt` (runs checks
 // through the host's verifier), `authenticate` (from a presented token to a loaded record), `mint` (tokens for a record),
-// `core` (the parts, the clock, ids, events), `token_verifier` (for services that hold public keys alone) and `revocations` (the local view of the store's log).
+// `core` (the parts, the clock, ids, events), `sweeper` (sweeps until nothing is left) and `sweeper_task` (again and again),
+// `token_verifier` (for services that hold public keys alone) and `revocations` (the local view of the store's log).
 
 mod attempt;
 mod authenticate;
@@ -36,6 +38,9 @@ mod refresh;
 mod revocations;
 mod revoke;
 mod sweep;
+mod sweeper;
+#[cfg(feature = "tokio")]
+mod sweeper_task;
 mod sync;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod token_verifier;
@@ -46,6 +51,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use self::sweeper_task::{RunningSweeper, Schedule};
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))))]
 pub use self::token_verifier::{TokenVerifier, TokenVerifierBuilder};
@@ -57,6 +65,7 @@ pub use self::{
         SessionQuery, Update,
     },
     output::{Checked, Issued, OpenedRequest, Revoked, SessionPage, SessionView, SweepReport},
+    sweeper::{SweepRun, Sweeper},
 };
 use crate::{clock::Epoch, error::Error, id::SubjectId, policy::Requirement, token::VerifiedClaims};
 

@@ -7,22 +7,26 @@ use super::{
 use crate::{
     error::{Error, Operation},
     event::EventKind,
+    session::{Life, life},
 };
 
 impl Issuer {
     /// Removes sessions of all tenants that ended a while ago, at most `limit` of them (500 is a good number).
     ///
+    /// A session that came to its end by itself is told of as `Expired`. One that was revoked was told of then, alone or
+    /// with all sessions of its subject.
+    ///
     /// # Errors
     /// `Unavailable`. What was removed before stays removed; call again.
     pub async fn sweep(&self, limit: u32) -> Result<SweepReport, Error> {
-        let swept =
-            self.inner.store.sweep(self.now(), limit).await.map_err(store_failed(Operation::Sweep))?;
-        for record in &swept.removed {
-            // What was revoked was told of then.
-            if record.tombstone().is_none() && record.session().is_some() {
-                self.tenant(record.tenant().clone()).tell(record, EventKind::Expired);
+        let now = self.now();
+        let swept = self.inner.store.sweep(now, limit).await.map_err(store_failed(Operation::Sweep))?;
+        for gone in &swept.removed {
+            let by_itself = !matches!(life(&gone.record, gone.subject.as_ref(), now), Life::Revoked(_));
+            if by_itself && gone.record.session().is_some() {
+                self.tenant(gone.record.tenant().clone()).tell(&gone.record, EventKind::Expired);
             }
         }
-        Ok(SweepReport { removed: swept.removed.len(), more: swept.more })
+        Ok(SweepReport { removed: swept.removed.len(), damaged: swept.damaged, more: swept.more })
     }
 }

@@ -40,6 +40,9 @@ pub use crate::{
 /// - A record that has a tombstone keeps it. A commit against it, against a missing row, or against an epoch that has
 ///   moved on from `observed_epoch` MUST be refused.
 /// - "Not there" is an answer. Being busy, unreachable or broken is a [`StoreError`], never `None`.
+/// - A row that cannot be read is [`Damaged`](StoreErrorKind::Damaged) to whoever asks for it: never `None`, never a
+///   record with a part made up. It keeps nobody out: `list` reports it and goes on, a cap does not count it, the slot
+///   of its device is free, its subject can be marked, and a sweep goes past it. Its id stays taken.
 /// - The tenant is part of every key.
 /// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
 /// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken in one order
@@ -89,6 +92,8 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError>;
 
     /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many.
+    ///
+    /// A row that cannot be read MUST NOT stop it. It goes too, where the store can tell that its time has come.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
 
     /// What this store can do.
@@ -288,16 +293,19 @@ pub enum SubjectMarked {
 #[must_use]
 #[non_exhaustive]
 pub struct Swept {
-    /// The records that are gone.
-    pub removed: Vec<Arc<Record>>,
+    /// The records that are gone, each with what was known of its subject: a session that a mass revocation ended has
+    /// no tombstone, and only this tells it from one that came to its end by itself.
+    pub removed: Vec<Snapshot>,
+    /// Rows that are gone and could not be read.
+    pub damaged: Vec<SessionKey>,
     /// There may be more.
     pub more: bool,
 }
 
 impl Swept {
     /// These, and whether there may be more.
-    pub fn new(removed: Vec<Arc<Record>>, more: bool) -> Self {
-        Self { removed, more }
+    pub fn new(removed: Vec<Snapshot>, more: bool) -> Self {
+        Self { removed, damaged: Vec::new(), more }
     }
 }
 

@@ -49,6 +49,7 @@ mod revocation;
 mod rooms;
 mod rotation;
 mod stores;
+mod sweeper;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod token_verifier;
 mod tokens;

@@ -98,9 +98,10 @@ fn the_rules_are_pure() {
 #[test]
 fn the_core_knows_no_runtime_no_network_and_no_files() {
     for (file, text) in sources() {
-        for word in ["std::net::Tcp", "std::fs", "std::env", "std::thread::spawn", "tokio", "block_on("] {
-            let testing = file.starts_with("testing");
-            assert!(testing || !code(&text).contains(word), "{file} has {word}");
+        for word in ["std::net::Tcp", "std::fs", "std::env", "std::thread::spawn", "tokio::", "block_on("] {
+            // The one file behind the feature `tokio`.
+            let may = file.starts_with("testing") || file == "issuer/sweeper_task.rs";
+            assert!(may || !code(&text).contains(word), "{file} has {word}");
         }
     }
 }

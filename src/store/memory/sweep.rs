@@ -1,6 +1,6 @@
 //! What may be forgotten: records a while after their end, and subjects that no record names.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{
     MemoryStore, poisoned,
@@ -9,8 +9,8 @@ use super::{
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
-    session::{Record, is_purgeable},
-    store::{StoreError, Swept},
+    session::is_purgeable,
+    store::{Snapshot, StoreError, Swept},
 };
 
 /// A table with less than an eighth in use gives memory back.
@@ -45,21 +45,22 @@ impl MemoryStore {
         Ok(slots.filter(|slot| is_purgeable(&slot.0, now)).take(limit).map(|slot| slot.0.key()).collect())
     }
 
-    fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Arc<Record>>, StoreError> {
+    fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
         let removed = self.shards.act(ShardSet::of(key.id), |held| {
             let found = held.record(&key.tenant, key.id)?.filter(|record| is_purgeable(record, now));
             let Some(record) = found.cloned() else { return Ok(None) };
             held.require(ShardSet::of_record(&record))?;
+            let subject = held.stamp_of(&record)?;
             self.actors.forget(&record)?;
             held.remove(&key.tenant, key.id)?;
             if let Some(named) = Named::of(&record) {
                 let ended = record.tombstone().is_some();
                 held.change_row(named, |row| row.forget(key.id, ended))?;
             }
-            Ok(Some(record))
+            Ok(Some(Snapshot::new(record, subject)))
         })?;
-        if let Some(record) = &removed {
-            self.devices.forget(record)?;
+        if let Some(gone) = &removed {
+            self.devices.forget(&gone.record)?;
         }
         Ok(removed)
     }
@@ -119,7 +120,7 @@ mod tests {
         actor::{Actor, ActorChain},
         error::RevokeReason,
         id::{DeviceId, SubjectId, TenantId},
-        session::Tombstone,
+        session::{Record, Tombstone},
         store::{NewRecord, Query, Select},
         testing::{ManualClock, fixtures},
     };

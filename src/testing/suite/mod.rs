@@ -194,6 +194,7 @@ macro_rules! store_suite {
                 }
                 sweeping {
                     a_record_is_kept_a_while_after_its_end
+                    what_is_swept_comes_with_the_stamp_of_its_subject
                     live_records_are_never_swept
                     use_puts_the_sweep_off
                     a_sweep_takes_no_more_than_asked_and_says_that_there_is_more

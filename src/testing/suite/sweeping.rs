@@ -31,8 +31,32 @@ pub async fn a_record_is_kept_a_while_after_its_end(store: Store) {
         assert_eq!(sweep_all(&store, now, 10).await, 0, "{now}");
     }
     let swept = store.sweep(at(60 + HOUR), 10).await.unwrap();
-    assert_eq!(swept.removed.iter().map(|record| record.id()).collect::<Vec<_>>(), [key.id]);
+    assert_eq!(swept.removed.iter().map(|gone| gone.record.id()).collect::<Vec<_>>(), [key.id]);
     assert!(store.load(&key).await.unwrap().is_none());
+}
+
+pub async fn what_is_swept_comes_with_the_stamp_of_its_subject(store: Store) {
+    let (alice, bob) = (subject("alice"), subject("bob"));
+    let known = epoch(&store, &alice).await;
+    let ended = create(&store, brief(0).subject(alice.clone(), known).build()).await;
+    let spared = create(&store, brief(0).subject(bob.clone(), epoch(&store, &bob).await).build()).await;
+    let nobodys = create(&store, brief(0).build()).await;
+    let _ = bump(&store, &alice, Bump::all(RevokeReason::CredentialChange), 1).await;
+    let stamps =
+        [store.stamp(&of(&alice), at(1)).await.unwrap(), store.stamp(&of(&bob), at(1)).await.unwrap()];
+    let mut gone = Vec::new();
+    loop {
+        let swept = store.sweep(at(DAY), 10).await.unwrap();
+        gone.extend(swept.removed);
+        if !swept.more {
+            break;
+        }
+    }
+    let stamp_of =
+        |key: &SessionKey| gone.iter().find(|gone| gone.record.key() == *key).unwrap().subject.clone();
+    let [of_alice, of_bob] = stamps;
+    assert_eq!((stamp_of(&ended), stamp_of(&spared)), (Some(of_alice), Some(of_bob)));
+    assert_eq!(stamp_of(&nobodys), None);
 }
 
 pub async fn live_records_are_never_swept(store: Store) {
