@@ -48,6 +48,7 @@ mod requests;
 mod revocation;
 mod rooms;
 mod rotation;
+mod rows;
 mod stores;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod token_verifier;
