@@ -1,0 +1,210 @@
+//! A full disk, a folder that cannot be written, a file that is removed under the store, another process's lock.
+//!
+//! A disk of its own needs a mount of its own: `unshare` gives one where it is allowed. Where it is not, that part is
+//! skipped, and says so.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use session_issuer::{
+    Issuer, NewSession, Requirement, Revoke,
+    error::ErrorKind,
+    id::{SessionId, SubjectId},
+    store::SqliteStore,
+    testing::block_on,
+};
+
+use crate::worker::issuer;
+
+pub(crate) fn all() {
+    a_file_that_is_removed_takes_no_more_sessions_and_goes_on_when_it_is_back();
+    a_lock_that_another_process_holds_delays_writes_and_stops_no_read();
+    for (name, options) in [("--full", "size=6m"), ("--read-only", "size=6m")] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!("mount -t tmpfs -o {options} tmpfs \"$1\" && exec \"$0\" {name} \"$1\"");
+        let run = Command::new("unshare")
+            .args(["--mount", "--map-root-user", "sh", "-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .arg(folder.path())
+            .output();
+        let allowed = Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
+        if !allowed.is_ok_and(|status| status.success()) {
+            println!("SKIPPED {name}: no mounts of one's own here");
+            continue;
+        }
+        let run = run.unwrap();
+        print!("{}", String::from_utf8_lossy(&run.stdout));
+        assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
+struct Made {
+    id: SessionId,
+    access: String,
+}
+
+fn login(issuer: &Issuer) -> Result<Made, session_issuer::Error> {
+    let made = block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice").unwrap())))?;
+    Ok(Made { id: made.session_id(), access: made.token().to_owned() })
+}
+
+fn lives(issuer: &Issuer, made: &Made) -> bool {
+    block_on(issuer.check(made.access.as_str().into(), &Requirement::new().touch(false))).is_ok()
+}
+
+/// Runs on a disk of its own, of some megabytes.
+pub(crate) fn full_disk(folder: &Path) {
+    let file = folder.join("sessions.db");
+    let issuer = issuer(&file);
+    let mut alive: Vec<Made> = (0..50).map(|_| login(&issuer).unwrap()).collect();
+    let mut failures = 0_u32;
+    // Nothing that was answered may be lost, whatever the disk says in between.
+    while failures < 20 {
+        match login(&issuer) {
+            Ok(made) => alive.push(made),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+                assert!(error.is_retryable() && !error.is_terminal());
+                failures += 1;
+            }
+        }
+        assert!(alive.len() < 100_000, "the disk is never full");
+    }
+    let on_full = alive.len();
+    assert!(alive.iter().all(|made| lives(&issuer, made)), "a full disk stops reads");
+    let revoked: Vec<bool> =
+        alive.iter().take(5).map(|made| block_on(issuer.revoke(Revoke::session(made.id))).is_ok()).collect();
+    drop(issuer);
+    // It fills up for good, is reopened full, and is then given room.
+    let full = self::try_issuer(&file);
+    if let Ok(issuer) = &full {
+        for (made, revoked) in alive.iter().zip(revoked.iter().copied().chain(std::iter::repeat(false))) {
+            assert!(!(revoked && lives(issuer, made)), "a revocation was lost");
+        }
+    }
+    drop(full);
+    let options = "remount,size=64m";
+    assert!(Command::new("mount").args(["-o", options]).arg(folder).status().unwrap().success());
+    let issuer = self::issuer(&file);
+    for (at, made) in alive.iter().enumerate() {
+        let revoked = revoked.get(at).copied();
+        match revoked {
+            Some(true) => assert!(!lives(&issuer, made)),
+            Some(false) => {} // begun: either
+            None => assert!(lives(&issuer, made), "a session was lost"),
+        }
+    }
+    let more: Vec<Made> = (0..50).map(|_| login(&issuer).unwrap()).collect();
+    assert!(more.iter().all(|made| lives(&issuer, made)));
+    drop(issuer);
+    sound(&file);
+    println!(
+        "full disk: {on_full} sessions fitted, {failures} refused with a typed error, none lost; {} of {} revocations went through",
+        revoked.iter().filter(|done| **done).count(),
+        revoked.len()
+    );
+}
+
+/// Runs in a mount of its own.
+pub(crate) fn read_only(folder: &Path) {
+    let file = folder.join("sessions.db");
+    let made = {
+        let issuer = issuer(&file);
+        login(&issuer).unwrap()
+    };
+    assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(folder).status().unwrap().success());
+    let before = listing(folder);
+    let there = SqliteStore::open(&file).map(|_| ()).unwrap_err();
+    let new = SqliteStore::open(folder.join("new.db")).map(|_| ()).unwrap_err();
+    assert_eq!(listing(folder), before, "something was left behind");
+    assert!(Command::new("mount").args(["-o", "remount,rw"]).arg(folder).status().unwrap().success());
+    assert!(lives(&issuer(&file), &made));
+    println!("read-only folder: {there} / {new}");
+}
+
+fn a_file_that_is_removed_takes_no_more_sessions_and_goes_on_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, away) = (folder.path().join("sessions.db"), folder.path().join("away"));
+    let issuer = issuer(&file);
+    let made = login(&issuer).unwrap();
+    fs::rename(&file, &away).unwrap();
+    let error = login(&issuer).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "a session was written where nobody will find it: {error:?}");
+    assert!(block_on(issuer.revoke(Revoke::session(made.id))).is_err());
+    // Another file in its place is not it either.
+    fs::write(&file, b"").unwrap();
+    assert!(login(&issuer).is_err());
+    assert_eq!(fs::metadata(&file).unwrap().len(), 0, "another's file was written");
+    fs::rename(&away, &file).unwrap();
+    let after = login(&issuer).unwrap();
+    assert!(lives(&issuer, &after) && lives(&issuer, &made));
+    drop(issuer);
+    let issuer = self::issuer(&file);
+    assert!(lives(&issuer, &after) && lives(&issuer, &made));
+    drop(issuer);
+    sound(&file);
+    println!("file removed: {error}");
+}
+
+fn a_lock_that_another_process_holds_delays_writes_and_stops_no_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    let issuer = issuer(&file);
+    let made = login(&issuer).unwrap();
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .arg("--hold")
+        .arg(&file)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
+    assert_eq!(line.trim(), "held");
+    let begun = Instant::now();
+    assert!(lives(&issuer, &made), "a writer stops readers");
+    let error = login(&issuer).map(|_| ()).unwrap_err();
+    let waited = begun.elapsed();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.is_retryable() && waited < Duration::from_secs(30), "{waited:?}");
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    let after = login(&issuer).unwrap();
+    assert!(lives(&issuer, &after));
+    println!("locked by another process: {error}, after {:.1} s; reads went on", waited.as_secs_f64());
+}
+
+/// Another process: holds the file's lock until its input ends.
+pub(crate) fn hold(file: &Path) {
+    let file = rusqlite::Connection::open(file).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    println!("held");
+    let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
+    file.execute_batch("ROLLBACK").unwrap();
+}
+
+fn try_issuer(file: &Path) -> Result<Issuer, ()> {
+    std::panic::catch_unwind(|| issuer(file)).map_err(|_| ())
+}
+
+fn sound(file: &PathBuf) {
+    let file = rusqlite::Connection::open(file).unwrap();
+    let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+fn listing(folder: &Path) -> Vec<(String, u64)> {
+    let mut all: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len())
+        })
+        .collect();
+    all.sort();
+    all
+}
