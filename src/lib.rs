@@ -78,6 +78,7 @@ pub mod factor;
 pub mod guide;
 pub mod id;
 pub mod issuer;
+mod json;
 mod mac;
 pub mod metadata;
 pub mod policy;

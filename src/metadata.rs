@@ -129,7 +129,22 @@ impl HostClaims {
 
     /// With this claim set; `null` is a value like any other.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Result<Self, InvalidInput> {
-        let value = value.into();
+        self.insert(name, value.into())?;
+        self.bounded()
+    }
+
+    /// These claims, as a stored row has them.
+    pub(crate) fn from_row(
+        claims: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+    ) -> Result<Self, InvalidInput> {
+        let mut all = Self::new();
+        for (name, value) in claims {
+            all.insert(name.as_ref(), value)?;
+        }
+        all.bounded()
+    }
+
+    fn insert(&mut self, name: &str, value: Value) -> Result<(), InvalidInput> {
         check_text("claim name", name)?;
         if RESERVED_CLAIMS.contains(&name) {
             return Err(InvalidInput::new("claim name", Problem::Reserved));
@@ -141,7 +156,11 @@ impl HostClaims {
             return Err(InvalidInput::new("claims", Problem::TooMany(MAX_ENTRIES)));
         }
         self.0.insert(name.to_owned(), value);
-        if self.json_bytes() > MAX_CLAIMS_BYTES {
+        Ok(())
+    }
+
+    fn bounded(self) -> Result<Self, InvalidInput> {
+        if !self.is_empty() && self.json_bytes() > MAX_CLAIMS_BYTES {
             return Err(InvalidInput::new("claims", Problem::TooLong(MAX_CLAIMS_BYTES)));
         }
         Ok(self)

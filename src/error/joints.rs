@@ -46,6 +46,8 @@ pub enum StoreErrorKind {
     Unavailable,
     /// A stored row cannot be read.
     Damaged,
+    /// A stored row is of a form that this release does not know: a later one wrote it.
+    UnknownVersion,
     /// The store has no such ability.
     NotSupported,
     /// A record is larger than the store can hold.
@@ -60,6 +62,7 @@ impl fmt::Display for StoreErrorKind {
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             Self::Damaged => "a row cannot be read",
+            Self::UnknownVersion => "a row of a later release",
             Self::NotSupported => "not supported",
             Self::TooLarge => "the record is too large",
             Self::Broken => "an invariant does not hold",

@@ -53,6 +53,11 @@ impl RevokeReason {
             Self::Superseded => "superseded",
         }
     }
+
+    /// The reason of this word, as a stored row has it.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
 }
 
 impl fmt::Display for RevokeReason {

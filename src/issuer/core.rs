@@ -301,7 +301,7 @@ impl fmt::Debug for Issuer {
 pub(super) fn store_failed(operation: Operation) -> impl Fn(StoreError) -> Error {
     move |source| {
         let kind = match source.kind() {
-            StoreErrorKind::Damaged => ErrorKind::Damaged,
+            StoreErrorKind::Damaged | StoreErrorKind::UnknownVersion => ErrorKind::Damaged,
             StoreErrorKind::NotSupported => ErrorKind::NotSupported,
             StoreErrorKind::TooLarge => ErrorKind::InvalidInput,
             StoreErrorKind::Broken => ErrorKind::Internal,

@@ -6,6 +6,7 @@
 //! | `change` | how a record is born and what may change it: every transition is here |
 //! | `life` | when a session is live, why not, and which sessions a cap lets go |
 //! | `rotation` | the refresh rule: rotate, replay, reuse, refuse |
+//! | `stored` | the form in which stores keep it: versioned, legible, read on no trust |
 
 mod change;
 mod life;
@@ -13,9 +14,12 @@ mod life;
 mod model;
 mod record;
 mod rotation;
+mod stored;
 
 pub(crate) use change::{Lifetime, RequestBirth, SessionBirth, SessionChange};
 pub use change::{Mark, SpendRefused};
 pub use life::{Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, life};
+pub(crate) use record::MAX_REDIRECT_CHARS;
 pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
 pub use rotation::{Age, Presented, RefreshDecision, Refusal, RotationRule, access_age, decide_refresh};
+pub use stored::{Index, MAX_ROW_BYTES};

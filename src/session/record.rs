@@ -12,6 +12,9 @@ use crate::{
     metadata::{HostClaims, Metadata},
 };
 
+/// How many characters the address may have that a request leads to.
+pub(crate) const MAX_REDIRECT_CHARS: usize = 2048;
+
 /// One session, or one request token that may become one: a row, a version, a state.
 ///
 /// A record is only made and changed by the rules of this crate; a store keeps it whole. Its size does not depend on

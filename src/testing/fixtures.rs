@@ -30,7 +30,7 @@ use crate::{
     client::ClientInfo,
     clock::{Epoch, Timestamp},
     error::Error,
-    factor::{Factor, FactorDetails, FactorKind},
+    factor::{Challenge, Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, subject_tag},
     issuer::{Checked, Issued, Issuer, SessionView},
     metadata::{HostClaims, Metadata},
@@ -50,7 +50,8 @@ pub fn session() -> SessionBuilder {
 /// A request to build: opened by this app, of the default tenant, for 10 minutes.
 pub fn request(app: AppId) -> RequestBuilder {
     let at = ManualClock::START;
-    RequestBuilder { app, tenant: TenantId::default(), at, lifetime: Duration::from_secs(600), id: None }
+    let lifetime = Duration::from_secs(600);
+    RequestBuilder { app, tenant: TenantId::default(), at, lifetime, id: None, redirect: None }
 }
 
 /// An id that no other call in this process gives: of this time, with the tag of this subject.
@@ -67,7 +68,12 @@ pub fn id(at: Timestamp, tenant: &TenantId, subject: Option<&SubjectId>) -> Sess
 
 /// A passed check of this kind at this time.
 pub fn factor(kind: FactorKind, at: Timestamp) -> Factor {
-    Factor::new(kind, at, FactorDetails::default())
+    detailed_factor(kind, at, FactorDetails::default())
+}
+
+/// A passed check of this kind at this time, and how it was proved.
+pub fn detailed_factor(kind: FactorKind, at: Timestamp, details: FactorDetails) -> Factor {
+    Factor::new(kind, at, details)
 }
 
 /// The record after a refresh; none when it is not a session.
@@ -94,6 +100,16 @@ pub fn proved(record: &Record, kind: FactorKind, now: Timestamp) -> Option<Recor
         ..SessionChange::default()
     };
     record.updated(change, now, MAC_KEY)
+}
+
+/// The record after an update that opens a challenge; none when it is not a session.
+pub fn challenged(record: &Record, challenge: Challenge, now: Timestamp) -> Option<Record> {
+    record.updated(SessionChange { challenges: vec![challenge], ..SessionChange::default() }, now, MAC_KEY)
+}
+
+/// The record after its refresh was answered again outside the overlap window; none when it is not a session.
+pub fn replayed(record: &Record, now: Timestamp) -> Option<Record> {
+    record.replayed(now)
 }
 
 /// The request after its approval for this subject; none when it is not an open request.
@@ -186,6 +202,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn factors(mut self, kinds: &[FactorKind]) -> Self {
         self.factors = kinds.iter().map(|kind| factor(*kind, self.at)).collect();
+        self
+    }
+
+    /// What was proved, as it was proved.
+    #[must_use]
+    pub fn proved(mut self, factors: Vec<Factor>) -> Self {
+        self.factors = factors;
         self
     }
 
@@ -306,9 +329,17 @@ pub struct RequestBuilder {
     at: Timestamp,
     lifetime: Duration,
     id: Option<SessionId>,
+    redirect: Option<String>,
 }
 
 impl RequestBuilder {
+    /// Where it leads after its decision.
+    #[must_use]
+    pub fn redirect(mut self, redirect: &str) -> Self {
+        self.redirect = Some(redirect.to_owned());
+        self
+    }
+
     /// Its id; otherwise one that no other has.
     #[must_use]
     pub fn id(mut self, id: SessionId) -> Self {
@@ -347,7 +378,7 @@ impl RequestBuilder {
             now: self.at,
             keep: DAY,
             app: self.app,
-            redirect: None,
+            redirect: self.redirect,
             lifetime: self.lifetime,
         })
     }

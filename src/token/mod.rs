@@ -6,7 +6,7 @@
 //! | `opaque` | refresh, session, request and opaque access tokens |
 //! | `jws` | JWS compact serialisation (RFC 7515), strictly |
 //! | `claims` | the claims of a signed access token (RFC 7519, RFC 9068), strictly |
-//! | `object`, `strict` | JSON written member by member, and read without a name that comes twice |
+//! | `object`, `strict` | JSON written member by member, and claims read strictly |
 
 mod claims;
 mod jws;
@@ -16,6 +16,7 @@ mod opaque;
 mod strict;
 
 use crate::error::ErrorKind;
+pub(crate) use crate::json::strict_json;
 
 pub use claims::VerifiedClaims;
 pub(crate) use claims::{ActorClaim, Claims, Expected, Opening, parse as parse_claims};
@@ -24,7 +25,6 @@ pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, Unsigned
 pub use keys::{InvalidTokenKey, TokenKeys};
 pub use opaque::TokenKind;
 pub(crate) use opaque::{Mint, OpaqueToken, looks_opaque};
-pub(crate) use strict::strict_json;
 
 /// Why a token is refused, for logs: it becomes the source of an error, and never holds a part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

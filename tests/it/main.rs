@@ -48,6 +48,7 @@ mod requests;
 mod revocation;
 mod rooms;
 mod rotation;
+mod rows;
 mod stores;
 mod sweeper;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]

@@ -9,6 +9,7 @@ use crate::{
     factor::Check,
     id::{AppId, SubjectId, check_line},
     metadata::{HostClaims, Metadata},
+    session::MAX_REDIRECT_CHARS,
 };
 
 /// A request token to open.
@@ -40,7 +41,7 @@ impl OpenRequest {
 }
 
 fn checked_redirect(redirect: &str) -> Result<Option<String>, InvalidInput> {
-    check_line("redirect", redirect, 2048)?;
+    check_line("redirect", redirect, MAX_REDIRECT_CHARS)?;
     Ok((!redirect.is_empty()).then(|| redirect.to_owned()))
 }
 

@@ -1,0 +1,274 @@
+//! A row as a record: every value through the door that it came in by, and nothing that no record can be.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{
+    RowFault,
+    row::{
+        ActingRow, ActorRow, BodyRow, BoundRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow,
+        DecisionRow, FactorRow, MoreRow, RequestRow, Row, SessionRow, TombstoneRow,
+    },
+};
+use crate::{
+    actor::{Actor, ActorChain},
+    client::ClientInfo,
+    clock::{Epoch, Timestamp},
+    error::{InvalidInput, Problem},
+    factor::{Challenge, Factor, FactorDetails, FactorKind},
+    id::{AppId, CreatorId, DeviceId, SubjectId, TenantId, check_line},
+    json::Str,
+    metadata::{HostClaims, Metadata},
+    session::record::{
+        Body, CredentialsKind, Decision, MAX_REDIRECT_CHARS, Rare, Record, Request, Session, Tombstone,
+    },
+};
+
+type Read<T> = Result<T, RowFault>;
+
+pub(super) fn record(row: Row<'_>) -> Read<Record> {
+    let Row { v: _, id, tenant, version, created_at, keep_secs, generation, salt, tombstone, body } = row;
+    rule(version > 0 && generation > 0, "a version or generation of zero")?;
+    let body = match body {
+        BodyRow::Request(request) => Body::Request(Box::new(self::request(request)?)),
+        BodyRow::Session(session) => Body::Session(self::session(session, generation)?),
+    };
+    Ok(Record {
+        id,
+        tenant: TenantId::new(&tenant.0)?,
+        version,
+        created_at: Timestamp::from_millis(created_at),
+        keep_secs,
+        generation,
+        salt: salt_of(&salt.0).ok_or(RowFault::Rule("a salt that is not 32 hexadecimal digits"))?,
+        body,
+        tombstone: tombstone.map(self::tombstone).transpose()?.map(Box::new),
+    })
+}
+
+fn tombstone(row: TombstoneRow<'_>) -> Read<Tombstone> {
+    let TombstoneRow { reason, at, by } = row;
+    let by = by.map(|by| SubjectId::new(&by.0)).transpose()?;
+    Ok(Tombstone::new(reason, Timestamp::from_millis(at)).by(by))
+}
+
+fn request(row: RequestRow<'_>) -> Read<Request> {
+    let RequestRow { app, redirect, ends_at, decision } = row;
+    if let Some(redirect) = &redirect {
+        filled("redirect", redirect)?;
+        check_line("redirect", &redirect.0, MAX_REDIRECT_CHARS)?;
+    }
+    Ok(Request {
+        app: AppId::new(&app.0)?,
+        redirect: redirect.map(|redirect| redirect.0.into_owned()),
+        ends_at: end(ends_at)?,
+        decision: match decision {
+            DecisionRow::Open => Decision::Open,
+            DecisionRow::Approved(row) => {
+                let (subject, epoch) = bound(row)?;
+                Decision::Approved { subject, epoch }
+            }
+            DecisionRow::Denied => Decision::Denied,
+        },
+    })
+}
+
+fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
+    let SessionRow {
+        bound,
+        factors,
+        credentials,
+        rotated_at,
+        last_seen_at,
+        ends_at,
+        lifetime_ms,
+        idle_ms,
+        marked_generation,
+        marked_in_a_row,
+        jumped_from,
+        successor_seen,
+        mac_key,
+        client,
+        more,
+    } = row;
+    rule(lifetime_ms != Some(0) && idle_ms != Some(0), "a lifetime or idle timeout of zero")?;
+    rule((marked_generation == 0) == (marked_in_a_row == 0), "a mark without its count")?;
+    rule(marked_generation <= generation && jumped_from < generation, "a generation that is yet to come")?;
+    let factors: Vec<_> = factors.into_iter().map(factor).collect();
+    once_each(factors.iter().map(Factor::kind), "a kind of factor that comes twice")?;
+    let bound = bound.map(self::bound).transpose()?;
+    let rare = more.map(self::more).transpose()?;
+    if let Some(rare) = rare.as_ref().filter(|rare| rare.holds_device_slot) {
+        let may = rare.device.is_some() && bound.is_none() && factors.is_empty();
+        rule(may, "a device's slot held by what cannot hold it")?;
+    }
+    Ok(Session {
+        bound,
+        factors: (!factors.is_empty()).then(|| factors.into()),
+        client: client.map(self::client).transpose()?.unwrap_or_default(),
+        rare: rare.map(Arc::new),
+        rotated_at: Timestamp::from_millis(rotated_at),
+        last_seen_at: Timestamp::from_millis(last_seen_at),
+        ends_at: end(ends_at)?,
+        lifetime_millis: lifetime_ms.unwrap_or(0),
+        idle_millis: idle_ms.unwrap_or(0),
+        marked_generation,
+        marked_in_a_row,
+        jumped_from,
+        mac_key,
+        successor_seen,
+        credentials: match credentials {
+            CredentialsRow::Pair => CredentialsKind::Pair,
+            CredentialsRow::Access => CredentialsKind::Access,
+            CredentialsRow::Session => CredentialsKind::Session,
+        },
+    })
+}
+
+fn bound(row: BoundRow<'_>) -> Read<(SubjectId, Epoch)> {
+    Ok((SubjectId::new(&row.subject.0)?, Epoch::from_number(row.epoch)))
+}
+
+fn factor(row: FactorRow) -> Factor {
+    let FactorRow { kind, at, user_verified, hardware } = row;
+    let details = FactorDetails::default().user_verified(user_verified).hardware(hardware);
+    Factor::new(kind, Timestamp::from_millis(at), details)
+}
+
+fn client(row: ClientRow<'_>) -> Read<ClientInfo> {
+    let ClientRow { agent, ip, fingerprint, description, headers } = row;
+    let mut client = ClientInfo::new();
+    if let Some(agent) = agent {
+        filled("user agent", &agent)?;
+        client = client.user_agent(&agent.0)?;
+    }
+    if let Some(ip) = ip {
+        filled("ip", &ip)?;
+        client = client.ip_text(&ip.0)?;
+    }
+    if let Some(fingerprint) = fingerprint {
+        client = client.fingerprint(&fingerprint.0)?;
+    }
+    if let Some(description) = description {
+        client = client.description(&description.0)?;
+    }
+    for (name, values) in headers.0 {
+        client = client.header(&name.0, values.iter().map(|value| &*value.0))?;
+    }
+    rule(client != ClientInfo::default(), "a client without parts")?;
+    Ok(client)
+}
+
+fn more(row: MoreRow<'_>) -> Read<Rare> {
+    let MoreRow {
+        device,
+        holds_device_slot,
+        creator,
+        app,
+        acting,
+        challenges,
+        metadata,
+        claims,
+        counters,
+        resource_owner,
+    } = row;
+    let challenges = challenges.into_iter().map(challenge).collect::<Read<Vec<_>>>()?;
+    once_each(challenges.iter().map(Challenge::kind), "a kind of challenge that comes twice")?;
+    let mut kept = Metadata::new();
+    for (name, value) in metadata.0 {
+        let value = bytes(value)?;
+        rule(!value.is_empty(), "metadata without a value")?;
+        kept.set(&name.0, value)?;
+    }
+    Ok(Rare {
+        device: device.map(|device| DeviceId::new(&device.0)).transpose()?,
+        holds_device_slot,
+        creator: creator.map(|creator| CreatorId::new(&creator.0)).transpose()?,
+        app: app.map(|app| AppId::new(&app.0)).transpose()?,
+        actors: acting.map(actors).transpose()?,
+        challenges,
+        metadata: kept,
+        claims: HostClaims::from_row(
+            claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())),
+        )?,
+        counters: counters.0.into_iter().map(|(name, count)| (name.0.into(), count)).collect(),
+        resource_owner: resource_owner.map(|owner| owner.0.into_owned()),
+    })
+}
+
+fn actors(row: ActingRow<'_>) -> Read<ActorChain> {
+    let actor = |row: ActorRow<'_>| {
+        let mut actor = Actor::new(SubjectId::new(&row.subject.0)?);
+        if let Some(session) = row.session {
+            actor = actor.with_session(session);
+        }
+        if let Some(epoch) = row.epoch {
+            actor = actor.with_epoch(Epoch::from_number(epoch));
+        }
+        Ok::<_, InvalidInput>(actor)
+    };
+    let mut rows = row.actors.into_iter();
+    let nearest = rows.next().ok_or(RowFault::Rule("an impersonation without an actor"))?;
+    let mut chain = ActorChain::new(actor(nearest)?, &row.reason.0)?;
+    for behind in rows {
+        chain = chain.behind(actor(behind)?)?;
+    }
+    Ok(chain)
+}
+
+fn challenge(row: ChallengeRow<'_>) -> Read<Challenge> {
+    Ok(Challenge::new(row.kind, &row.state.0, end(row.ends_at)?)?)
+}
+
+fn bytes(row: BytesRow<'_>) -> Read<Vec<u8>> {
+    match row {
+        BytesRow::Text(text) => Ok(text.0.into_owned().into_bytes()),
+        BytesRow::Base64(text) => {
+            STANDARD.decode(&*text.0).map_err(|_| RowFault::Rule("bytes that are not base64"))
+        }
+    }
+}
+
+/// An end, or none: the latest instant there is stands for none, and is not written.
+fn end(at: Option<i64>) -> Read<Timestamp> {
+    let at = at.map(Timestamp::from_millis);
+    rule(at != Some(Timestamp::MAX), "the end of time in place of none")?;
+    Ok(at.unwrap_or(Timestamp::MAX))
+}
+
+fn filled(field: &'static str, text: &Str<'_>) -> Read<()> {
+    match text.0.is_empty() {
+        true => Err(InvalidInput::new(field, Problem::Empty).into()),
+        false => Ok(()),
+    }
+}
+
+fn once_each(kinds: impl Iterator<Item = FactorKind>, broken: &'static str) -> Read<()> {
+    let mut kinds: Vec<_> = kinds.collect();
+    let count = kinds.len();
+    kinds.sort_unstable();
+    kinds.dedup();
+    rule(kinds.len() == count, broken)
+}
+
+fn rule(holds: bool, broken: &'static str) -> Read<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(RowFault::Rule(broken)),
+    }
+}
+
+fn salt_of(text: &str) -> Option<[u8; 16]> {
+    let digits = text.as_bytes();
+    let mut salt = [0; 16];
+    if digits.len() != 2 * salt.len() {
+        return None;
+    }
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    for (byte, pair) in salt.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(salt)
+}

@@ -1,0 +1,83 @@
+//! What is known of a subject, as a store keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_ROW_BYTES, RowFault, VERSION, row::required, version};
+use crate::{
+    clock::{Epoch, Timestamp},
+    error::{RevokeReason, StoreError},
+    factor::FactorKind,
+    id::SessionId,
+    session::{FactorFloor, SubjectStamp},
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StampRow {
+    v: u32,
+    epoch: i64,
+    #[serde(deserialize_with = "required")]
+    kept: Option<SessionId>,
+    reason: RevokeReason,
+    floors: Vec<FloorRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FloorRow {
+    kind: FactorKind,
+    at: i64,
+}
+
+impl SubjectStamp {
+    /// What is known of a subject as one JSON text, the same for the same stamp: at most 1 KiB.
+    ///
+    /// # Examples
+    /// ```
+    /// use session_issuer::{Timestamp, session::SubjectStamp};
+    ///
+    /// let stamp = SubjectStamp::first(Timestamp::from_secs(1));
+    /// let row = stamp.encode()?;
+    /// assert_eq!(row, r#"{"v":1,"epoch":1000,"kept":null,"reason":"admin","floors":[]}"#);
+    /// assert_eq!(SubjectStamp::decode(row.as_bytes())?, stamp);
+    /// # Ok::<(), session_issuer::store::StoreError>(())
+    /// ```
+    pub fn encode(&self) -> Result<String, StoreError> {
+        let Self { epoch, kept, reason, floors } = self;
+        let floors = floors.iter().flat_map(|floors| floors.iter());
+        let row = StampRow {
+            v: VERSION,
+            epoch: epoch.get(),
+            kept: *kept,
+            reason: *reason,
+            floors: floors.map(|floor| FloorRow { kind: floor.kind, at: floor.at.as_millis() }).collect(),
+        };
+        Ok(serde_json::to_string(&row).map_err(|_| RowFault::Form(0))?)
+    }
+
+    /// What is known of a subject, of such a text; as strict as [`Record::decode`](crate::session::Record::decode).
+    ///
+    /// # Errors
+    /// `UnknownVersion` for the text of a later release, `Damaged` for whatever else is none.
+    pub fn decode(row: &[u8]) -> Result<Self, StoreError> {
+        if row.len() > MAX_ROW_BYTES {
+            return Err(RowFault::TooLong.into());
+        }
+        let found = version(row).ok_or(RowFault::NoVersion)?;
+        if found != VERSION {
+            return Err(RowFault::Version(found).into());
+        }
+        let StampRow { v: _, epoch, kept, reason, floors } =
+            serde_json::from_slice(row).map_err(|error| RowFault::Form(error.column()))?;
+        let floors: Vec<_> = floors
+            .iter()
+            .map(|floor| FactorFloor::new(floor.kind, Timestamp::from_millis(floor.at)))
+            .collect();
+        let twice =
+            |(at, floor): (usize, &FactorFloor)| floors.iter().skip(at + 1).any(|f| f.kind == floor.kind);
+        if floors.len() > FactorKind::ALL.len() || floors.iter().enumerate().any(twice) {
+            return Err(RowFault::Rule("a kind of factor with two floors").into());
+        }
+        Ok(Self::new(Epoch::from_number(epoch), kept, reason, floors))
+    }
+}

@@ -1,0 +1,186 @@
+//! A record as a row. Every part is taken apart by name, so a new one cannot be forgotten.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{
+    VERSION,
+    row::{
+        ActingRow, ActorRow, BodyRow, BoundRow, BytesRow, ChallengeRow, ClaimRow, ClientRow, CredentialsRow,
+        DecisionRow, FactorRow, Members, MoreRow, RequestRow, Row, SessionRow, TombstoneRow,
+    },
+};
+use crate::{
+    actor::{Actor, ActorChain},
+    client::ClientInfo,
+    clock::{Epoch, Timestamp},
+    factor::{Challenge, Factor},
+    id::SubjectId,
+    json::Str,
+    session::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session, Tombstone},
+};
+
+pub(super) fn row(record: &Record) -> Row<'_> {
+    let Record { id, tenant, version, created_at, keep_secs, generation, salt, body, tombstone } = record;
+    Row {
+        v: VERSION,
+        id: *id,
+        tenant: text(tenant.as_str()),
+        version: *version,
+        created_at: created_at.as_millis(),
+        keep_secs: *keep_secs,
+        generation: *generation,
+        salt: Str(Cow::Owned(hex(salt))),
+        tombstone: tombstone.as_deref().map(|Tombstone { reason, at, by }| TombstoneRow {
+            reason: *reason,
+            at: at.as_millis(),
+            by: by.as_ref().map(|by| text(by.as_str())),
+        }),
+        body: match body {
+            Body::Request(request) => BodyRow::Request(request_row(request)),
+            Body::Session(session) => BodyRow::Session(session_row(session)),
+        },
+    }
+}
+
+fn request_row(request: &Request) -> RequestRow<'_> {
+    let Request { app, redirect, ends_at, decision } = request;
+    RequestRow {
+        app: text(app.as_str()),
+        redirect: redirect.as_deref().map(text),
+        ends_at: end(*ends_at),
+        decision: match decision {
+            Decision::Open => DecisionRow::Open,
+            Decision::Approved { subject, epoch } => DecisionRow::Approved(bound_row(subject, *epoch)),
+            Decision::Denied => DecisionRow::Denied,
+        },
+    }
+}
+
+fn session_row(session: &Session) -> SessionRow<'_> {
+    let Session {
+        bound,
+        factors,
+        client,
+        rare,
+        rotated_at,
+        last_seen_at,
+        ends_at,
+        lifetime_millis,
+        idle_millis,
+        marked_generation,
+        marked_in_a_row,
+        jumped_from,
+        mac_key,
+        successor_seen,
+        credentials,
+    } = session;
+    SessionRow {
+        bound: bound.as_ref().map(|(subject, epoch)| bound_row(subject, *epoch)),
+        factors: factors.iter().flat_map(|factors| factors.iter()).map(factor_row).collect(),
+        credentials: match credentials {
+            CredentialsKind::Pair => CredentialsRow::Pair,
+            CredentialsKind::Access => CredentialsRow::Access,
+            CredentialsKind::Session => CredentialsRow::Session,
+        },
+        rotated_at: rotated_at.as_millis(),
+        last_seen_at: last_seen_at.as_millis(),
+        ends_at: end(*ends_at),
+        lifetime_ms: (*lifetime_millis != 0).then_some(*lifetime_millis),
+        idle_ms: (*idle_millis != 0).then_some(*idle_millis),
+        marked_generation: *marked_generation,
+        marked_in_a_row: *marked_in_a_row,
+        jumped_from: *jumped_from,
+        successor_seen: *successor_seen,
+        mac_key: *mac_key,
+        client: client_row(client),
+        more: rare.as_deref().map(more_row),
+    }
+}
+
+fn bound_row(subject: &SubjectId, epoch: Epoch) -> BoundRow<'_> {
+    BoundRow { subject: text(subject.as_str()), epoch: epoch.get() }
+}
+
+fn factor_row(factor: &Factor) -> FactorRow {
+    let details = factor.details();
+    FactorRow {
+        kind: factor.kind(),
+        at: factor.at().as_millis(),
+        user_verified: details.user_verified,
+        hardware: details.hardware,
+    }
+}
+
+fn client_row(client: &ClientInfo) -> Option<ClientRow<'_>> {
+    let headers =
+        client.headers().map(|(name, values)| (text(name), values.iter().map(|v| text(v)).collect()));
+    (*client != ClientInfo::default()).then(|| ClientRow {
+        agent: client.agent().map(text),
+        ip: client.ip().map(|ip| Str(Cow::Owned(ip.to_string()))),
+        fingerprint: client.get_fingerprint().map(text),
+        description: client.get_description().map(text),
+        headers: Members(headers.collect()),
+    })
+}
+
+fn more_row(rare: &Rare) -> MoreRow<'_> {
+    let Rare {
+        device,
+        holds_device_slot,
+        creator,
+        app,
+        actors,
+        challenges,
+        metadata,
+        claims,
+        counters,
+        resource_owner,
+    } = rare;
+    let bytes = |value| match std::str::from_utf8(value) {
+        Ok(value) => BytesRow::Text(text(value)),
+        Err(_) => BytesRow::Base64(Str(Cow::Owned(STANDARD.encode(value)))),
+    };
+    MoreRow {
+        device: device.as_ref().map(|device| text(device.as_str())),
+        holds_device_slot: *holds_device_slot,
+        creator: creator.as_ref().map(|creator| text(creator.as_str())),
+        app: app.as_ref().map(|app| text(app.as_str())),
+        acting: actors.as_ref().map(acting_row),
+        challenges: challenges.iter().map(challenge_row).collect(),
+        metadata: Members(metadata.iter().map(|(name, value)| (text(name), bytes(value))).collect()),
+        claims: Members(
+            claims.iter().map(|(name, value)| (text(name), ClaimRow(Cow::Borrowed(value)))).collect(),
+        ),
+        counters: Members(counters.iter().map(|(name, count)| (text(name), *count)).collect()),
+        resource_owner: resource_owner.as_deref().map(text),
+    }
+}
+
+fn acting_row(chain: &ActorChain) -> ActingRow<'_> {
+    let row = |actor: &'_ Actor| ActorRow {
+        subject: Str(Cow::Owned(actor.subject().as_str().to_owned())),
+        session: actor.session(),
+        epoch: actor.epoch().map(Epoch::get),
+    };
+    ActingRow { reason: text(chain.reason()), actors: chain.actors().iter().map(row).collect() }
+}
+
+fn challenge_row(challenge: &Challenge) -> ChallengeRow<'_> {
+    ChallengeRow { kind: challenge.kind(), state: text(challenge.state()), ends_at: end(challenge.ends_at()) }
+}
+
+fn text(text: &str) -> Str<'_> {
+    Str(Cow::Borrowed(text))
+}
+
+/// An end, or none.
+fn end(at: Timestamp) -> Option<i64> {
+    (at != Timestamp::MAX).then_some(at.as_millis())
+}
+
+fn hex(bytes: &[u8; 16]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
