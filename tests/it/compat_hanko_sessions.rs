@@ -298,6 +298,25 @@ fn a_user_ends_other_sessions_and_never_the_one_the_user_is_in() {
     assert!(world.check(&one).is_ok() && of(&three) == third);
 }
 
+#[test]
+fn who_acts_in_a_users_place_is_named_and_ends_no_session_of_the_users_own() {
+    let world = world_of(Policy::hanko());
+    world.people.add(OTHER, "pw");
+    let own = created(&world);
+    let chain = ActorChain::new(Actor::new(id(OTHER)), "ticket 4711").unwrap();
+    let acting = world.create(NewSession::impersonating(id(USER), chain)).unwrap();
+    let caller = user_in(&world, acting.token());
+    let Caller::User { user, session, actors: Some(actors) } = &caller else { panic!("{caller:?}") };
+    assert_eq!((user, *session), (&id(USER), acting.session_id()));
+    assert_eq!((actors.reason(), actors.actors()[0].subject()), ("ticket 4711", &id(OTHER)));
+    let session = world.check(&own).unwrap().session_id().to_string();
+    let outcome = || block_on(profile_delete_session(&service(&world), &caller, &session));
+    unchanged(&world, || assert_eq!(outcome().map_err(split), Err(forbidden())));
+    block_on(logout(&service(&world), &[acting.token()])).unwrap();
+    refused(world.check(acting.token()), ErrorKind::Revoked);
+    assert!(world.check(&own).is_ok());
+}
+
 // 38
 #[test]
 fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {

@@ -69,17 +69,6 @@ fn malformed_bodies_do_not_get_past_the_door() {
     for text in ["", "{", "5", "null", r#"{"identifier":"#] {
         assert!(serde_json::from_str::<CreateSession>(text).is_err(), "{text}");
     }
-    for (field, wrong) in [
-        ("identifier", json!(5)),
-        ("identifier", json!(["device-1"])),
-        ("domain", json!({})),
-        ("isWebExtension", json!("true")),
-        ("isWebExtension", json!(1)),
-        ("type", json!(0)),
-        ("killSession", json!("yes")),
-    ] {
-        assert!(serde_json::from_value::<CreateSession>(json!({ field: wrong })).is_err(), "{field}");
-    }
     let world = devices();
     let nulls = json!({
         "identifier": null, "domain": null, "isWebExtension": null, "type": null, "killSession": null,
