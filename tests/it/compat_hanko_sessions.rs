@@ -116,9 +116,14 @@ fn a_list_is_of_a_user_that_there_is() {
         assert_eq!(list(&world, malformed), Err(bad_request("user_id must be a valid uuid")), "{malformed}");
     }
     assert_eq!(list(&world, "00000000-0000-0000-0000-000000000000"), Err(not_found()));
-    created(&world);
+    let token = created(&world);
     world.people.change(USER, |user| user.disabled = true);
     assert_eq!(ids(&list(&world, USER).unwrap()).len(), 1, "disabled is not deleted");
+    assert!(block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid, "nor ended");
+    world.people.change(USER, |user| (user.disabled, user.locked) = (false, true));
+    let session = ids(&list(&world, USER).unwrap()).remove(0);
+    delete(&world, USER, &session).unwrap();
+    assert!(!block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid);
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn validation_by_body_is_use_at_once() {
     assert_eq!(last_used(&world, &token).millis_since(born), 1);
 }
 
+#[test]
+fn a_use_soon_after_another_is_not_written_down() {
+    for (timeout, throttle) in [(None, MINUTE), (Some(100 * SECOND), 10 * SECOND)] {
+        let world = idle(timeout);
+        let token = created(&world);
+        let used = || drop(block_on(authenticate(&service(&world), &[&token])).unwrap());
+        world.advance(throttle - Duration::from_millis(1));
+        unchanged(&world, used);
+        world.advance(Duration::from_millis(1));
+        used();
+        assert_eq!(last_used(&world, &token), world.issuer.now(), "{timeout:?}");
+        unchanged(&world, used);
+    }
+}
+
 // 27
 #[test]
 fn validation_by_header_or_cookie_writes_nothing() {

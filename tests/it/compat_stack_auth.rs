@@ -220,6 +220,14 @@ fn an_unknown_user_is_named_in_the_answer() {
         unchanged(&world, || assert_eq!(shown(outcome()), (400, expected.clone())));
         assert_eq!(cause(outcome()), Some(ErrorKind::SubjectUnknown));
     }
+    for (disabled, locked) in [(true, false), (false, true)] {
+        world.people.change(USER, |user| (user.disabled, user.locked) = (disabled, locked));
+        let outcome = || post(&service(&world), &server(), json!({ "user_id": USER }));
+        unchanged(&world, || {
+            let (status, error) = shown(outcome());
+            assert_eq!((status, &error["code"]), (400, &json!("USER_ID_DOES_NOT_EXIST")));
+        });
+    }
 }
 
 // 50 (the create part)
@@ -307,6 +315,16 @@ fn an_access_token_tells_the_user_in_snake_case() {
     }
     assert_eq!(claims["refresh_token_id"], claims["sid"]);
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+    let stacks = ["sub", "iss", "aud", "iat", "exp", "project_id", "branch_id", "refresh_token_id", "role"];
+    let user = ["name", "email", "email_verified", "selected_team_id", "signed_up_at", "is_anonymous"];
+    let more = ["is_restricted", "restricted_reason", "requires_totp_mfa"];
+    let ours = ["nbf", "jti", "sid", "gen", "epo", "tenant"];
+    let mut expected = [&stacks[..], &user, &more, &ours].concat();
+    expected.sort_unstable();
+    assert_eq!(names(answer.access_token.expose()), expected);
+    let acting = post(&service, &server(), json!({ "user_id": USER, "is_impersonation": true })).unwrap();
+    expected.insert(0, "act");
+    assert_eq!(names(acting.access_token.expose()), expected);
 }
 
 #[test]

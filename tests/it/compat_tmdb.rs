@@ -197,6 +197,14 @@ fn a_token_that_was_approved_too_long_ago_is_refused() {
     world.advance(SECOND + Duration::from_millis(1));
     unchanged(&world, || assert_eq!(shown(exchange(&world, &late)), tmdb(Status::InvalidRequestToken)));
     assert_eq!(cause(exchange(&world, &late)), Some(ErrorKind::Expired));
+    // An hour to be approved, and another to be exchanged.
+    let (slow, slower) = (open(&world), open(&world));
+    world.advance(HOUR - Duration::from_millis(1));
+    approve(&world, &slow).unwrap();
+    world.advance(Duration::from_millis(1));
+    assert_eq!(shown(approve(&world, &slower)), tmdb(Status::InvalidRequestToken));
+    world.advance(HOUR - Duration::from_millis(2));
+    exchange(&world, &slow).unwrap();
 }
 
 // 136

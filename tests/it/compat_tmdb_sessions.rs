@@ -52,7 +52,11 @@ fn guest(world: &World) -> String {
 fn a_session_is_deleted_once_and_is_then_good_for_nothing() {
     let world = films();
     let session_id = session(&world);
-    assert_eq!(use_user(&world, &session_id).unwrap().user().unwrap().as_str(), USER);
+    let access = use_user(&world, &session_id).unwrap();
+    assert_eq!(access.user().unwrap().as_str(), USER);
+    let id = access.checked().session_id().to_string();
+    assert_eq!(shown(use_user(&world, &id)), tmdb(Status::AuthenticationFailed), "the crate's id is none");
+    assert_eq!(shown(delete(&world, &id)), tmdb(Status::SessionNotFound));
     let answer = delete(&world, &session_id).unwrap();
     assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "success": true }));
     assert_eq!(shown(delete(&world, &session_id)), tmdb(Status::SessionNotFound));

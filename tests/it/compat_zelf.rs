@@ -120,6 +120,10 @@ fn a_device_without_an_identifier_is_its_address() {
     let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
     create(&world, &from(mapped), json!({}));
     assert_eq!(created(&world), 1, "one address in two forms is one device");
+    let named = create(&world, &from(WORK), json!({ "identifier": "device-1" }));
+    let nameless = create(&world, &from(WORK), json!({}));
+    assert_ne!(session_of(&named), session_of(&nameless), "who is named shares with nobody");
+    assert_eq!(session_of(&create(&world, &from(WORK), json!({}))), session_of(&nameless));
 }
 
 #[test]
@@ -273,6 +277,10 @@ fn a_token_has_zelfs_claims_under_hs256() {
     ] {
         assert_eq!(claims.get(name), Some(&expected), "{name}");
     }
+    let zelfs = ["domain", "ethAddress", "iat", "identifier", "ip", "session", "tagName"];
+    let mut expected = [&zelfs[..], &["aud", "exp", "gen", "iss", "jti", "nbf", "sid", "tenant"]].concat();
+    expected.sort_unstable();
+    assert_eq!(names(data.token.expose()), expected);
     let other = create(&world, &from(HOME), json!({ "identifier": "device-2", "domain": "avax" }));
     assert_eq!(payload(other.token.expose())["domain"], json!("avax"));
 }
