@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! cargo run --example five_apis --features rust-crypto                          # a free port on loopback
-//! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080
+//! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080 # or --addr=127.0.0.1:8080
 //! ```
 //! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
 //! HS256 signs, and there is nothing to publish.
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
-//! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it.
+//! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
+//! every minute, and a client has 5 seconds for the head of a request.
 //!
 //! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
@@ -29,45 +30,102 @@ mod zelf;
 #[path = "five_apis/zitadel.rs"]
 mod zitadel;
 
-use std::{error::Error, future::IntoFuture, io::Write, net::SocketAddr, time::Duration};
+use std::{error::Error, io::Write, net::SocketAddr, pin::pin, process::ExitCode, time::Duration};
 
-use axum::Router;
-use axum::http::Uri;
+use axum::{Extension, Router, extract::ConnectInfo, http::Uri};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
 use serde_json::json;
-use tokio::net::TcpListener;
+use session_issuer::Issuer;
+use tokio::{net::TcpListener, time::sleep};
 
 use self::{
     door::{Door, Fault, Reply, below, served},
     host::Host,
 };
 
-type Done = Result<(), Box<dyn Error>>;
+const USAGE: &str = "usage: five_apis [--addr HOST:PORT]";
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often what ended a while ago is removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Done {
-    let listener = TcpListener::bind(address()?).await?;
+async fn main() -> ExitCode {
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
+    eprintln!("five_apis: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let address = address(std::env::args().skip(1))?;
+    let listener = TcpListener::bind(&address).await;
+    let listener = listener.map_err(|error| format!("cannot listen at {address}: {error}"))?;
     let base = format!("http://{}", listener.local_addr()?);
     let host = Host::new(&base)?;
     let app = app(&host)?;
     writeln!(std::io::stdout(), "{}", told(&host, &base))?;
 
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(told_to_stop());
-    tokio::select! {
-        ended = server.into_future() => ended?,
-        // A client that never finishes its request does not keep the program alive.
-        () = async { told_to_stop().await; tokio::time::sleep(Duration::from_secs(3)).await } => {}
-    }
+    tokio::spawn(sweep(host.any_issuer()?));
+    serve(listener, app).await;
     Ok(())
 }
 
-/// `--addr HOST:PORT`, or a free port on loopback.
-fn address() -> Result<String, Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
-    match (args.next().as_deref(), args.next(), args.next()) {
-        (None, ..) => Ok("127.0.0.1:0".to_owned()),
-        (Some("--addr"), Some(address), None) => Ok(address),
-        _ => Err("usage: five_apis [--addr HOST:PORT]".into()),
+/// `--addr HOST:PORT` or `--addr=HOST:PORT`; without it, a free port on loopback.
+fn address(mut args: impl Iterator<Item = String>) -> Result<String, String> {
+    let mut address = "127.0.0.1:0".to_owned();
+    while let Some(arg) = args.next() {
+        address = match (arg.as_str(), arg.strip_prefix("--addr=")) {
+            ("--addr", _) => args.next().ok_or_else(|| format!("--addr needs HOST:PORT\n{USAGE}"))?,
+            (_, Some(address)) => address.to_owned(),
+            _ => return Err(format!("unknown argument {arg}\n{USAGE}")),
+        };
+    }
+    Ok(address)
+}
+
+/// Answers until it is told to stop, and then what has been asked: for at most three seconds, since a client that never
+/// finishes its request does not keep the program alive.
+async fn serve(listener: TcpListener, app: Router) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(told_to_stop());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file descriptors, as a rule: some connection will end.
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo::<SocketAddr>(peer))));
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        // How it ends is the client's business.
+        tokio::spawn(connections.watch(connection));
+    }
+    drop(listener);
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = sleep(Duration::from_secs(3)) => {}
+    }
+}
+
+/// Removes what ended a while ago, of all five systems: they share a store.
+async fn sweep(issuer: Issuer) {
+    loop {
+        match issuer.sweep(500).await {
+            Ok(swept) if swept.more => continue,
+            Ok(_) => {}
+            Err(error) => eprintln!("sweep: {error}"),
+        }
+        sleep(SWEEP_EVERY).await;
     }
 }
 

@@ -100,9 +100,7 @@ async fn tmdb(host: &Host) -> Done {
     let token = opened.request_token.expose();
     issuer.decide(Decide::approve(token, SubjectId::new(USER)?)).await?;
     say("", "approve", format!("ok       {USER}"));
-    let mut body = tmdb::CreateSession::default();
-    body.request_token = Some(token.into());
-    let answer = tmdb::create_session(&service, &app, body).await?;
+    let answer = tmdb::create_session(&service, &app, tmdb::CreateSession::new(token)).await?;
     say("", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_id.expose()).await);
     say("", "revoke", revoked(&issuer, answer.session_id.expose()).await?);

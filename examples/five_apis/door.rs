@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Query, RawPathParams, Request},
+    body::{Body, Bytes},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Query, RawPathParams, Request},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -18,6 +19,8 @@ use session_issuer::{client::ClientInfo, compat::ApiError, error::ErrorClass};
 
 /// The longest body that is read: 1 MiB.
 const MAX_BODY: usize = 1 << 20;
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One system's door: the state of its handlers.
 pub(crate) trait Door: Clone + Send + Sync + 'static {
@@ -28,7 +31,7 @@ pub(crate) trait Door: Clone + Send + Sync + 'static {
 /// What a door refuses by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A body that is no JSON object, or has a value of the wrong type.
+    /// A body that is no JSON object, or broke off.
     Malformed,
     /// No such path.
     NotFound,
@@ -88,8 +91,16 @@ impl<D: Door> FromRequest<D> for Call {
         let params = params.map_err(|_| D::tell(Fault::NotFound))?;
         let params = params.iter().map(|(_, value)| value.to_owned()).collect();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let body = to_bytes(body, MAX_BODY).await.map_err(|_| D::tell(Fault::TooLarge))?;
-        Ok(Self { uri: parts.uri, headers: parts.headers, params, peer, body })
+        let (uri, headers) = (parts.uri.clone(), parts.headers.clone());
+        let mut request = Request::from_parts(parts, body);
+        DefaultBodyLimit::max(MAX_BODY).apply(&mut request);
+        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, door)).await;
+        let body = body.map_err(|_| D::tell(Fault::Malformed))?;
+        let body = body.map_err(|rejected| match rejected.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => D::tell(Fault::TooLarge),
+            _ => D::tell(Fault::Malformed),
+        })?;
+        Ok(Self { uri, headers, params, peer, body })
     }
 }
 
@@ -106,13 +117,17 @@ impl Call {
         serde_json::from_slice(body).ok().filter(|_| object).ok_or(Fault::Malformed)
     }
 
+    /// The body as a form's text, which is written like a query; none of one that is not said to be a form.
+    pub(crate) fn form_text(&self) -> Result<Option<&str>, Fault> {
+        if !self.is_of_type("x-www-form-urlencoded") {
+            return Ok(None);
+        }
+        std::str::from_utf8(&self.body).map(Some).map_err(|_| Fault::Malformed)
+    }
+
     /// The body as a form.
     pub(crate) fn form(&self) -> Result<HashMap<String, String>, Fault> {
-        if !self.is_of_type("x-www-form-urlencoded") {
-            return Err(Fault::WrongContentType);
-        }
-        let text = std::str::from_utf8(&self.body).map_err(|_| Fault::Malformed)?;
-        // A form is written like a query.
+        let text = self.form_text()?.ok_or(Fault::WrongContentType)?;
         let uri = format!("/?{text}").parse().map_err(|_| Fault::Malformed)?;
         Query::try_from_uri(&uri).map(|Query(fields)| fields).map_err(|_| Fault::Malformed)
     }
@@ -206,13 +221,12 @@ impl Reply {
         Self::json(200, body)
     }
 
+    /// A page, which no other page may show: whoever clicks on it sees it.
     pub(crate) fn html(status: u16, page: String) -> Self {
-        Self {
-            status,
-            content_type: "text/html; charset=utf-8",
-            body: page.into_bytes(),
-            headers: Vec::new(),
-        }
+        let content_type = "text/html; charset=utf-8";
+        Self { status, content_type, body: page.into_bytes(), headers: Vec::new() }
+            .with(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")
+            .with(header::X_FRAME_OPTIONS, "DENY")
     }
 
     pub(crate) fn empty(status: u16) -> Self {

@@ -30,7 +30,10 @@ pub(crate) fn routes() -> Router<Api> {
         .nest("/admin", admin().route("/sessions", post(create)))
         .route("/sessions/validate", get(validate).post(validate_body))
         .route("/logout", post(logout))
+        // The host's own, for what Hanko's profile shows.
         .route("/me", get(me))
+        .route("/me/sessions", get(my_sessions))
+        .route("/me/sessions/{session_id}", delete(delete_mine))
         .route("/.well-known/jwks.json", get(jwks))
 }
 
@@ -128,6 +131,17 @@ async fn me(State(api): State<Api>, call: Call) -> Outcome {
         Caller::User { user, .. } => Ok(Reply::ok(&json!({ "id": user, "user_id": user }))),
         _ => Err(error(401, "Unauthorized")),
     }
+}
+
+async fn my_sessions(State(api): State<Api>, call: Call) -> Outcome {
+    let caller = hanko::authenticate(&api.service, &tokens(&call)).await?;
+    Ok(Reply::ok(&hanko::profile_sessions(&api.service, &caller).await?))
+}
+
+async fn delete_mine(State(api): State<Api>, call: Call) -> Outcome {
+    let caller = hanko::authenticate(&api.service, &tokens(&call)).await?;
+    hanko::profile_delete_session(&api.service, &caller, call.param(0)).await?;
+    Ok(Reply::empty(204))
 }
 
 async fn jwks(State(api): State<Api>) -> Reply {

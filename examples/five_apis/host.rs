@@ -1,6 +1,10 @@
 //! What a host brings along: a store, keys, users, and what it knows of them.
 
-use std::{error::Error, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use async_trait::async_trait;
 use session_issuer::{
@@ -48,6 +52,17 @@ impl Host {
             zelf_ring: KeyRing::new(SecretKey::generate(Algorithm::Hs256, &SystemEntropy)?.key),
             store: store(),
             token_keys: TokenKeys::generate(&SystemEntropy)?,
+        })
+    }
+
+    /// An issuer for work that is no system's: sweeping the store that all of them share.
+    pub(crate) fn any_issuer(&self) -> Result<Issuer, Box<dyn Error>> {
+        self.issuer(&System {
+            tenant: "host",
+            policy: Policy::default(),
+            ring: &self.ring,
+            name: self.base.clone(),
+            audience: self.base.clone(),
         })
     }
 
@@ -141,6 +156,9 @@ const USERS: [User; 2] = [
     },
 ];
 
+/// Passwords that users have changed, by user.
+static CHANGED: RwLock<BTreeMap<&str, String>> = RwLock::new(BTreeMap::new());
+
 /// Who exists, who may log in, and what systems' tokens tell of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Users;
@@ -157,7 +175,18 @@ impl Users {
     /// The user of a login, for pages that ask by themselves.
     pub(crate) fn by_login(self, login_name: &str, password: &str) -> Option<&'static User> {
         let user = USERS.iter().find(|user| user.login_name == login_name);
-        user.filter(|user| same(password, user.password))
+        user.filter(|user| self.knows(user, password))
+    }
+
+    /// Whether this is the user's password.
+    pub(crate) fn knows(self, user: &User, password: &str) -> bool {
+        let changed = CHANGED.read().unwrap_or_else(PoisonError::into_inner);
+        same(password, changed.get(user.id).map_or(user.password, String::as_str))
+    }
+
+    pub(crate) fn set_password(self, user: &User, password: &str) {
+        let mut changed = CHANGED.write().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(user.id, password.to_owned());
     }
 }
 
@@ -178,8 +207,8 @@ impl SubjectDirectory for Users {
 impl FactorVerifier for Users {
     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
         let Check::Password(given) = attempt.check else { return Ok(Outcome::NotSetUp) };
-        let known = attempt.subject.and_then(|user| self.by_id(user.as_str())).map(|user| user.password);
-        let passed = same(given.expose(), known.unwrap_or_default()) && known.is_some();
+        let user = attempt.subject.and_then(|user| self.by_id(user.as_str()));
+        let passed = user.is_some_and(|user| self.knows(user, given.expose()));
         Ok(if passed { Outcome::passed() } else { Outcome::Wrong })
     }
 }

@@ -6,6 +6,7 @@ use axum::{
     http::HeaderName,
     routing::{delete, get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 use session_issuer::{
     Issuer, Policy,
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<Api> {
             .route("/auth/sessions/current/refresh", post(refresh))
             .route("/auth/sessions/{id}", delete(delete_one))
             .route("/auth/oauth/token", post(oauth_token))
+            .route("/auth/password/update", post(change_password))
     };
     // Who the users are is the host's to say.
     Router::new().merge(auth()).nest("/api/v1", auth().route("/users/{user_id}", get(user)))
@@ -107,8 +109,12 @@ impl Api {
     /// Stack Auth's way: a session that was signed out of is seen when its access token expires, in ten minutes at most.
     /// `Freshness::Store` would see it at once.
     async fn access_token(&self, call: &Call) -> Result<Option<AccessToken>, Reply> {
+        self.access_token_by(call, Freshness::Stateless).await
+    }
+
+    async fn access_token_by(&self, call: &Call, freshness: Freshness) -> Result<Option<AccessToken>, Reply> {
         let Some(token) = header(call, "access-token") else { return Ok(None) };
-        let checked = stack_auth::check_access_token(&self.service, token, Freshness::Stateless).await;
+        let checked = stack_auth::check_access_token(&self.service, token, freshness).await;
         checked.map(Some).map_err(refused)
     }
 }
@@ -154,7 +160,7 @@ async fn create(State(api): State<Api>, call: Call) -> Outcome {
 async fn list(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
     let mut request = ListSessions::default();
-    request.user_id = call.query_value("user_id");
+    request.user_id = call.query_value("user_id").into();
     stack_auth::list_sessions(&api.service, &caller, request)
         .await
         .map(|answer| Reply::ok(&answer))
@@ -213,6 +219,41 @@ async fn oauth_token(State(api): State<Api>, call: Call) -> Outcome {
     })))
 }
 
+/// A user who knows the old password sets a new one: all other sessions end.
+async fn change_password(State(api): State<Api>, call: Call) -> Outcome {
+    #[derive(Deserialize)]
+    struct Change {
+        old_password: String,
+        new_password: String,
+    }
+    api.key_holder(&call)?;
+    let signed_in = api.access_token_by(&call, Freshness::Store).await?;
+    let signed_in = signed_in.filter(|token| !token.is_impersonation());
+    let user = signed_in.and_then(|token| api.users.by_id(token.user().as_str()));
+    let user = user.ok_or_else(|| {
+        known(
+            401,
+            "USER_AUTHENTICATION_REQUIRED",
+            "User authentication required for this endpoint.",
+            json!({}),
+        )
+    })?;
+    let change: Change = call.json().map_err(Api::tell)?;
+    if !api.users.knows(user, &change.old_password) {
+        return Err(known(400, "PASSWORD_CONFIRMATION_MISMATCH", "Passwords do not match.", json!({})));
+    }
+    if change.new_password.chars().count() < 8 {
+        let details = json!({ "min_length": 8 });
+        let text = "Password too short. It must be at least 8 characters long.";
+        return Err(known(400, "PASSWORD_TOO_SHORT", text, details));
+    }
+    api.users.set_password(user, &change.new_password);
+    let id = SubjectId::new(user.id).map_err(|_| Api::tell(Fault::NotFound))?;
+    let kept = header(&call, "refresh-token");
+    stack_auth::password_changed(&api.service, &id, kept).await.map_err(refused)?;
+    Ok(Reply::ok(&json!({ "success": true })))
+}
+
 /// A route of the host's own: a user, to a server, or `me` to whoever is signed in.
 async fn user(State(api): State<Api>, call: Call) -> Outcome {
     let (asked, access_type) = (call.param(0), header(&call, "access-type"));
@@ -222,8 +263,8 @@ async fn user(State(api): State<Api>, call: Call) -> Outcome {
             let signed_in = api.access_token(&call).await?;
             signed_in.and_then(|token| api.users.by_id(token.user().as_str()))
         }
-        (id, Some("server" | "admin")) => api.users.by_id(id),
-        _ => None,
+        (_, Some("client")) => None,
+        (id, _) => api.users.by_id(id),
     };
     match (found, asked) {
         (Some(user), _) => Ok(Reply::ok(&profile(user))),

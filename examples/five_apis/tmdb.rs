@@ -6,7 +6,7 @@ use axum::{
     http::{Uri, header},
     routing::{delete, get, post},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use session_issuer::{
     Issuer, Policy,
@@ -74,7 +74,8 @@ impl Api {
         }
         let bearer = call.authorization("Bearer").is_some_and(|given| same(given, &self.read_access_token));
         let key = || {
-            let body = || call.json::<Key>().ok()?.api_key;
+            let json = || call.json::<Key>().ok()?.api_key;
+            let body = || call.form().ok().and_then(|mut form| form.remove("api_key")).or_else(json);
             call.query_value("api_key").or_else(body).is_some_and(|given| same(&given, &self.api_key))
         };
         if bearer || key() { Ok(&self.app) } else { Err(Status::InvalidApiKey.error().into()) }
@@ -98,16 +99,22 @@ impl Api {
 
 impl Door for Api {
     fn tell(fault: Fault) -> Reply {
-        let (code, message) = match fault {
-            Fault::NotFound => (34, "The resource you requested could not be found."),
-            Fault::WrongMethod => (42, "This request method is not supported for this resource."),
-            _ => (5, Status::InvalidParameters.message()),
+        let status = match fault {
+            Fault::NotFound => Status::NotFound,
+            Fault::WrongMethod => Status::WrongMethod,
+            _ => Status::InvalidParameters,
         };
-        Reply::json(
-            fault.status(),
-            &json!({ "success": false, "status_code": code, "status_message": message }),
-        )
+        Reply::json(fault.status(), &status.error())
     }
+}
+
+/// What a call sends: in its body, as JSON or as a form, and in its query. What the body lacks, the query may have.
+fn sent<T: DeserializeOwned>(call: &Call, from_query: fn(&str) -> T) -> Result<[T; 2], Reply> {
+    let body = match call.form_text().map_err(Api::tell)? {
+        Some(form) => from_query(form),
+        None => call.json().map_err(Api::tell)?,
+    };
+    Ok([body, from_query(call.query())])
 }
 
 async fn new_token(State(api): State<Api>, call: Call) -> Outcome {
@@ -116,23 +123,14 @@ async fn new_token(State(api): State<Api>, call: Call) -> Outcome {
 
 async fn login(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = match call.has_body() {
-        true => call.json().map_err(Api::tell)?,
-        false => {
-            let field = |name| call.query_value(name).unwrap_or_default();
-            ValidateWithLogin::new(&field("username"), &field("password"), &field("request_token"))
-        }
-    };
-    Ok(Reply::ok(&tmdb::validate_with_login(&api.service, app, request).await?))
+    let [body, query] = sent(&call, ValidateWithLogin::from_query)?;
+    Ok(Reply::ok(&tmdb::validate_with_login(&api.service, app, body.or(query)).await?))
 }
 
 async fn new_session(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = match call.has_body() {
-        true => call.json().map_err(Api::tell)?,
-        false => CreateSession::from_query(call.query()),
-    };
-    Ok(Reply::ok(&tmdb::create_session(&api.service, app, request).await?))
+    let [body, query] = sent(&call, CreateSession::from_query)?;
+    Ok(Reply::ok(&tmdb::create_session(&api.service, app, body.or(query)).await?))
 }
 
 async fn new_guest(State(api): State<Api>, call: Call) -> Outcome {
@@ -141,35 +139,32 @@ async fn new_guest(State(api): State<Api>, call: Call) -> Outcome {
 
 async fn delete_session(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = match call.has_body() {
-        true => call.json().map_err(Api::tell)?,
-        false => DeleteSession::from_query(call.query()),
-    };
-    Ok(Reply::ok(&tmdb::delete_session(&api.service, app, request).await?))
+    let [body, query] = sent(&call, DeleteSession::from_query)?;
+    Ok(Reply::ok(&tmdb::delete_session(&api.service, app, body.or(query)).await?))
 }
 
 async fn convert(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&v4::convert_session(&api.service, app, request).await?))
+    let [body, query] = sent(&call, v4::AccessToken::from_query)?;
+    Ok(Reply::ok(&v4::convert_session(&api.service, app, body.or(query)).await?))
 }
 
 async fn new_token_v4(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&v4::create_request_token(&api.service, app, request).await?))
+    let [body, query] = sent(&call, v4::CreateRequestToken::from_query)?;
+    Ok(Reply::ok(&v4::create_request_token(&api.service, app, body.or(query)).await?))
 }
 
 async fn new_access_token(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&v4::create_access_token(&api.service, app, request).await?))
+    let [body, query] = sent(&call, v4::CreateAccessToken::from_query)?;
+    Ok(Reply::ok(&v4::create_access_token(&api.service, app, body.or(query)).await?))
 }
 
 async fn delete_access_token(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&v4::delete_access_token(&api.service, app, request).await?))
+    let [body, query] = sent(&call, v4::AccessToken::from_query)?;
+    Ok(Reply::ok(&v4::delete_access_token(&api.service, app, body.or(query)).await?))
 }
 
 /// A route of the host's own: whose session it is.
@@ -212,9 +207,10 @@ async fn decide(State(api): State<Api>, call: Call) -> Outcome {
     };
     match page.redirect_to.filter(|address| is_ours(address)) {
         Some(address) => {
+            let (address, fragment) = address.split_at(address.find('#').unwrap_or(address.len()));
             let glue = if address.contains('?') { '&' } else { '?' };
             let token = call.param(0);
-            let address = format!("{address}{glue}request_token={token}&{decided}=true");
+            let address = format!("{address}{glue}request_token={token}&{decided}=true{fragment}");
             Ok(Reply::empty(303).with(header::LOCATION, address))
         }
         None => Ok(Reply::html(200, format!("<!doctype html><title>Done</title><p>{decided}"))),

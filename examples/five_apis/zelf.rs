@@ -46,7 +46,9 @@ impl Api {
 impl Door for Api {
     fn tell(fault: Fault) -> Reply {
         match fault {
-            Fault::Malformed => Reply::json(400, &json!({ "validationError": "The body is not valid JSON" })),
+            Fault::Malformed | Fault::WrongContentType => {
+                Reply::json(400, &json!({ "validationError": "The body is not valid JSON" }))
+            }
             _ => Reply::json(fault.status(), &json!({ "error": fault.text() })),
         }
     }

@@ -15,8 +15,8 @@
 //! Who calls whom in each flow, what the store does in one act, and every difference from the four that are whole, with its
 //! reason and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
-//! Unknown fields of a request are ignored, as the systems do. JSON that does not parse, or a value of the wrong
-//! type, never gets here: that is for the host's door to refuse.
+//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]. JSON that
+//! does not parse, or is no object, never gets here: that is for the host's door to refuse.
 //!
 //! # Examples
 //! ```
@@ -54,6 +54,7 @@
 //! [`Policy::tmdb`]: crate::Policy::tmdb
 //! [`Policy::zelf`]: crate::Policy::zelf
 
+mod field;
 pub mod hanko;
 mod query;
 pub mod stack_auth;
@@ -66,6 +67,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::field::{Field, JsonType};
 use crate::{
     Issuer, SessionQuery,
     error::{Error, VerifyError},
@@ -192,6 +194,7 @@ macro_rules! redacted {
         }
     )*};
 }
+use field::from_object;
 use redacted;
 
 #[cfg(test)]

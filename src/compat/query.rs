@@ -1,5 +1,13 @@
 //! Values in the query of an address, for clients that send a field there and not in a body.
 
+use super::Field;
+use crate::secret::Secret;
+
+/// A field that holds a secret.
+pub(super) fn secret(query: &str, name: &str) -> Field<Secret> {
+    value(query, name).map(Secret::from).into()
+}
+
 /// The first value of this name, decoded; none where it is absent or not UTF-8 under its escapes.
 pub(super) fn value(query: &str, name: &str) -> Option<String> {
     let pairs = query.trim_start_matches('?').split('&');

@@ -40,9 +40,11 @@ pub use crate::{
 /// - A record that has a tombstone keeps it. A commit against it, against a missing row, or against an epoch that has
 ///   moved on from `observed_epoch` MUST be refused.
 /// - "Not there" is an answer. Being busy, unreachable or broken is a [`StoreError`], never `None`.
-/// - A row that cannot be read is [`Damaged`](StoreErrorKind::Damaged) to whoever asks for it: never `None`, never a
-///   record with a part made up. It keeps nobody out: `list` reports it and goes on, a cap does not count it, the slot
-///   of its device is free, its subject can be marked, and a sweep goes past it. Its id stays taken.
+/// - A row that cannot be read is [`Damaged`](StoreErrorKind::Damaged), or of an
+///   [`UnknownVersion`](StoreErrorKind::UnknownVersion), to whoever asks for it: never `None`, never a record with a
+///   part made up, and so is a row that holds another record than it should. It keeps nobody out: `list` reports it and
+///   goes on, a cap does not count it, the slot of its device is free, its subject can be marked, and a sweep goes past
+///   it. Its id stays taken, and its bytes stay as they are until its time has come.
 /// - The tenant is part of every key.
 /// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
 /// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken in one order

@@ -119,6 +119,8 @@ struct State {
     is_down: bool,
     /// How often every other call is pending first.
     delay: u32,
+    /// How often a call that goes well is pending first, and again before its answer.
+    hesitation: u32,
 }
 
 impl<S> FaultyStore<S> {
@@ -149,6 +151,12 @@ impl<S> FaultyStore<S> {
     /// Every call that the plan does not name is pending this often before the store is asked.
     pub fn delay_all(&self, times: u32) {
         self.lock().delay = times;
+    }
+
+    /// Every call that goes well is pending this often before the store is asked, and as often before its answer: one
+    /// that is dropped may or may not have been done.
+    pub fn hesitate(&self, times: u32) {
+        self.lock().hesitation = times;
     }
 
     /// The next call of this verb goes wrong like this.
@@ -194,7 +202,13 @@ impl<S> FaultyStore<S> {
         answer: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         match self.begin(verb) {
-            None => answer.await,
+            None => {
+                let times = self.lock().hesitation;
+                Pending(times).await;
+                let answer = answer.await;
+                Pending(times).await;
+                answer
+            }
             Some(Fault::Before) => Err(failure()),
             Some(Fault::After) => answer.await.and_then(|_| Err(failure())),
             Some(Fault::Delay(times)) => {

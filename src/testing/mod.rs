@@ -9,10 +9,11 @@
 //! | [`RecordingSink`] | looking at the events of a call |
 //! | [`FaultyStore`] | lost replies, outages, slow answers, and counting what was asked of a store |
 //! | [`fixtures`] | records in any state, without an issuer |
-//! | [`store_suite!`] | one test for each promise that a store makes |
+//! | [`store_suite!`], [`DurableStore`] | one test for each promise that a store makes |
 //! | [`block_on`] | running a future in a test without a runtime |
 
 mod clock;
+mod durable;
 mod entropy;
 mod faulty;
 pub mod fixtures;
@@ -24,6 +25,7 @@ pub use pollster::block_on;
 
 pub use self::{
     clock::ManualClock,
+    durable::DurableStore,
     entropy::SeededEntropy,
     faulty::{Calls, Fault, FaultyStore, Verb},
     sink::RecordingSink,

@@ -8,6 +8,8 @@ for tool in curl python3; do
     command -v "$tool" >/dev/null || die "$tool is missing"
 done
 start_server
+python3 tests/clients/raw.py slow "$BASE" >"$TEMP/slow" 2>&1 &
+SLOW=$!
 
 # A part of the first line, as a Python subscript.
 told() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$TOLD"; }
@@ -15,6 +17,8 @@ told() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$
 WHO=$(told "['users'][0]['id']")
 LOGIN=$(told "['users'][0]['login_name']")
 PASSWORD=$(told "['users'][0]['password']")
+MAX=$(told "['users'][1]['id']")
+MAX_PASSWORD=$(told "['users'][1]['password']")
 HANKO=$(told "['hanko']['api_key']")
 STACK=$(told "['stack_auth']['secret_server_key']")
 STACK_CLIENT=$(told "['stack_auth']['publishable_client_key']")
@@ -65,6 +69,17 @@ call 'hanko GET /sessions/validate, below its prefix' 200 "a['is_valid']" \
     "$BASE/hanko/sessions/validate" -H "Authorization: Bearer $COOKIE"
 call 'hanko POST /sessions/validate' 200 "a['user_id'] == '$WHO'" \
     -X POST "$BASE/sessions/validate" -H "$JSON" -d "{\"session_token\": \"$COOKIE\"}"
+call 'hanko GET /me/sessions' 200 "[one['current'] for one in a] == [True]" "$BASE/me/sessions" -b "hanko=$COOKIE"
+call 'hanko POST /sessions, another' 200 "a['session_token']" \
+    -X POST "$BASE/sessions" -H "Authorization: Bearer $HANKO" -H "$JSON" -d "{\"user_id\": \"$WHO\"}"
+OTHER=$(got "['session_token']")
+call 'hanko GET /me/sessions, of two' 200 "sorted(one['current'] for one in a) == [False, True]" \
+    "$BASE/me/sessions" -b "hanko=$COOKIE"
+SESSION=$(got "[0]['id']")
+call 'hanko DELETE /me/sessions/{session_id}' 204 "a == ''" -X DELETE "$BASE/me/sessions/$SESSION" -b "hanko=$COOKIE"
+call 'hanko GET /me, of the session that was deleted' 401 "a['code'] == 401" "$BASE/me" -b "hanko=$OTHER"
+call 'hanko GET /me, of the other' 200 "a['id'] == '$WHO'" "$BASE/me" -b "hanko=$COOKIE"
+call 'hanko DELETE /me/sessions/{session_id}, by nobody' 401 "a['code'] == 401" -X DELETE "$BASE/me/sessions/$SESSION"
 call 'hanko GET /.well-known/jwks.json' 200 "all('d' not in key for key in a['keys'])" \
     "$BASE/.well-known/jwks.json"
 call 'hanko POST /logout' 204 "a == ''" -X POST "$BASE/logout" -b "hanko=$COOKIE"
@@ -105,6 +120,45 @@ call 'stack refresh, after that' 401 "a['code'] == 'REFRESH_TOKEN_NOT_FOUND_OR_E
 call 'stack POST /api/v1/auth/sessions, as a client' 401 "a['code'] == 'INSUFFICIENT_ACCESS_TYPE'" \
     -X POST "$BASE/stack/api/v1/auth/sessions" "${CLIENT[@]}" -H "$JSON" -d "{\"user_id\": \"$WHO\"}"
 
+call 'stack GET /api/v1/users/{id}, as a server' 200 "a['id'] == '$WHO'" "$BASE/api/v1/users/$WHO" \
+    -H 'x-stack-access-type: server' -H "x-stack-project-id: $PROJECT" -H "x-stack-secret-server-key: $STACK"
+call 'stack GET /api/v1/users/{id}, with the key alone' 200 "a['primary_email'] == '$LOGIN'" \
+    "$BASE/api/v1/users/$WHO" -H "Authorization: Bearer $STACK"
+call 'stack GET /api/v1/users/{id}, as a client' 404 "a['code'] == 'USER_NOT_FOUND'" "$BASE/api/v1/users/$WHO" "${CLIENT[@]}"
+for millis in 1e3 60000.0; do
+    call "stack POST /auth/sessions, of $millis ms" 200 "a['refresh_token']" -X POST "$BASE/auth/sessions" \
+        -H "Authorization: Bearer $STACK" -H "$JSON" -d "{\"user_id\": \"$WHO\", \"expires_in_millis\": $millis}"
+done
+for millis in 31708800001 9223372036854775808 1e400 -0 0.5 null '"5000"'; do
+    call "stack POST /auth/sessions, of $millis ms" 400 "a['code'] == 'SCHEMA_ERROR'" -X POST "$BASE/auth/sessions" \
+        -H "Authorization: Bearer $STACK" -H "$JSON" -d "{\"user_id\": \"$WHO\", \"expires_in_millis\": $millis}"
+done
+# A password change: the own session is kept, another ends.
+signed_in() {
+    call "stack POST /auth/sessions, $1" 200 "a['access_token']" -X POST "$BASE/auth/sessions" \
+        -H "Authorization: Bearer $STACK" -H "$JSON" -d "{\"user_id\": \"$MAX\"${2:-}}"
+    REFRESH=$(got "['refresh_token']") ACCESS=$(got "['access_token']")
+}
+signed_in 'another session'
+OTHER=$REFRESH
+signed_in 'an impersonation' ', "is_impersonation": true'
+change() {
+    call "stack POST /api/v1/auth/password/update, $1" "$2" "$3" -X POST "$BASE/api/v1/auth/password/update" \
+        "${CLIENT[@]}" -H "$JSON" -H "x-stack-access-token: $ACCESS" -H "x-stack-refresh-token: $REFRESH" \
+        -d "{\"old_password\": \"$4\", \"new_password\": \"$5\"}"
+}
+change 'by an impersonation' 401 "a['code'] == 'USER_AUTHENTICATION_REQUIRED'" "$MAX_PASSWORD" 'Changed1234!'
+signed_in 'a session of the own'
+change 'of a wrong password' 400 "a['code'] == 'PASSWORD_CONFIRMATION_MISMATCH'" 'wrong' 'Changed1234!'
+change 'to a short one' 400 "a['code'] == 'PASSWORD_TOO_SHORT'" "$MAX_PASSWORD" 'short'
+change 'of the right one' 200 "a == {'success': True}" "$MAX_PASSWORD" 'Changed1234!'
+call 'stack refresh, of the own session' 200 "a['access_token']" -X POST "$BASE/api/v1/auth/sessions/current/refresh" \
+    "${CLIENT[@]}" -H "x-stack-refresh-token: $REFRESH"
+call 'stack refresh, of the other' 401 "a['code'] == 'REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED'" \
+    -X POST "$BASE/api/v1/auth/sessions/current/refresh" "${CLIENT[@]}" -H "x-stack-refresh-token: $OTHER"
+change 'of the old one again' 400 "a['code'] == 'PASSWORD_CONFIRMATION_MISMATCH'" "$MAX_PASSWORD" 'Changed1234!'
+change 'back' 200 "a == {'success': True}" 'Changed1234!' "$MAX_PASSWORD"
+
 # ---- ZITADEL: the page's command
 zitadel() {
     call "zitadel POST $1" 200 "a['sessionId'] and a['sessionToken'] and a['details']['sequence'] and a['details']['resourceOwner']" \
@@ -137,6 +191,11 @@ call 'tmdb POST /3/authentication/session/new, not approved' 422 "a['status_code
     -X POST "$BASE/3/authentication/session/new" -H "Authorization: Bearer $READ" -H "$JSON" \
     -d "{\"request_token\": \"$TOKEN\"}"
 call 'tmdb GET /authenticate/{token}' 200 "'demo-app' in a" -u "$LOGIN:$PASSWORD" "$BASE/authenticate/$TOKEN"
+for header in 'content-security-policy: frame-ancestors .none.' 'x-frame-options: DENY' 'cache-control: no-store'; do
+    grep -qi "^$header" "$TEMP/headers" || die "tmdb GET /authenticate/{token}: no $header"
+done
+call 'tmdb GET /authenticate/{token}, by nobody' 401 "'Log in' in a" "$BASE/authenticate/$TOKEN"
+grep -qi "^x-frame-options: DENY" "$TEMP/headers" || die 'tmdb GET /authenticate/{token}, by nobody: may be framed'
 call 'tmdb POST /authenticate/{token}, approve' 303 "a == ''" -u "$LOGIN:$PASSWORD" -d decision=approve \
     "$BASE/authenticate/$TOKEN?redirect_to=http://127.0.0.1:9/done"
 grep -qi "^location: http://127.0.0.1:9/done?request_token=$TOKEN&approved=true" "$TEMP/headers" \
@@ -155,6 +214,33 @@ call 'tmdb DELETE /3/authentication/session, again' 404 "a['status_code'] == 37"
     -X DELETE "$BASE/3/authentication/session?api_key=$TMDB&session_id=$ID"
 call 'tmdb GET /3/authentication/guest_session/new' 200 "a['success'] and a['guest_session_id']" \
     "$BASE/tmdb/3/authentication/guest_session/new?api_key=$TMDB"
+# The key in the query and an empty object as the body, a form, and a body that goes before the query.
+new_token() {
+    call "tmdb GET /3/authentication/token/new, for $1" 200 "a['success']" "$BASE/3/authentication/token/new?api_key=$TMDB"
+    TOKEN=$(got "['request_token']")
+}
+new_token 'a form'
+call 'tmdb POST .../validate_with_login, a form' 200 "a['request_token'] == '$TOKEN'" \
+    -X POST "$BASE/3/authentication/token/validate_with_login?api_key=$TMDB" --data-urlencode "username=$LOGIN" \
+    --data-urlencode "password=$PASSWORD" --data-urlencode "request_token=$TOKEN"
+call 'tmdb POST /3/authentication/session/new, an empty object and a query' 200 "a['session_id']" \
+    -X POST "$BASE/3/authentication/session/new?api_key=$TMDB&request_token=$TOKEN" -H "$JSON" -d '{}'
+ID=$(got "['session_id']")
+call 'tmdb DELETE /3/authentication/session, the body before the query' 404 "a['status_code'] == 37" \
+    -X DELETE "$BASE/3/authentication/session?api_key=$TMDB&session_id=$ID" -H "$JSON" -d '{"session_id": "other"}'
+call 'tmdb DELETE /3/authentication/session, an empty object and a query' 200 "a == {'success': True}" \
+    -X DELETE "$BASE/3/authentication/session?api_key=$TMDB&session_id=$ID" -H "$JSON" -d '{}'
+new_token 'a form with the key in it'
+call 'tmdb POST .../validate_with_login, an empty object and a query' 200 "a['request_token'] == '$TOKEN'" \
+    -X POST -G "$BASE/3/authentication/token/validate_with_login" -H "$JSON" --data-urlencode "username=$LOGIN" \
+    --data-urlencode "password=$PASSWORD" -d "request_token=$TOKEN&api_key=$TMDB"
+call 'tmdb POST /3/authentication/session/new, a form with the key in it' 200 "a['session_id']" \
+    -X POST "$BASE/3/authentication/session/new" -d "api_key=$TMDB&request_token=$TOKEN"
+new_token 'a fragment'
+call 'tmdb POST /authenticate/{token}, to an address with a fragment' 303 "a == ''" -u "$LOGIN:$PASSWORD" \
+    -d decision=approve "$BASE/authenticate/$TOKEN?redirect_to=http://127.0.0.1:9/done%3Fx=1%23part"
+grep -qi "^location: http://127.0.0.1:9/done?x=1&request_token=$TOKEN&approved=true#part" "$TEMP/headers" \
+    || die 'tmdb approve: the answer is not before the fragment'
 call 'tmdb deny' 200 "a['success']" "$BASE/3/authentication/token/new?api_key=$TMDB"
 TOKEN=$(got "['request_token']")
 call 'tmdb POST /authenticate/{token}, deny; no redirect to strangers' 200 "'denied' in a" \
@@ -186,6 +272,8 @@ call 'zelf POST /api/sessions, again: the same window' 200 "a['data']['activated
 WINDOW=$(got "['data']['token']")
 call 'zelf GET /api/zelf-name-service/search' 200 "a['data']['identifier'] == '127.0.0.1'" \
     "$BASE/api/zelf-name-service/search" -H "Authorization: Bearer $WINDOW"
+call 'zelf GET /api/zelf-name-service/search, with a body that is no JSON' 400 "'validationError' in a" \
+    -X GET "$BASE/api/zelf-name-service/search" -H "Authorization: Bearer $WINDOW" -H 'Content-Type: text/plain' -d 'x'
 call 'zelf POST /api/wallets/decrypt' 200 "a['data']['decrypted']" \
     -X POST "$BASE/api/wallets/decrypt" -H "$JSON" -d "{\"token\": \"$WINDOW\"}"
 call 'zelf GET /api/zelf-name-service/search, used up' 403 "a == {'validationError': 'Session is not active'}" \
@@ -202,9 +290,11 @@ door() {
     shift 3
     call "$system, broken JSON" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d '{"user_id": '
     call "$system, an array" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d '["x"]'
-    call "$system, a wrong type" "$BAD" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d "$WRONG"
+    call "$system, a wrong type" "${WRONG_IS:-$BAD}" "$is" -X POST "$BASE$post" "$@" -H "$JSON" -d "$WRONG"
     call "$system, not said to be JSON" "$TYPE" "$is" -X POST "$BASE$post" "$@" -H 'Content-Type: text/plain' -d '{}'
     call "$system, a large body" 413 "$is" -X POST "$BASE$post" "$@" -H "$JSON" -H 'Expect:' --data-binary "@$TEMP/large"
+    python3 tests/clients/raw.py chunked "$BASE$post" "$BAD" "$@" || die "$system, a broken chunk"
+    printf 'ok %s %s, a broken chunk\n' "$BAD" "$system"
     call "$system, another method" 405 "$is" -X PUT "$BASE$post" "$@"
     call "$system, no such path" 404 "$is" "$BASE$NOWHERE" "$@"
 }
@@ -214,10 +304,10 @@ TYPE=400 NOWHERE=/api/v1/nowhere
 door stack /api/v1/auth/sessions "a['error']" -H "Authorization: Bearer $STACK"
 TYPE=415 WRONG='{"checks": {"user": {"userId": 7}}}' NOWHERE=/v2/nowhere
 door zitadel /v2alpha/sessions "set(a) == {'code', 'message', 'details'}"
-WRONG='{"request_token": 7}' NOWHERE=/3/nowhere
+WRONG='{"request_token": 7}' WRONG_IS=422 NOWHERE=/3/nowhere
 door tmdb /3/authentication/session/new "a['success'] is False and a['status_code'] and a['status_message']" \
     -H "Authorization: Bearer $READ"
-WRONG='{"identifier": 7}' NOWHERE=/api/nowhere
+WRONG='{"identifier": 7}' WRONG_IS=409 TYPE=400 NOWHERE=/api/nowhere
 door zelf /api/sessions "set(a) <= {'error', 'validationError'}" -H 'origin: postman'
 call 'hanko, a path that is no UTF-8' 404 "a == {'code': 404, 'message': 'Not Found'}" \
     "$BASE/users/%ff/sessions" -H "Authorization: Bearer $HANKO"
@@ -225,8 +315,34 @@ call 'tmdb, a path that is no UTF-8' 404 "a['status_code'] == 34" -u "$LOGIN:$PA
 call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGIN:$PASSWORD" \
     -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
 
+wait "$SLOW" || die "a slow head: $(cat "$TEMP/slow")"
+echo 'ok a head that does not end is waited for no longer than five seconds'
 check_log
 kill -TERM "$SERVER"
 wait "$SERVER" || die "SIGTERM: ended with $?"
 SERVER=
 echo 'ok stopped by SIGTERM'
+
+# ---- Its arguments
+starts() {
+    start_server "$@"
+    [ "$BASE" != http://127.0.0.1:0 ] || die "$*: listens nowhere"
+    kill -TERM "$SERVER"
+    wait "$SERVER" || die "$*: ended with $?"
+    SERVER=
+    printf 'ok starts with %s\n' "$*"
+}
+starts --addr 127.0.0.1:0
+starts --addr=127.0.0.1:0
+does_not_start() {
+    local expected=$1
+    shift
+    ! "$PROGRAM" "$@" </dev/null >"$TEMP/out" 2>"$TEMP/usage" || die "$*: starts"
+    grep -q -- "$expected" "$TEMP/usage" || die "$*: $(cat "$TEMP/usage")"
+    [ ! -s "$TEMP/out" ] || die "$*: $(cat "$TEMP/out")"
+    printf 'ok does not start with %s\n' "$*"
+}
+does_not_start 'unknown argument --port' --port 8080
+does_not_start 'usage: five_apis \[--addr HOST:PORT\]' --port 8080
+does_not_start '--addr needs HOST:PORT' --addr
+does_not_start 'cannot listen at nowhere' --addr=nowhere

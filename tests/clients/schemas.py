@@ -1,4 +1,6 @@
-"""Each system's create call answers as the schema of its own page says. Arguments: the file with the program's first line."""
+"""Each system's create call answers as the schema of its own page says, by every path and every way to send it.
+
+Arguments: the file with the program's first line."""
 
 import json
 import pathlib
@@ -11,6 +13,7 @@ import requests
 TOLD = json.load(open(sys.argv[1], encoding="utf-8"))
 BASE, USER = TOLD["base_url"], TOLD["users"][0]
 SCHEMAS = pathlib.Path(__file__).parent / "schemas"
+JUDGED = set()
 
 
 def bearer(token):
@@ -22,6 +25,7 @@ def judge(name, answer, status=200):
     schema = json.loads((SCHEMAS / (name + ".json")).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(answer.json(), schema)
+    JUDGED.add(name)
     print("ok jsonschema", version("jsonschema"), name, flush=True)
 
 
@@ -30,18 +34,40 @@ def post(path, body, headers=None):
 
 
 hanko = bearer(TOLD["hanko"]["api_key"])
-judge("hanko-create-session", post("/sessions", {"user_id": USER["id"]}, hanko))
-judge("hanko-error", post("/sessions", {"user_id": "nobody"}, hanko), 400)
+full = {"user_id": USER["id"], "user_agent": "Mozilla/5.0", "ip_address": "192.0.2.7"}
+for path in ["/sessions", "/admin/sessions", "/hanko/sessions", "/hanko/admin/sessions"]:
+    judge("hanko-create-session", post(path, {"user_id": USER["id"]}, hanko))
+    judge("hanko-create-session", post(path, full, hanko))
+for wrong in [{}, {"user_id": "nobody"}, {"user_id": 7}, {**full, "ip_address": "999.1.1.1"}, ["x"]]:
+    judge("hanko-error", post("/sessions", wrong, hanko), 400)
 judge("hanko-error", post("/sessions", {"user_id": "00000000-0000-4000-8000-00000000dead"}, hanko), 404)
+judge("hanko-error", post("/sessions", full), 401)
 server = bearer(TOLD["stack_auth"]["secret_server_key"])
-judge("stack-auth-create-session", post("/auth/sessions", {"user_id": USER["id"]}, server))
+for path in ["/auth/sessions", "/api/v1/auth/sessions", "/stack/auth/sessions", "/stack/api/v1/auth/sessions"]:
+    judge("stack-auth-create-session", post(path, {"user_id": USER["id"]}, server))
+    operator = {"user_id": USER["id"], "is_impersonation": True, "expires_in_millis": 7_200_000}
+    judge("stack-auth-create-session", post(path, operator, server))
 checks = {"user": {"loginName": USER["login_name"]}, "password": {"password": USER["password"]}}
-judge("zitadel-create-session", post("/v2alpha/sessions", {"checks": checks, "metadata": {}}))
+for path in ["/v2alpha/sessions", "/zitadel/v2alpha/sessions"]:
+    judge("zitadel-create-session", post(path, {"checks": checks, "metadata": {}}))
 app = bearer(TOLD["tmdb"]["read_access_token"])
-opened = requests.get(BASE + "/3/authentication/token/new", headers=app, timeout=20).json()
-login = (USER["login_name"], USER["password"])
-page = BASE + "/authenticate/" + opened["request_token"]
-assert requests.post(page, data={"decision": "approve"}, auth=login, timeout=20).status_code == 200
-exchange = {"request_token": opened["request_token"]}
-judge("tmdb-create-session", post("/3/authentication/session/new", exchange, app))
-judge("zelf-create-session", post("/api/sessions", {}, {"origin": "postman"}))
+
+
+def approved():
+    opened = requests.get(BASE + "/3/authentication/token/new", headers=app, timeout=20).json()
+    login = (USER["login_name"], USER["password"])
+    page = BASE + "/authenticate/" + opened["request_token"]
+    assert requests.post(page, data={"decision": "approve"}, auth=login, timeout=20).status_code == 200
+    return {"request_token": opened["request_token"]}
+
+
+for path in ["/3/authentication/session/new", "/tmdb/3/authentication/session/new"]:
+    judge("tmdb-create-session", post(path, approved(), app))
+    for sent in [{"data": approved()}, {"params": approved()}, {"params": approved(), "json": {}}]:
+        judge("tmdb-create-session", requests.post(BASE + path, headers=app, timeout=20, **sent))
+    judge("tmdb-create-session", requests.get(BASE + path, params=approved(), headers=app, timeout=20))
+for path in ["/api/sessions", "/zelf/api/sessions"]:
+    for device in [{}, {}, {"identifier": "device-1", "type": "createWallet", "isWebExtension": True, "killSession": True}]:
+        judge("zelf-create-session", post(path, device, {"origin": "postman"}))
+unused = {file.stem for file in SCHEMAS.glob("*.json")} - JUDGED
+assert not unused, unused

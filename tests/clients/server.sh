@@ -4,6 +4,7 @@
 
 die() { printf 'FAILED %s\n' "$*" >&2; exit 1; }
 
+PROGRAM=${FIVE_APIS:-${CARGO_TARGET_DIR:-target}/debug/examples/five_apis}
 SERVER=
 TEMP=$(mktemp -d)
 TOLD=$TEMP/told.json
@@ -15,9 +16,9 @@ clean_up() {
 trap clean_up EXIT
 
 start_server() {
-    local program=${FIVE_APIS:-${CARGO_TARGET_DIR:-target}/debug/examples/five_apis}
-    [ -x "$program" ] || die "$program is missing: cargo build --example five_apis --features rust-crypto"
-    "$program" "$@" </dev/null >"$TOLD" 2>"$TEMP/server.log" &
+    [ -x "$PROGRAM" ] || die "$PROGRAM is missing: cargo build --example five_apis --features rust-crypto"
+    : >"$TOLD"
+    "$PROGRAM" "$@" </dev/null >"$TOLD" 2>"$TEMP/server.log" &
     SERVER=$!
     for _ in $(seq 100); do
         [ ! -s "$TOLD" ] || break

@@ -52,6 +52,11 @@ pub fn payload(token: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
+/// The names of what a signed token tells, sorted.
+pub fn names(token: &str) -> Vec<String> {
+    payload(token).as_object().unwrap().keys().cloned().collect()
+}
+
 /// One create call of each system, by its name and policy, that succeeds in a world with one user.
 fn each(act: impl Fn(&str, &World, &dyn Fn(&Issuer) -> Result<(), (u16, Value)>)) {
     let world = world_of(Policy::hanko());

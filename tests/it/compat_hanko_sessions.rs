@@ -116,9 +116,14 @@ fn a_list_is_of_a_user_that_there_is() {
         assert_eq!(list(&world, malformed), Err(bad_request("user_id must be a valid uuid")), "{malformed}");
     }
     assert_eq!(list(&world, "00000000-0000-0000-0000-000000000000"), Err(not_found()));
-    created(&world);
+    let token = created(&world);
     world.people.change(USER, |user| user.disabled = true);
     assert_eq!(ids(&list(&world, USER).unwrap()).len(), 1, "disabled is not deleted");
+    assert!(block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid, "nor ended");
+    world.people.change(USER, |user| (user.disabled, user.locked) = (false, true));
+    let session = ids(&list(&world, USER).unwrap()).remove(0);
+    delete(&world, USER, &session).unwrap();
+    assert!(!block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid);
 }
 
 #[test]
@@ -296,6 +301,25 @@ fn a_user_ends_other_sessions_and_never_the_one_the_user_is_in() {
     assert_eq!(end(&other), Err(not_found()));
     refused(world.check(&two), ErrorKind::Revoked);
     assert!(world.check(&one).is_ok() && of(&three) == third);
+}
+
+#[test]
+fn who_acts_in_a_users_place_is_named_and_ends_no_session_of_the_users_own() {
+    let world = world_of(Policy::hanko());
+    world.people.add(OTHER, "pw");
+    let own = created(&world);
+    let chain = ActorChain::new(Actor::new(id(OTHER)), "ticket 4711").unwrap();
+    let acting = world.create(NewSession::impersonating(id(USER), chain)).unwrap();
+    let caller = user_in(&world, acting.token());
+    let Caller::User { user, session, actors: Some(actors) } = &caller else { panic!("{caller:?}") };
+    assert_eq!((user, *session), (&id(USER), acting.session_id()));
+    assert_eq!((actors.reason(), actors.actors()[0].subject()), ("ticket 4711", &id(OTHER)));
+    let session = world.check(&own).unwrap().session_id().to_string();
+    let outcome = || block_on(profile_delete_session(&service(&world), &caller, &session));
+    unchanged(&world, || assert_eq!(outcome().map_err(split), Err(forbidden())));
+    block_on(logout(&service(&world), &[acting.token()])).unwrap();
+    refused(world.check(acting.token()), ErrorKind::Revoked);
+    assert!(world.check(&own).is_ok());
 }
 
 // 38

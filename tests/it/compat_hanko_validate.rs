@@ -101,6 +101,21 @@ fn validation_by_body_is_use_at_once() {
     assert_eq!(last_used(&world, &token).millis_since(born), 1);
 }
 
+#[test]
+fn a_use_soon_after_another_is_not_written_down() {
+    for (timeout, throttle) in [(None, MINUTE), (Some(100 * SECOND), 10 * SECOND)] {
+        let world = idle(timeout);
+        let token = created(&world);
+        let used = || drop(block_on(authenticate(&service(&world), &[&token])).unwrap());
+        world.advance(throttle - Duration::from_millis(1));
+        unchanged(&world, used);
+        world.advance(Duration::from_millis(1));
+        used();
+        assert_eq!(last_used(&world, &token), world.issuer.now(), "{timeout:?}");
+        unchanged(&world, used);
+    }
+}
+
 // 27
 #[test]
 fn validation_by_header_or_cookie_writes_nothing() {
@@ -143,7 +158,7 @@ fn the_second_credential_wins_when_the_first_is_bad() {
     invalid(&get(&world, &[]));
     invalid(&get(&world, &["", "nonsense"]));
     let caller = block_on(authenticate(&service(&world), &[&gone, &good])).unwrap();
-    assert_eq!(caller, Caller::User { user: id(USER), session });
+    assert_eq!(caller, Caller::User { user: id(USER), session, actors: None });
 }
 
 #[test]
@@ -267,7 +282,7 @@ fn a_body_without_a_token_is_a_broken_rule() {
         let outcome = || block_on(validate_session_from_body(&service(&world), request()));
         unchanged(&world, || assert_eq!(shown(outcome()), expected));
     }
-    for wrong in ["", "{", "[1]", r#"{"session_token": 7}"#, r#"{"session_token": ["a"]}"#] {
+    for wrong in ["", "{", "[]", "[1]", r#"["a"]"#, r#"{"session_token": "a"} x"#] {
         assert!(serde_json::from_str::<ValidateSession>(wrong).is_err(), "{wrong}");
     }
     for token in [" ", "x", "a.b", "a.b.c", &"x".repeat(20_000)] {

@@ -92,16 +92,14 @@ fn a_session_lives_at_least_a_millisecond_at_most_367_days_and_usually_365() {
     let life = |millis: Value| {
         let request = json!({ "user_id": USER, "expires_in_millis": millis });
         let answer = post(&service(&world), &server(), request).unwrap();
-        let claims = world.issuer.verify(answer.access_token.expose()).ok();
-        let view = match claims {
-            Some(_) => world.check(answer.access_token.expose()).unwrap().session().unwrap().clone(),
-            None => return None,
-        };
-        Some(view.ends_at().unwrap().millis_since(view.created_at()))
+        let view = world.check(answer.access_token.expose()).unwrap().session().unwrap().clone();
+        view.ends_at().unwrap().millis_since(view.created_at())
     };
-    assert_eq!(life(json!(null)), Some(31_536_000_000));
-    assert_eq!(life(json!(MAX_EXPIRES_IN_MILLIS)), Some(31_708_800_000));
-    assert_eq!(life(json!(5000)), Some(5000));
+    let usual = post(&service(&world), &server(), json!({ "user_id": USER })).unwrap();
+    let usual = world.check(usual.access_token.expose()).unwrap().session().unwrap().clone();
+    assert_eq!(usual.ends_at().unwrap().millis_since(usual.created_at()), 31_536_000_000);
+    assert_eq!(life(json!(MAX_EXPIRES_IN_MILLIS)), 31_708_800_000);
+    assert_eq!(life(json!(5000)), 5000);
     let refused = |millis: i64| {
         let request = json!({ "user_id": USER, "expires_in_millis": millis });
         unchanged(&world, || {
@@ -122,6 +120,55 @@ fn a_session_lives_at_least_a_millisecond_at_most_367_days_and_usually_365() {
     refused_refresh(&world, &shortest);
 }
 
+#[test]
+fn a_lifetime_is_a_number_as_javascript_has_them_and_whole() {
+    let world = world_of(Policy::stack_auth());
+    let post = |millis: &str| {
+        let request = format!(r#"{{"user_id": "{USER}", "expires_in_millis": {millis}}}"#);
+        block_on(create_session(&service(&world), &server(), serde_json::from_str(&request).unwrap()))
+    };
+    for (millis, lives) in [("1e3", 1000), ("1000.0", 1000), ("3.17088e10", 31_708_800_000), ("5E3", 5000)] {
+        let answer = post(millis).unwrap();
+        let view = world.check(answer.access_token.expose()).unwrap().session().unwrap().clone();
+        assert_eq!(view.ends_at().unwrap().millis_since(view.created_at()), lives, "{millis}");
+    }
+    let (long, short) = ("be less than or equal to 31708800000", "be greater than or equal to 1");
+    let (whole, number) = ("be an integer", "be a `number` type");
+    for (millis, rule) in [
+        ("31708800001", long),
+        ("31708800000.5", long),
+        ("9223372036854775807", long),
+        ("9223372036854775808", long),
+        ("99999999999999999999", long),
+        ("1e400", long),
+        ("-1e400", short),
+        ("-0", short),
+        ("-0.0", short),
+        ("0", short),
+        ("-1", short),
+        ("0.5", whole),
+        ("1.5", whole),
+        ("-0.5", whole),
+        (r#""NaN""#, number),
+        (r#""5000""#, number),
+        ("true", number),
+        ("[5000]", number),
+        ("{}", number),
+    ] {
+        let expected = schema_error(&format!("\n  - body.expires_in_millis must {rule}"));
+        unchanged(&world, || assert_eq!(shown(post(millis)), expected, "{millis}"));
+    }
+    let expected = schema_error("\n  - body.expires_in_millis cannot be null");
+    unchanged(&world, || assert_eq!(shown(post("null")), expected));
+}
+
+#[test]
+fn what_a_request_has_besides_its_fields_is_ignored() {
+    let world = world_of(Policy::stack_auth());
+    let request = json!({ "user_id": USER, "reason": "ticket 4711", "unknown": [1] });
+    post(&service(&world), &server(), request).unwrap();
+}
+
 fn refused_refresh(world: &World, answer: &CreateSessionResponse) {
     refused(world.refresh(answer.refresh_token.expose()), ErrorKind::Expired);
 }
@@ -135,7 +182,7 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
         });
     };
     bad(json!({}), "\n  - body.user_id must be defined");
-    bad(json!({ "user_id": null }), "\n  - body.user_id must be defined");
+    bad(json!({ "user_id": null }), "\n  - body.user_id cannot be null");
     for malformed in [&["", "Me"][..], &MALFORMED_UUIDS].concat() {
         bad(json!({ "user_id": malformed }), "\n  - body.user_id must be a valid UUID");
     }
@@ -172,6 +219,14 @@ fn an_unknown_user_is_named_in_the_answer() {
         let outcome = || post(&service(&world), &server(), request.clone());
         unchanged(&world, || assert_eq!(shown(outcome()), (400, expected.clone())));
         assert_eq!(cause(outcome()), Some(ErrorKind::SubjectUnknown));
+    }
+    for (disabled, locked) in [(true, false), (false, true)] {
+        world.people.change(USER, |user| (user.disabled, user.locked) = (disabled, locked));
+        let outcome = || post(&service(&world), &server(), json!({ "user_id": USER }));
+        unchanged(&world, || {
+            let (status, error) = shown(outcome());
+            assert_eq!((status, &error["code"]), (400, &json!("USER_ID_DOES_NOT_EXIST")));
+        });
     }
 }
 
@@ -260,6 +315,16 @@ fn an_access_token_tells_the_user_in_snake_case() {
     }
     assert_eq!(claims["refresh_token_id"], claims["sid"]);
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+    let stacks = ["sub", "iss", "aud", "iat", "exp", "project_id", "branch_id", "refresh_token_id", "role"];
+    let user = ["name", "email", "email_verified", "selected_team_id", "signed_up_at", "is_anonymous"];
+    let more = ["is_restricted", "restricted_reason", "requires_totp_mfa"];
+    let ours = ["nbf", "jti", "sid", "gen", "epo", "tenant"];
+    let mut expected = [&stacks[..], &user, &more, &ours].concat();
+    expected.sort_unstable();
+    assert_eq!(names(answer.access_token.expose()), expected);
+    let acting = post(&service, &server(), json!({ "user_id": USER, "is_impersonation": true })).unwrap();
+    expected.insert(0, "act");
+    assert_eq!(names(acting.access_token.expose()), expected);
 }
 
 #[test]
@@ -278,12 +343,8 @@ fn what_is_no_request_never_gets_past_the_door() {
         "{",
         "[]",
         "null",
-        r#"{"user_id": 7}"#,
-        r#"{"user_id": "me", "expires_in_millis": "5000"}"#,
-        r#"{"user_id": "me", "expires_in_millis": 0.5}"#,
-        r#"{"user_id": "me", "expires_in_millis": 9223372036854775808}"#,
-        r#"{"user_id": "me", "is_impersonation": "yes"}"#,
-        r#"{"user_id": "me", "is_impersonation": 1}"#,
+        r#"{"user_id": "me", "expires_in_millis": NaN}"#,
+        r#"{"user_id": "me", "expires_in_millis": 01}"#,
     ] {
         assert!(serde_json::from_str::<CreateSession>(body).is_err(), "{body}");
     }

@@ -297,6 +297,7 @@ fn last_use_and_address_are_written_at_a_refresh_and_only_of_a_session_that_is_t
 fn what_the_store_holds_signs_nobody_in() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
+    assert!((70..=80).contains(&token.len()), "{}", token.len());
     let id = world.check(&access).unwrap().session_id();
     let key = session_issuer::store::SessionKey::new(Default::default(), id);
     let kept = block_on(session_issuer::store::SessionStore::load(&*world.store, &key)).unwrap();

@@ -166,12 +166,12 @@ fn a_list_needs_a_user() {
         }
     };
     bad(json!({}), "query.user_id must be defined");
-    bad(json!({ "user_id": null }), "query.user_id must be defined");
+    bad(json!({ "user_id": null }), "query.user_id cannot be null");
     for malformed in [&["", "Me"][..], &MALFORMED_UUIDS].concat() {
         bad(json!({ "user_id": malformed }), "query.user_id must be a valid UUID");
     }
     assert_eq!(list(&world, &server(), json!({ "user_id": STRANGER })).unwrap(), json!([]));
-    for wrong in ["", "[1]", r#"{"user_id": 7}"#] {
+    for wrong in ["", "7", r#"{"user_id": "#] {
         assert!(serde_json::from_str::<ListSessions>(wrong).is_err(), "{wrong}");
     }
 }
@@ -231,6 +231,36 @@ fn what_a_client_may_not_end_is_not_found() {
     assert!(world.check(foreign.token()).is_ok());
     assert!(delete(&world, &server(), &foreign.session_id().to_string()).is_ok(), "a server may");
     refused(world.check(foreign.token()), ErrorKind::Revoked);
+}
+
+#[test]
+fn an_impersonation_signs_itself_out_and_ends_no_session_of_the_users_own() {
+    let world = world_of(Policy::stack_auth());
+    let (own, own_access) = pair(&service(&world));
+    let (other_acting, other_acting_access) = impersonation(&world);
+    let (acting, acting_access) = impersonation(&world);
+    let me = client(&world, &acting_access);
+    let [first, second, itself] =
+        [&own_access, &other_acting_access, &acting_access].map(|access| session_of(&world, access));
+    unchanged(&world, || {
+        for session in [&first, &second] {
+            assert_eq!(delete(&world, &me, session), Err(not_found()));
+        }
+        let (status, error) = delete(&world, &me, &itself).unwrap_err();
+        assert_eq!((status, &error["code"]), (400, &json!("CANNOT_DELETE_CURRENT_SESSION")));
+    });
+    block_on(sign_out(&service(&world), &acting_access)).unwrap();
+    assert_eq!(shown(refresh(&service(&world), &acting)), over());
+    assert!(refresh(&service(&world), &own).is_ok() && refresh(&service(&world), &other_acting).is_ok());
+    // A server and an administrator may end any, whoever's access token comes along.
+    let (acting, acting_access) = impersonation(&world);
+    for (caller, session) in [(server(), &first), (admin(), &second)] {
+        let checked =
+            block_on(check_access_token(&service(&world), &acting_access, Freshness::Store)).unwrap();
+        delete(&world, &caller.signed_in_with(&checked), session).unwrap();
+    }
+    assert_eq!(shown(refresh(&service(&world), &own)), over());
+    assert!(refresh(&service(&world), &acting).is_ok());
 }
 
 #[test]

@@ -183,9 +183,15 @@ fn after_a_sign_out_a_stateless_check_still_passes_and_the_store_refuses() {
     let checked = check(&service(&world), &access, Freshness::Store).unwrap();
     assert_eq!(json!(checked.session_id()), payload(&access)["refresh_token_id"]);
     assert!(!checked.is_impersonation());
+    block_on(world.issuer.sync_revocations()).unwrap();
+    let reads = world.store.reads();
+    assert!(check(&service(&world), &access, Freshness::AtMost(MINUTE)).is_ok());
+    assert_eq!(world.store.reads(), reads, "by what the issuer has heard of revocations");
     block_on(sign_out(&service(&world), &token)).unwrap();
     assert!(check(&service(&world), &access, Freshness::Stateless).is_ok());
     assert_eq!(check(&service(&world), &access, Freshness::Store), Err(over()));
+    block_on(world.issuer.sync_revocations()).unwrap();
+    assert_eq!(check(&service(&world), &access, Freshness::AtMost(MINUTE)), Err(over()));
     world.advance(10 * MINUTE);
     for freshness in BOTH {
         assert_eq!(

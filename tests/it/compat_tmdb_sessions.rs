@@ -52,7 +52,11 @@ fn guest(world: &World) -> String {
 fn a_session_is_deleted_once_and_is_then_good_for_nothing() {
     let world = films();
     let session_id = session(&world);
-    assert_eq!(use_user(&world, &session_id).unwrap().user().unwrap().as_str(), USER);
+    let access = use_user(&world, &session_id).unwrap();
+    assert_eq!(access.user().unwrap().as_str(), USER);
+    let id = access.checked().session_id().to_string();
+    assert_eq!(shown(use_user(&world, &id)), tmdb(Status::AuthenticationFailed), "the crate's id is none");
+    assert_eq!(shown(delete(&world, &id)), tmdb(Status::SessionNotFound));
     let answer = delete(&world, &session_id).unwrap();
     assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "success": true }));
     assert_eq!(shown(delete(&world, &session_id)), tmdb(Status::SessionNotFound));
@@ -92,7 +96,6 @@ fn only_a_session_of_the_app_is_found_and_nothing_else_is_ended() {
         }
     });
     approve(&world, &waiting).unwrap();
-    assert!(serde_json::from_str::<DeleteSession>(r#"{"session_id": 7}"#).is_err());
 }
 
 // 142: some clients put it into the query
@@ -299,7 +302,6 @@ fn an_apps_read_token_and_whatever_else_is_no_users_token_becomes_nothing() {
         assert_eq!(shown(use_user(&world, &token)), tmdb(Status::AuthenticationFailed), "not a session id");
         assert_eq!(shown(delete(&world, &token)), tmdb(Status::SessionNotFound));
     });
-    assert!(serde_json::from_str::<v4::AccessToken>(r#"{"access_token": 1}"#).is_err());
 }
 
 // 146
@@ -439,7 +441,9 @@ fn a_v4_request_has_an_address_of_at_most_2048_characters() {
         }
         assert_eq!(shown(at(&user(), json!({}))), tmdb(Status::AuthenticationFailed));
     });
-    assert!(serde_json::from_str::<v4::CreateRequestToken>(r#"{"redirect_to": 1}"#).is_err());
+    let query = v4::CreateRequestToken::from_query("redirect_to=https%3A%2F%2Ffilms.example%2Fa");
+    let request = body::<v4::CreateRequestToken>(json!({})).or(query);
+    assert_eq!(request.redirect_to.given().map(String::as_str), Some("https://films.example/a"));
     let short = world_of(Policy::tmdb().request_lifetime(MINUTE));
     let answer =
         block_on(v4::create_request_token(&service(&short), &app("films"), body(json!({})))).unwrap();

@@ -86,7 +86,6 @@ fn a_token_comes_in_the_header_in_the_query_or_in_the_body() {
     for nothing in ["", "Bearer", "Bearer abc", "Basic dXNlcjpwYXNz"] {
         assert_eq!(bearer_token(nothing), None, "{nothing}");
     }
-    assert!(serde_json::from_str::<UseSession>(r#"{"token": 5}"#).is_err());
 }
 
 #[test]
@@ -341,7 +340,6 @@ fn a_key_is_asked_for_by_an_identifier_of_1_to_200_characters() {
         let control = key_of(&service, "identifier=a%00b");
         assert_eq!(shown(control), refused(r#""identifier" has a control character"#));
     });
-    assert!(serde_json::from_str::<PublicKey>(r#"{"identifier": 1}"#).is_err());
 }
 
 // 168, 163

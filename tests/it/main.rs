@@ -24,6 +24,7 @@ mod compat_stack_auth_sessions;
 mod compat_stack_auth_tokens;
 mod compat_tmdb;
 mod compat_tmdb_sessions;
+mod compat_types;
 mod compat_zelf;
 mod compat_zelf_usage;
 mod compat_zitadel;

@@ -34,6 +34,15 @@ store_suite! {
     store: || async { FaultyStore::new(MemoryStore::new()) }
 }
 
+store_suite! {
+    mod hesitating;
+    store: || async {
+        let store = FaultyStore::new(MemoryStore::new());
+        store.hesitate(2);
+        store
+    }
+}
+
 const NOW: Timestamp = ManualClock::START;
 
 fn insert(store: &impl SessionStore) -> (SessionKey, Result<Inserted, StoreErrorKind>) {

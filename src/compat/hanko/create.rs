@@ -1,12 +1,12 @@
 //! `POST /sessions`: a session for a user, and its token.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{ApiError, Caller, Service, answer, forbidden, refused};
+use super::{ApiError, Caller, Service, answer, forbidden, refused, text};
 use crate::{
     NewSession,
     client::{ClientInfo, MAX_AGENT_CHARS},
-    compat::{exposed, redacted, uuid_subject},
+    compat::{Field, exposed, from_object, redacted, uuid_subject},
     error::{InvalidInput, Problem},
     id::SubjectId,
     secret::Secret,
@@ -15,7 +15,7 @@ use crate::{
 /// `POST /sessions`: a session for a user, and its token. Status 200.
 ///
 /// # Errors
-/// 400 for each broken rule, joined with " and "; 403 for a user; 404 `user not found`, also for one that may have no
+/// 400 for a value that is no text, or for each broken rule, joined with " and "; 403 for a user; 404 `user not found`, also for one that may have no
 /// sessions; 500 when a part did not answer. Nothing is stored then, and nothing evicted.
 pub async fn create_session(
     service: &Service,
@@ -31,18 +31,19 @@ pub async fn create_session(
 }
 
 /// The body of `POST /sessions`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CreateSession {
     /// Whom the session is for: a hyphenated UUID. Required.
-    pub user_id: Option<String>,
+    pub user_id: Field<String>,
     /// The user agent: at most 1024 characters, without controls (ours; Hanko has no rule). Empty counts as none.
-    pub user_agent: Option<String>,
+    pub user_agent: Field<String>,
     /// The address: IPv4 or IPv6. Empty counts as none.
-    pub ip_address: Option<String>,
+    pub ip_address: Field<String>,
 }
 
 redacted!(CreateSession);
+from_object!(CreateSession { user_id: "user_id", user_agent: "user_agent", ip_address: "ip_address" });
 
 /// The answer to `POST /sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -56,8 +57,10 @@ pub struct CreateSessionResponse {
 impl Service {
     /// The user and the client of a request, or every rule that it breaks.
     fn checked(&self, request: &CreateSession) -> Result<(SubjectId, ClientInfo), ApiError> {
+        let user_id = text("user_id", &request.user_id)?;
+        let user_agent = text("user_agent", &request.user_agent)?;
+        let ip_address = text("ip_address", &request.ip_address)?;
         let mut broken = Vec::new();
-        let user_id = request.user_id.as_deref().unwrap_or_default();
         let user = uuid_subject(user_id);
         if user_id.is_empty() {
             broken.push("user_id is a required field".to_owned());
@@ -65,7 +68,7 @@ impl Service {
             broken.push("user_id must be a valid uuid".to_owned());
         }
         let mut client = ClientInfo::new();
-        match client.clone().user_agent(request.user_agent.as_deref().unwrap_or_default()) {
+        match client.clone().user_agent(user_agent) {
             Ok(known) if self.acquire_user_agent => client = known,
             Ok(_) => {}
             Err(InvalidInput { problem: Problem::TooLong(_), .. }) => {
@@ -74,7 +77,7 @@ impl Service {
             }
             Err(input) => broken.push(format!("user_agent {}", input.problem)),
         }
-        match client.clone().ip_text(request.ip_address.as_deref().unwrap_or_default()) {
+        match client.clone().ip_text(ip_address) {
             Ok(known) if self.acquire_ip_address => client = known,
             Ok(_) => {}
             Err(_) => broken.push("ip_address must be a valid ip address (v4 or v6)".to_owned()),

@@ -87,9 +87,10 @@ pub use self::{
     },
     webhook::{SessionDeleted, SessionDeletedKind},
 };
-use super::Profiles;
+use super::{Field, JsonType, Profiles};
 use crate::{
     Issuer,
+    actor::ActorChain,
     error::{Error, ErrorClass, ErrorKind, Operation},
     id::{CreatorId, SessionId, SubjectId},
     metadata::HostClaims,
@@ -181,6 +182,8 @@ pub enum Caller {
         user: SubjectId,
         /// The session that the user is in.
         session: SessionId,
+        /// Who acts in the user's place there, and why; none for the user.
+        actors: Option<ActorChain>,
     },
 }
 
@@ -196,6 +199,25 @@ pub struct ErrorBody {
 
 fn answer(code: u16, message: impl Into<String>) -> ApiError {
     ApiError::new(code, ErrorBody { code, message: message.into() })
+}
+
+/// A field that holds a text; empty where it is absent or `null`.
+fn text<'a>(name: &str, field: &'a Field<String>) -> Result<&'a str, ApiError> {
+    let given = field.nullable().map_err(|got| mistyped(name, got))?;
+    Ok(given.map(String::as_str).unwrap_or_default())
+}
+
+/// In the words of the library that reads Hanko's bodies.
+fn mistyped(field: &str, got: JsonType) -> ApiError {
+    let got = match got {
+        JsonType::Null => "null",
+        JsonType::Boolean => "bool",
+        JsonType::Number => "number",
+        JsonType::String => "string",
+        JsonType::Array => "array",
+        JsonType::Object => "object",
+    };
+    answer(400, format!("Unmarshal type error: expected=string, got={got}, field={field}"))
 }
 
 fn forbidden() -> ApiError {

@@ -63,7 +63,7 @@ pub async fn delete_session(
 /// # Errors
 /// 403 for an administrator, who is no user; 500 when a part did not answer.
 pub async fn profile_sessions(service: &Service, caller: &Caller) -> Result<Vec<ProfileSession>, ApiError> {
-    let Caller::User { user, session } = caller else { return Err(forbidden()) };
+    let Caller::User { user, session, .. } = caller else { return Err(forbidden()) };
     let sessions =
         list_all(&service.issuer, SessionQuery::of_subject(user.clone())).await.map_err(refused)?;
     Ok(sessions.iter().filter_map(|view| ProfileSession::of(view, *session)).collect())
@@ -72,16 +72,16 @@ pub async fn profile_sessions(service: &Service, caller: &Caller) -> Result<Vec<
 /// Ends another session of the user's own (`session_delete` of the profile). Status 204.
 ///
 /// # Errors
-/// 400 for an id that is no UUID; 403 for an administrator, where users may not revoke, and for the session that the user
-/// is in: that one is logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part did
+/// 400 for an id that is no UUID; 403 for an administrator, for whoever acts in the user's place, where users may not
+/// revoke, and for the session that the user is in: that one is logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part did
 /// not answer.
 pub async fn profile_delete_session(
     service: &Service,
     caller: &Caller,
     session_id: &str,
 ) -> Result<(), ApiError> {
-    let Caller::User { user, session } = caller else { return Err(forbidden()) };
-    if !service.allow_revocation {
+    let Caller::User { user, session, actors } = caller else { return Err(forbidden()) };
+    if !service.allow_revocation || actors.is_some() {
         return Err(forbidden());
     }
     let id = checked_session(session_id)?;

@@ -1,19 +1,20 @@
 //! `/sessions/validate`: whether a token is good, and what it tells.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     ApiError, Caller, Claims, Service, answer,
     claims::{idle_end, optional_date_time},
-    refused,
+    mistyped, refused,
 };
 use crate::{
     Requirement, Revoke, Timestamp,
-    compat::{redacted, secret},
+    compat::{Field, from_object, redacted},
     error::{Error, ErrorClass, ErrorKind, RevokeReason},
     id::SubjectId,
-    issuer::Checked,
+    issuer::{Checked, SessionView},
     secret::Secret,
+    session::Session,
 };
 
 /// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none is.
@@ -43,12 +44,13 @@ pub async fn validate_session(
 /// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, and told of.
 ///
 /// # Errors
-/// 400 without a token; 500 when a part did not answer.
+/// 400 without a token, or for one that is no text; 500 when a part did not answer.
 pub async fn validate_session_from_body(
     service: &Service,
     request: ValidateSession,
 ) -> Result<ValidateSessionResponse, ApiError> {
-    let token = request.session_token.as_ref().map(Secret::expose).unwrap_or_default();
+    let token = request.session_token.nullable().map_err(|got| mistyped("session_token", got))?;
+    let token = token.map(Secret::expose).unwrap_or_default();
     if token.is_empty() {
         return Err(answer(400, "session_token is a required field"));
     }
@@ -61,6 +63,8 @@ pub async fn validate_session_from_body(
 
 /// Who calls Hanko's public API, by the first of these tokens that is good. This is use.
 ///
+/// The answer names those who act in the user's place, where the host has made a session for them.
+///
 /// # Errors
 /// 401 when none is good; 500 when a part did not answer, and no token was good without it.
 pub async fn authenticate(service: &Service, tokens: &[&str]) -> Result<Caller, ApiError> {
@@ -68,7 +72,14 @@ pub async fn authenticate(service: &Service, tokens: &[&str]) -> Result<Caller, 
     for token in tokens {
         match service.used(token, &Requirement::new()).await {
             Ok(checked) => match checked.subject() {
-                Ok(user) => return Ok(Caller::User { user: user.clone(), session: checked.session_id() }),
+                Ok(user) => {
+                    let session = checked.session().and_then(SessionView::session);
+                    return Ok(Caller::User {
+                        user: user.clone(),
+                        session: checked.session_id(),
+                        actors: session.and_then(Session::actors).cloned(),
+                    });
+                }
                 Err(error) => failed = failed.or(Some(error)),
             },
             Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
@@ -94,15 +105,15 @@ impl Service {
 }
 
 /// The body of `POST /sessions/validate`.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct ValidateSession {
     /// The token. Required.
-    #[serde(default, deserialize_with = "secret")]
-    pub session_token: Option<Secret>,
+    pub session_token: Field<Secret>,
 }
 
 redacted!(ValidateSession, ValidateSessionResponse);
+from_object!(ValidateSession { session_token: "session_token" });
 
 /// The answer to a validation, status 200. The default is that of a token that is not good.
 #[derive(Clone, Default, PartialEq, Serialize)]

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
-use super::{ApiError, Caller, Service, answer, me_without_user, refused, schema_error};
+use super::{ApiError, Caller, Service, answer, me_without_user, mistyped, refused, schema_error};
 use crate::{
     NewSession,
     actor::ActorChain,
-    compat::{exposed, redacted, uuid_subject},
+    compat::{Field, exposed, from_object, redacted, uuid_subject},
     error::{Error, ErrorKind, Operation},
     id::SubjectId,
     secret::Secret,
@@ -19,6 +19,7 @@ use crate::{
 pub const MAX_EXPIRES_IN_MILLIS: i64 = 31_708_800_000;
 
 const ROUTE: &str = "POST /api/v1/auth/sessions";
+const MILLIS: &str = "body.expires_in_millis";
 
 /// `POST /auth/sessions`: a refresh token and an access token for a user. Status 200.
 ///
@@ -35,9 +36,9 @@ pub async fn create_session(
     request: CreateSession,
 ) -> Result<CreateSessionResponse, ApiError> {
     let operator = caller.operator().ok_or_else(insufficient_access)?;
-    let (user, lifetime) = checked(caller, &request)?;
+    let Checked { user, lifetime, is_impersonation } = checked(caller, &request)?;
     let refused = |error| refused_user(error, &user);
-    let mut new = match request.is_impersonation.unwrap_or(false) {
+    let mut new = match is_impersonation {
         true => {
             let chain = ActorChain::new(operator.clone(), &caller.reason);
             NewSession::impersonating(user.clone(), chain.map_err(|input| refused(input.into()))?)
@@ -63,18 +64,23 @@ pub async fn create_session(
 }
 
 /// The body of `POST /auth/sessions`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CreateSession {
     /// Whom the session is for: a hyphenated UUID, or `me`. Required.
-    pub user_id: Option<String>,
-    /// How long the session lives, in milliseconds. 1 to 31 708 800 000 (367 days); 365 days when absent.
-    pub expires_in_millis: Option<i64>,
+    pub user_id: Field<String>,
+    /// How long the session lives, in milliseconds: a whole number from 1 to 31 708 800 000 (367 days); 365 days when absent.
+    pub expires_in_millis: Field<f64>,
     /// The caller acts in the user's place; false when absent.
-    pub is_impersonation: Option<bool>,
+    pub is_impersonation: Field<bool>,
 }
 
 redacted!(CreateSession);
+from_object!(CreateSession {
+    user_id: "user_id",
+    expires_in_millis: "expires_in_millis",
+    is_impersonation: "is_impersonation"
+});
 
 /// The answer to `POST /auth/sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -88,42 +94,60 @@ pub struct CreateSessionResponse {
     pub access_token: Secret,
 }
 
-/// The user and the lifetime of a request, or every rule that it breaks.
-fn checked(caller: &Caller, request: &CreateSession) -> Result<(SubjectId, Option<Duration>), ApiError> {
+/// What a request asks for.
+struct Checked {
+    user: SubjectId,
+    lifetime: Option<Duration>,
+    is_impersonation: bool,
+}
+
+/// What a request asks for, or every rule that it breaks.
+fn checked(caller: &Caller, request: &CreateSession) -> Result<Checked, ApiError> {
     let mut broken = Vec::new();
-    let user = match request.user_id.as_deref() {
+    let user = match request.user_id.strict() {
         // An impersonation would lose its actor here.
-        Some("me") => caller.user.clone().filter(|_| !caller.impersonates),
-        Some(id) => {
+        Ok(Some(id)) if id == "me" => caller.user.clone().filter(|_| !caller.impersonates),
+        Ok(Some(id)) => {
             let user = uuid_subject(id);
             if user.is_none() {
                 broken.push("body.user_id must be a valid UUID".to_owned());
             }
             user
         }
-        None => {
+        Ok(None) => {
             broken.push("body.user_id must be defined".to_owned());
             None
         }
-    };
-    let lifetime = match request.expires_in_millis {
-        Some(millis) if millis > MAX_EXPIRES_IN_MILLIS => {
-            broken.push(format!(
-                "body.expires_in_millis must be less than or equal to {MAX_EXPIRES_IN_MILLIS}"
-            ));
+        Err(got) => {
+            broken.push(mistyped("body.user_id", "string", got));
             None
         }
-        Some(..=0) => {
-            broken.push("body.expires_in_millis must be greater than or equal to 1".to_owned());
-            None
-        }
-        Some(millis) => Some(Duration::from_millis(millis.unsigned_abs())),
-        None => None,
     };
+    let lifetime = request.expires_in_millis.strict().map_err(|got| mistyped(MILLIS, "number", got));
+    let lifetime = lifetime.and_then(|millis| millis.copied().map(lifetime_of).transpose());
+    let lifetime = lifetime.map_err(|rule| broken.push(rule)).unwrap_or_default();
+    let impersonation = request.is_impersonation.strict();
+    let impersonation = impersonation.map_err(|got| mistyped("body.is_impersonation", "boolean", got));
+    let impersonation = impersonation.map_err(|rule| broken.push(rule)).unwrap_or_default();
     if !broken.is_empty() {
         return Err(schema_error(ROUTE, &broken));
     }
-    user.map(|user| (user, lifetime)).ok_or_else(me_without_user)
+    let is_impersonation = impersonation.copied().unwrap_or_default();
+    user.map(|user| Checked { user, lifetime, is_impersonation }).ok_or_else(me_without_user)
+}
+
+/// A lifetime of so many milliseconds, or the rule that it breaks.
+fn lifetime_of(millis: f64) -> Result<Duration, String> {
+    let rule = if millis > MAX_EXPIRES_IN_MILLIS as f64 {
+        format!("less than or equal to {MAX_EXPIRES_IN_MILLIS}")
+    } else if millis.is_finite() && millis.fract() != 0.0 {
+        "an integer".to_owned()
+    } else if millis < 1.0 {
+        "greater than or equal to 1".to_owned()
+    } else {
+        return Ok(Duration::from_millis(millis as u64));
+    };
+    Err(format!("{MILLIS} must be {rule}"))
 }
 
 fn insufficient_access() -> ApiError {

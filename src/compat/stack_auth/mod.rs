@@ -104,7 +104,7 @@ pub use self::{
     },
     token_refresh::TokenRefresh,
 };
-use super::{Profiles, redacted};
+use super::{JsonType, Profiles, redacted};
 use crate::{
     Issuer,
     error::{Error, ErrorClass},
@@ -207,6 +207,14 @@ fn schema_error(route: &str, broken: &[String]) -> ApiError {
     let rules: String = broken.iter().map(|rule| format!("\n  - {rule}")).collect();
     let error = format!("Request validation failed on {route}:{rules}");
     answer(400, "SCHEMA_ERROR", error.as_str(), [("message", json!(error))])
+}
+
+/// The rule that a value of another type breaks.
+fn mistyped(path: &str, wanted: &str, got: JsonType) -> String {
+    match got {
+        JsonType::Null => format!("{path} cannot be null"),
+        _ => format!("{path} must be a `{wanted}` type"),
+    }
 }
 
 fn me_without_user() -> ApiError {

@@ -1,13 +1,14 @@
 //! `/auth/sessions`: listing sessions, ending one, and signing out.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
-    ApiError, Caller, Service, Success, answer, me_without_user, plain, refused, schema_error, session_over,
+    ApiError, Caller, Service, Success, answer, me_without_user, mistyped, plain, refused, schema_error,
+    session_over,
 };
 use crate::{
     Revoke, SessionQuery,
-    compat::{find_session, list_all, redacted, uuid_subject},
+    compat::{Field, find_session, from_object, list_all, redacted, uuid_subject},
     error::{Error, ErrorClass, ErrorKind, Operation},
     id::{SessionId, SubjectId},
     issuer::SessionView,
@@ -25,8 +26,9 @@ pub async fn list_sessions(
     caller: &Caller,
     request: ListSessions,
 ) -> Result<ListSessionsResponse, ApiError> {
-    let user = match request.user_id.as_deref() {
-        Some("me") => caller.user.clone().ok_or_else(me_without_user)?,
+    let user_id = request.user_id.strict();
+    let user = match user_id.map_err(|got| broken(&mistyped("query.user_id", "string", got)))? {
+        Some(id) if id == "me" => caller.user.clone().ok_or_else(me_without_user)?,
         Some(id) => uuid_subject(id).ok_or_else(|| broken("query.user_id must be a valid UUID"))?,
         None => return Err(broken("query.user_id must be defined")),
     };
@@ -49,8 +51,8 @@ pub async fn list_sessions(
 ///
 /// # Errors
 /// 400 `SCHEMA_ERROR` for an id that is no UUID; 404 for a session that is unknown or revoked, and to a client for another
-/// user's; 400 `CANNOT_DELETE_CURRENT_SESSION` for the caller's own: that one is [signed out](sign_out) of; 500 when a
-/// part did not answer.
+/// user's, or for any but its own where somebody acts in the user's place; 400 `CANNOT_DELETE_CURRENT_SESSION` for the
+/// caller's own: that one is [signed out](sign_out) of; 500 when a part did not answer.
 pub async fn delete_session(service: &Service, caller: &Caller, id: &str) -> Result<Success, ApiError> {
     const ROUTE: &str = "DELETE /api/v1/auth/sessions/[id]";
     if uuid_subject(id).is_none() {
@@ -61,6 +63,10 @@ pub async fn delete_session(service: &Service, caller: &Caller, id: &str) -> Res
     let found = find_session(&service.issuer, id).await.map_err(refused)?.ok_or_else(not_found)?;
     let user = found.subject().cloned().ok_or_else(not_found)?;
     if caller.is_client() && caller.user.as_ref() != Some(&user) {
+        return Err(not_found());
+    }
+    // Whoever acts in the user's place ends nothing of the user's own.
+    if caller.is_client() && caller.impersonates && caller.session != Some(id) {
         return Err(not_found());
     }
     if caller.session == Some(id) {
@@ -108,11 +114,11 @@ fn broken(rule: &str) -> ApiError {
 }
 
 /// The query of `GET /auth/sessions`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ListSessions {
     /// Whose: a hyphenated UUID, or `me`. Required.
-    pub user_id: Option<String>,
+    pub user_id: Field<String>,
 }
 
 /// The answer to `GET /auth/sessions`, status 200.
@@ -155,6 +161,7 @@ pub struct IpInfo {
 }
 
 redacted!(ListSessions, SessionItem, IpInfo);
+from_object!(ListSessions { user_id: "user_id" });
 
 impl SessionItem {
     fn of(view: &SessionView, current: Option<SessionId>) -> Option<Self> {

@@ -1,15 +1,15 @@
 //! Request tokens: opened by an app, approved or denied by a user, on a page or with a login.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service, Status,
     status::{internal, refused},
-    wire::{CreateRequestTokenResponse, date_time, required},
+    wire::{CreateRequestTokenResponse, date_time, optional, required, text},
 };
 use crate::{
     Timestamp,
-    compat::{query, redacted, secret},
+    compat::{Field, from_object, query, redacted},
     error::{Error, ErrorKind, Operation},
     factor::Check,
     id::{AppId, check_line},
@@ -102,7 +102,7 @@ async fn decide(
     decide: Decide<'_>,
     request: &DecideRequestToken,
 ) -> Result<RequestTokenPage, ApiError> {
-    let address = request.redirect_to.as_deref().unwrap_or_default();
+    let address = text(&request.redirect_to)?.map(String::as_str).unwrap_or_default();
     let decide = decide.redirect(address).map_err(|_| Status::InvalidParameters.error())?;
     let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
     page(&decided, request)
@@ -145,77 +145,100 @@ pub async fn validate_with_login(
 }
 
 /// What the page at `/authenticate/{request_token}` gets: the token, and where the user goes next.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct DecideRequestToken {
     /// The token, from the page's address. Required.
-    #[serde(default, deserialize_with = "secret")]
-    pub request_token: Option<Secret>,
+    pub request_token: Field<Secret>,
     /// Where the user shall go afterwards: at most 2048 characters without controls. An address that was kept with the
     /// token (v4) goes before it.
-    pub redirect_to: Option<String>,
+    pub redirect_to: Field<String>,
 }
 
 impl DecideRequestToken {
     /// This token.
     pub fn new(token: &str) -> Self {
-        Self { request_token: Some(token.into()), redirect_to: None }
+        Self { request_token: Secret::from(token).into(), redirect_to: Field::Absent }
     }
 
     /// Where the user shall go afterwards.
     #[must_use]
     pub fn redirect_to(mut self, address: impl Into<String>) -> Self {
-        self.redirect_to = Some(address.into());
+        self.redirect_to = Field::Given(address.into());
         self
     }
 
     /// This token, and `redirect_to` from the query of the page's address.
     pub fn from_query(token: &str, query: &str) -> Self {
-        Self { request_token: Some(token.into()), redirect_to: query::value(query, "redirect_to") }
+        let redirect_to = query::value(query, "redirect_to").into();
+        Self { request_token: Secret::from(token).into(), redirect_to }
     }
 
     fn checked(&self) -> Result<&str, ApiError> {
-        let address = self.redirect_to.as_deref().unwrap_or_default();
+        let address = text(&self.redirect_to)?.map(String::as_str).unwrap_or_default();
         check_line("redirect", address, MAX_REDIRECT_CHARS).map_err(|_| Status::InvalidParameters.error())?;
-        required(self.request_token.as_ref())
+        required(&self.request_token)
     }
 }
 
 /// The body of `POST /3/authentication/token/validate_with_login`.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct ValidateWithLogin {
     /// The user's login name: 1 to 200 characters. Required.
-    pub username: Option<String>,
+    pub username: Field<String>,
     /// The user's password: 1 to 200 characters. Required.
-    #[serde(default, deserialize_with = "secret")]
-    pub password: Option<Secret>,
+    pub password: Field<Secret>,
     /// The token of step 1. Required.
-    #[serde(default, deserialize_with = "secret")]
-    pub request_token: Option<Secret>,
+    pub request_token: Field<Secret>,
 }
 
 redacted!(DecideRequestToken, ValidateWithLogin, RequestTokenPage);
+from_object!(DecideRequestToken { request_token: "request_token", redirect_to: "redirect_to" });
+from_object!(ValidateWithLogin {
+    username: "username",
+    password: "password",
+    request_token: "request_token"
+});
 
 impl ValidateWithLogin {
     /// This login, for this token.
     pub fn new(username: &str, password: &str, request_token: &str) -> Self {
         Self {
-            username: Some(username.to_owned()),
-            password: Some(password.into()),
-            request_token: Some(request_token.into()),
+            username: username.to_owned().into(),
+            password: Secret::from(password).into(),
+            request_token: Secret::from(request_token).into(),
+        }
+    }
+
+    /// As some clients send it: in the query of the address, or in a form, which is written like one.
+    pub fn from_query(query: &str) -> Self {
+        Self {
+            username: query::value(query, "username").into(),
+            password: query::secret(query, "password"),
+            request_token: query::secret(query, "request_token"),
+        }
+    }
+
+    /// What this one lacks, from another place: the body goes before the query.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            username: self.username.or(other.username),
+            password: self.password.or(other.password),
+            request_token: self.request_token.or(other.request_token),
         }
     }
 
     fn checked(&self) -> Result<([Check; 2], &str), ApiError> {
-        let name = self.username.as_deref().unwrap_or_default();
-        let password = self.password.as_ref().map(Secret::expose).unwrap_or_default();
+        let name = text(&self.username)?.map(String::as_str).unwrap_or_default();
+        let password = optional(&self.password)?.unwrap_or_default();
         if name.is_empty() || password.is_empty() {
             return Err(Status::CredentialsMissing.error());
         }
         let checks = Check::login_name(name).and_then(|name| Ok([name, Check::password(password)?]));
         let checks = checks.map_err(|_| Status::InvalidParameters.error())?;
-        Ok((checks, required(self.request_token.as_ref())?))
+        Ok((checks, required(&self.request_token)?))
     }
 }
 
@@ -235,7 +258,7 @@ pub struct RequestTokenPage {
 }
 
 fn page(seen: &OpenedRequest, request: &DecideRequestToken) -> Result<RequestTokenPage, ApiError> {
-    let given = request.redirect_to.as_deref().filter(|address| !address.is_empty());
+    let given = text(&request.redirect_to)?.map(String::as_str).filter(|address| !address.is_empty());
     Ok(RequestTokenPage {
         app: seen.app().ok_or_else(no_token)?.clone(),
         approved: seen.is_approved(),

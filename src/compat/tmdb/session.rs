@@ -1,18 +1,16 @@
 //! Sessions: from an approved request token, of a guest; used by the host's other routes, and deleted.
 
-use serde::Deserialize;
-
 use super::{
     ApiError, Caller, Service, Status,
     status::{internal, refused},
     wire::{
         CreateGuestSessionResponse, CreateSession, CreateSessionResponse, DeleteSession,
-        DeleteSessionResponse, required,
+        DeleteSessionResponse, optional, required,
     },
 };
 use crate::{
     NewSession, Requirement, Revoke,
-    compat::{query, redacted, secret},
+    compat::{Field, from_object, query, redacted},
     error::{Error, ErrorKind, Operation, RevokeReason},
     id::{AppId, CreatorId, SubjectId},
     issuer::{Checked, Exchange, SessionView},
@@ -36,7 +34,7 @@ pub async fn create_session(
     request: CreateSession,
 ) -> Result<CreateSessionResponse, ApiError> {
     let app = caller.as_app()?;
-    let exchange = Exchange::new(required(request.request_token.as_ref())?, app.clone());
+    let exchange = Exchange::new(required(&request.request_token)?, app.clone());
     let issued = service.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
     Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
 }
@@ -67,7 +65,7 @@ pub async fn create_guest_session(
 /// For the host's other routes: whether a session id is good now, for the calling app, and who stands behind it.
 ///
 /// # Errors
-/// 3 (401) without an id, for one that is not good, and for one of another app, or in the other's place: a guest's as
+/// 5 (422) for an id that is no text; 3 (401) without one, for one that is not good, and for one of another app, or in the other's place: a guest's as
 /// `session_id`, a user's as `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
 /// anybody out.
 pub async fn check_session(
@@ -76,7 +74,8 @@ pub async fn check_session(
     request: CheckSession,
 ) -> Result<SessionAccess, ApiError> {
     let app = caller.as_app()?;
-    let checked = match (given(request.session_id.as_ref()), given(request.guest_session_id.as_ref())) {
+    let [session_id, guest_session_id] = [given(&request.session_id)?, given(&request.guest_session_id)?];
+    let checked = match (session_id, guest_session_id) {
         (Some(id), _) => USERS.check(service, id, app).await?,
         (None, Some(id)) => GUESTS.check(service, id, app).await?,
         (None, None) => return Err(Status::AuthenticationFailed.error()),
@@ -95,7 +94,7 @@ pub async fn delete_session(
     request: DeleteSession,
 ) -> Result<DeleteSessionResponse, ApiError> {
     let app = caller.as_app()?;
-    let id = required(request.session_id.as_ref())?;
+    let id = required(&request.session_id)?;
     DELETIONS.end(service, id, app).await?;
     Ok(DeleteSessionResponse { success: true })
 }
@@ -184,38 +183,37 @@ pub(super) fn owner(app: &AppId) -> Result<CreatorId, ApiError> {
     CreatorId::new(app.as_str()).map_err(|input| internal(Error::from(input)))
 }
 
-fn given(id: Option<&Secret>) -> Option<&str> {
-    id.map(Secret::expose).filter(|id| !id.is_empty())
+fn given(id: &Field<Secret>) -> Result<Option<&str>, ApiError> {
+    Ok(optional(id)?.filter(|id| !id.is_empty()))
 }
 
 /// The session ids that a call to another route carries, in its query: `session_id` goes first.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct CheckSession {
     /// A user's session.
-    #[serde(default, deserialize_with = "secret")]
-    pub session_id: Option<Secret>,
+    pub session_id: Field<Secret>,
     /// A guest's session.
-    #[serde(default, deserialize_with = "secret")]
-    pub guest_session_id: Option<Secret>,
+    pub guest_session_id: Field<Secret>,
 }
 
 redacted!(CheckSession);
+from_object!(CheckSession { session_id: "session_id", guest_session_id: "guest_session_id" });
 
 impl CheckSession {
     /// A user's session.
     pub fn user(session_id: &str) -> Self {
-        Self { session_id: Some(session_id.into()), guest_session_id: None }
+        Self { session_id: Secret::from(session_id).into(), guest_session_id: Field::Absent }
     }
 
     /// A guest's session.
     pub fn guest(guest_session_id: &str) -> Self {
-        Self { session_id: None, guest_session_id: Some(guest_session_id.into()) }
+        Self { session_id: Field::Absent, guest_session_id: Secret::from(guest_session_id).into() }
     }
 
     /// Those of the query of an address.
     pub fn from_query(query: &str) -> Self {
-        let named = |name| query::value(query, name).map(Secret::from);
+        let named = |name| query::secret(query, name);
         Self { session_id: named("session_id"), guest_session_id: named("guest_session_id") }
     }
 }

@@ -52,7 +52,7 @@ statuses! {
     Success: 1, 200, "Success.";
     /// A guest, another app, or a session id that is not good: not for this.
     AuthenticationFailed: 3, 401, "Authentication failed: You do not have permissions to access the service.";
-    /// A field is missing, empty, too long, or has characters that it must not have.
+    /// A field is missing, empty, too long, no text, or has characters that it must not have.
     InvalidParameters: 5, 422, "Invalid parameters: Your request parameters are incorrect.";
     /// No app has this key. For the host's door.
     InvalidApiKey: 7, 401, "Invalid API key: You must be granted a valid key.";
@@ -78,12 +78,16 @@ statuses! {
     EmailNotVerified: 32, 401, "Email not verified: Your email address has not been verified.";
     /// A request token that is unknown, expired, another app's, or used.
     InvalidRequestToken: 33, 401, "Invalid request token: The request token is either expired or invalid.";
+    /// No such path. For the host's door.
+    NotFound: 34, 404, "The resource you requested could not be found.";
     /// An access token that is none of a user, or not good.
     InvalidToken: 35, 401, "Invalid token.";
     /// There is no such session, or not any more.
     SessionNotFound: 37, 404, "The requested session could not be found.";
     /// The request token waits for its user, and can still be exchanged.
     NotApproved: 41, 422, "This request token hasn't been approved by the user.";
+    /// A path, but not with this method. For the host's door.
+    WrongMethod: 42, 405, "This request method is not supported for this resource.";
     /// The user is locked for now.
     UserSuspended: 45, 403, "This user has been suspended.";
 }

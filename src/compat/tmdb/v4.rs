@@ -6,18 +6,18 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service, Status,
     request_token::{no_token, open},
     session::{ACCESS_TOKEN, Door, Kind, owner},
     status::{internal, refused},
-    wire::{CreateSessionResponse, one_secret, required},
+    wire::{CreateSessionResponse, one_secret, required, text},
 };
 use crate::{
     NewSession,
-    compat::{exposed, redacted},
+    compat::{Field, exposed, from_object, query, redacted},
     id::{AppId, SubjectId},
     issuer::{Exchange, OpenRequest},
     metadata::Metadata,
@@ -40,7 +40,7 @@ pub async fn create_request_token(
 ) -> Result<CreateRequestTokenResponse, ApiError> {
     let longest = service.issuer.policy().request_lifetime;
     let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(REQUEST_LIFETIME.min(longest));
-    let new = new.redirect(request.redirect_to.as_deref().unwrap_or_default());
+    let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
     let opened = open(service, new.map_err(|_| Status::InvalidParameters.error())?).await?;
     let Done { success, status_code, status_message } = Done::new(Status::Success);
     let request_token = opened.token().ok_or_else(no_token)?.into();
@@ -57,7 +57,7 @@ pub async fn create_access_token(
     request: CreateAccessToken,
 ) -> Result<CreateAccessTokenResponse, ApiError> {
     let app = caller.as_app()?;
-    let token = required(request.request_token.as_ref())?;
+    let token = required(&request.request_token)?;
     let (key, value) = ACCESS_TOKEN;
     let mark = Metadata::new().with(key, value).map_err(|input| internal(input.into()))?;
     let exchange = Exchange::new(token, app.clone()).metadata(mark);
@@ -78,7 +78,7 @@ pub async fn check_access_token(
     caller: &Caller,
     request: AccessToken,
 ) -> Result<SubjectId, ApiError> {
-    let token = required(request.access_token.as_ref())?;
+    let token = required(&request.access_token)?;
     approved(service, token, caller.as_app()?).await
 }
 
@@ -92,7 +92,7 @@ pub async fn delete_access_token(
     request: AccessToken,
 ) -> Result<Done, ApiError> {
     let app = caller.as_app()?;
-    let token = required(request.access_token.as_ref())?;
+    let token = required(&request.access_token)?;
     DOOR.end(service, token, app).await?;
     Ok(Done::new(Status::Deleted))
 }
@@ -110,7 +110,7 @@ pub async fn convert_session(
     request: AccessToken,
 ) -> Result<CreateSessionResponse, ApiError> {
     let app = caller.as_app()?;
-    let token = required(request.access_token.as_ref())?;
+    let token = required(&request.access_token)?;
     let user = approved(service, token, app).await?;
     // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
     let epoch = service.issuer.epoch(&user).await.map_err(refused(Status::InvalidToken))?;
@@ -127,21 +127,33 @@ async fn approved(service: &Service, token: &str, app: &AppId) -> Result<Subject
 }
 
 /// The body of `POST /4/auth/request_token`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CreateRequestToken {
     /// Where the user shall go after the decision: kept with the token; at most 2048 characters without controls.
-    pub redirect_to: Option<String>,
+    pub redirect_to: Field<String>,
 }
 
 redacted!(CreateRequestToken, CreateAccessTokenResponse);
+from_object!(CreateRequestToken { redirect_to: "redirect_to" });
 
 impl CreateRequestToken {
     /// Where the user shall go after the decision.
     #[must_use]
     pub fn redirect_to(mut self, address: impl Into<String>) -> Self {
-        self.redirect_to = Some(address.into());
+        self.redirect_to = Field::Given(address.into());
         self
+    }
+
+    /// In the query of the address, or in a form, which is written like one.
+    pub fn from_query(query: &str) -> Self {
+        Self { redirect_to: query::value(query, "redirect_to").into() }
+    }
+
+    /// What this one lacks, from another place: the body goes before the query.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { redirect_to: self.redirect_to.or(other.redirect_to) }
     }
 }
 

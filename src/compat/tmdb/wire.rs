@@ -3,39 +3,59 @@
 use serde::{Serialize, Serializer};
 
 use super::{ApiError, Status};
-use crate::{Timestamp, compat::exposed, secret::Secret};
+use crate::{
+    Timestamp,
+    compat::{Field, exposed},
+    secret::Secret,
+};
 
 /// A field that a request must have.
-pub(super) fn required(field: Option<&Secret>) -> Result<&str, ApiError> {
-    let text = field.map(Secret::expose).unwrap_or_default();
-    if text.is_empty() { Err(Status::InvalidParameters.error()) } else { Ok(text) }
+pub(super) fn required(field: &Field<Secret>) -> Result<&str, ApiError> {
+    optional(field)?.filter(|text| !text.is_empty()).ok_or_else(|| Status::InvalidParameters.error())
+}
+
+/// A field that a request may have. `null` counts as absent.
+pub(super) fn optional(field: &Field<Secret>) -> Result<Option<&str>, ApiError> {
+    text(field).map(|secret| secret.map(Secret::expose))
+}
+
+/// The same, of a field that is no secret.
+pub(super) fn text<T>(field: &Field<T>) -> Result<Option<&T>, ApiError> {
+    field.nullable().map_err(|_| Status::InvalidParameters.error())
 }
 
 /// Requests of one field, which is a token.
 macro_rules! one_secret {
     ($($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident })*) => {$(
         $(#[$doc])*
-        #[derive(Default, serde::Deserialize)]
+        #[derive(Default)]
         #[non_exhaustive]
         pub struct $name {
             $(#[$field_doc])*
-            #[serde(default, deserialize_with = "crate::compat::secret")]
-            pub $field: Option<crate::secret::Secret>,
+            pub $field: crate::compat::Field<crate::secret::Secret>,
         }
 
         impl $name {
             /// With this token.
             pub fn new(token: &str) -> Self {
-                Self { $field: Some(token.into()) }
+                Self { $field: crate::secret::Secret::from(token).into() }
             }
 
-            /// As some clients send it: in the query of the address. Without it there, the field is absent.
+            /// As some clients send it: in the query of the address, or in a form, which is written like one. Without it
+            /// there, the field is absent.
             pub fn from_query(query: &str) -> Self {
-                Self { $field: crate::compat::query::value(query, stringify!($field)).map(Into::into) }
+                Self { $field: crate::compat::query::secret(query, stringify!($field)) }
+            }
+
+            /// What this one lacks, from another place: the body goes before the query.
+            #[must_use]
+            pub fn or(self, other: Self) -> Self {
+                Self { $field: self.$field.or(other.$field) }
             }
         }
 
         crate::compat::redacted!($name);
+        crate::compat::from_object!($name { $field: stringify!($field) });
     )*};
 }
 pub(super) use one_secret;

@@ -1,18 +1,18 @@
 //! A device's session: made, or found.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
     ApiError, Caller, Service,
-    status::{broken, invalid, refused},
+    status::{broken, invalid, mistyped, refused},
 };
 use crate::{
     NewSession,
     client::ClientInfo,
-    compat::{exposed, redacted},
+    compat::{Field, exposed, from_object, redacted},
     error::{Error, ErrorKind, InvalidInput, Operation},
     id::{DeviceId, check_text},
     metadata::{HostClaims, Metadata},
@@ -59,23 +59,29 @@ pub async fn create_session(
 }
 
 /// The body of `POST /api/sessions`.
-#[derive(Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CreateSession {
     /// Names the device: 1 to 200 characters; the client's address when absent or empty.
-    pub identifier: Option<String>,
+    pub identifier: Field<String>,
     /// The domain of the `domain` claim: 1 to 200 characters; `zelf` when absent or empty.
-    pub domain: Option<String>,
+    pub domain: Field<String>,
     /// The caller is a web extension; false when absent.
-    pub is_web_extension: Option<bool>,
+    pub is_web_extension: Field<bool>,
     /// What the session is for: one of [`TYPES`]; `general` when absent.
-    pub r#type: Option<String>,
+    pub r#type: Field<String>,
     /// Ends the device's session, if it has one, and begins another; false when absent.
-    pub kill_session: Option<bool>,
+    pub kill_session: Field<bool>,
 }
 
 redacted!(CreateSession);
+from_object!(CreateSession {
+    identifier: "identifier",
+    domain: "domain",
+    is_web_extension: "isWebExtension",
+    r#type: "type",
+    kill_session: "killSession"
+});
 
 /// The answer to `POST /api/sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -101,22 +107,32 @@ pub struct SessionData {
 
 /// The session that a request asks for, or the first rule that it breaks.
 fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiError> {
-    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let given = |path, text: &Field<String>| {
+        let text = text.nullable().map_err(|got| mistyped("string", path, got))?;
+        Ok::<_, ApiError>(text.filter(|text| !text.is_empty()).cloned())
+    };
+    let flag = |path, flag: &Field<bool>| {
+        let flag = flag.nullable().map_err(|got| mistyped("Boolean", path, got))?;
+        Ok::<_, ApiError>(flag.copied().unwrap_or_default())
+    };
     let ip = caller.ip.map(|ip| ip.to_string());
-    let identifier = given(&request.identifier).or_else(|| ip.clone());
+    let identifier = given("identifier", &request.identifier)?.or_else(|| ip.clone());
     let identifier = identifier
         .ok_or_else(|| invalid("Session validation failed: identifier: Path `identifier` is required."))?;
-    let domain = given(&request.domain).unwrap_or_else(|| "zelf".to_owned());
+    let domain = given("domain", &request.domain)?.unwrap_or_else(|| "zelf".to_owned());
     check_text("identifier", &identifier).and(check_text("domain", &domain)).map_err(broken)?;
-    let kind = request.r#type.as_deref().unwrap_or("general");
+    let kind = request.r#type.nullable().map_err(|got| mistyped("string", "type", got))?;
+    let kind = kind.map_or("general", String::as_str);
     if !TYPES.contains(&kind) {
         return Err(invalid(
             "Session validation failed: type: the value is not a valid enum value for path `type`.",
         ));
     }
-    let flag = if request.is_web_extension.unwrap_or(false) { "true" } else { "false" };
-    let metadata =
-        Metadata::new().with(TYPE, kind).and_then(|metadata| metadata.with(IS_WEB_EXTENSION, flag));
+    let is_web_extension = flag("isWebExtension", &request.is_web_extension)?.to_string();
+    let kill_session = flag("killSession", &request.kill_session)?;
+    let metadata = Metadata::new()
+        .with(TYPE, kind)
+        .and_then(|metadata| metadata.with(IS_WEB_EXTENSION, is_web_extension));
     let device = device(ip.as_deref(), &identifier).map_err(broken)?;
     // By which all sessions of an identifier are found when one of them is used up.
     let mut client = ClientInfo::new().fingerprint(&identifier).map_err(broken)?;
@@ -126,7 +142,7 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     let claims = claims(domain, identifier, ip).map_err(broken)?;
     let new =
         NewSession::for_device(device).client(client).metadata(metadata.map_err(broken)?).claims(claims);
-    Ok(if request.kill_session.unwrap_or(false) { new.replace_device() } else { new })
+    Ok(if kill_session { new.replace_device() } else { new })
 }
 
 /// The device of an address and an identifier. A hash, since together they may be longer than a device id.

@@ -3,14 +3,14 @@
 use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service,
     status::{invalid, refused},
 };
 use crate::{
-    compat::{query, redacted},
+    compat::{Field, from_object, query, redacted},
     error::{Error, ErrorKind, Operation, Problem, VerifyError},
     id::check_text,
 };
@@ -87,33 +87,38 @@ pub async fn public_key(
 }
 
 /// The query of `GET /api/sessions/yek-cilbup`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PublicKey {
     /// Names the device: 1 to 200 characters. Required.
-    pub identifier: Option<String>,
+    pub identifier: Field<String>,
 }
 
 redacted!(PublicKey);
+from_object!(PublicKey { identifier: "identifier" });
 
 impl PublicKey {
     /// For this device.
     pub fn new(identifier: impl Into<String>) -> Self {
-        Self { identifier: Some(identifier.into()) }
+        Self { identifier: Field::Given(identifier.into()) }
     }
 
     /// Its `identifier` in the query of an address, where it has one.
     pub fn from_query(query: &str) -> Self {
-        Self { identifier: query::value(query, "identifier") }
+        Self { identifier: query::value(query, "identifier").into() }
     }
 
     fn checked(&self) -> Result<&str, ApiError> {
-        let Some(identifier) = self.identifier.as_deref() else {
-            return Err(invalid(r#""identifier" is required"#));
+        let identifier = match self.identifier.strict() {
+            Ok(Some(identifier)) => identifier,
+            Ok(None) => return Err(invalid(r#""identifier" is required"#)),
+            Err(_) => return Err(invalid(r#""identifier" must be a string"#)),
         };
-        check_text("identifier", identifier).map(|()| identifier).map_err(|input| match input.problem {
-            Problem::Empty => invalid(r#""identifier" is not allowed to be empty"#),
-            problem => invalid(&format!(r#""identifier" {problem}"#)),
+        check_text("identifier", identifier).map(|()| identifier.as_str()).map_err(|input| {
+            match input.problem {
+                Problem::Empty => invalid(r#""identifier" is not allowed to be empty"#),
+                problem => invalid(&format!(r#""identifier" {problem}"#)),
+            }
         })
     }
 }

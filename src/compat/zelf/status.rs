@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::ApiError;
-use crate::error::{Error, ErrorClass, InvalidInput};
+use crate::{
+    compat::JsonType,
+    error::{Error, ErrorClass, InvalidInput},
+};
 
 /// The body of an error: one member, whose name says whose fault it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +43,20 @@ impl ErrorBody {
 
 pub(super) fn broken(input: InvalidInput) -> ApiError {
     invalid(&format!("Session validation failed: {}: {}.", input.field, input.problem))
+}
+
+/// In the words of the library that keeps ZELF's rows.
+pub(super) fn mistyped(wanted: &str, path: &str, got: JsonType) -> ApiError {
+    let got = match got {
+        JsonType::Null => "null",
+        JsonType::Boolean => "boolean",
+        JsonType::Number => "number",
+        JsonType::String => "string",
+        JsonType::Array => "Array",
+        JsonType::Object => "Object",
+    };
+    let rule = format!("Cast to {wanted} failed for a value (type {got}) at path \"{path}\"");
+    invalid(&format!("Session validation failed: {path}: {rule}"))
 }
 
 pub(super) fn invalid(message: &str) -> ApiError {

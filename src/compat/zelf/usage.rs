@@ -1,7 +1,5 @@
 //! A session in use: its token, its quotas, and its end.
 
-use serde::Deserialize;
-
 use super::{
     ApiError, ErrorBody, Service,
     create::{IS_WEB_EXTENSION, TYPE},
@@ -10,7 +8,7 @@ use super::{
 };
 use crate::{
     Requirement, Revoke, SessionQuery,
-    compat::{query, redacted, secret},
+    compat::{Field, from_object, query, redacted},
     error::{Error, ErrorClass, ErrorKind, RevokeReason},
     id::SessionId,
     issuer::{Checked, SessionView},
@@ -187,33 +185,32 @@ pub fn bearer_token(authorization: &str) -> Option<&str> {
 }
 
 /// A call that a session's token protects. Read from JSON, it is the `token` of a body.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct UseSession {
     /// The session's token. Required.
-    #[serde(default, deserialize_with = "secret")]
-    pub token: Option<Secret>,
+    pub token: Field<Secret>,
     /// What the call counts against, besides the global quota.
-    #[serde(skip)]
     pub quota: Quota,
 }
 
 redacted!(UseSession);
+from_object!(UseSession { token: "token" });
 
 impl UseSession {
     /// With this token.
     pub fn new(token: &str) -> Self {
-        Self { token: Some(token.into()), quota: Quota::Global }
+        Self { token: Secret::from(token).into(), quota: Quota::Global }
     }
 
     /// With the token of an `Authorization` header, where it has one.
     pub fn authorization(header: &str) -> Self {
-        Self { token: bearer_token(header).map(Secret::from), quota: Quota::Global }
+        Self { token: bearer_token(header).map(Secret::from).into(), quota: Quota::Global }
     }
 
     /// With the `token` in the query of an address, where it has one.
     pub fn from_query(query: &str) -> Self {
-        Self { token: query::value(query, "token").map(Secret::from), quota: Quota::Global }
+        Self { token: query::secret(query, "token"), quota: Quota::Global }
     }
 
     /// With the token of another place, where this one has none: the header goes before the query and the body.
@@ -231,7 +228,7 @@ impl UseSession {
 
     /// The token, if its signature holds and its time is not over. The store is not asked.
     fn verified(&self, service: &Service) -> Result<&str, ApiError> {
-        let token = self.token.as_ref().map(Secret::expose).ok_or_else(ErrorBody::protected)?;
+        let token = self.token.given().map(Secret::expose).ok_or_else(ErrorBody::protected)?;
         service.issuer.verify(token).map(|_| token).map_err(|error| match error.class() {
             ErrorClass::Rejected => ErrorBody::protected().caused_by(error),
             _ => refused(error),

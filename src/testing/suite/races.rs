@@ -359,6 +359,60 @@ pub async fn a_sweep_beside_logins_and_ends_takes_only_the_dead(store: Store) {
     }
 }
 
+pub async fn of_many_sweeps_one_answers_a_record(store: Store) {
+    let alice = subject("alice");
+    let mut keys = Vec::new();
+    for born in 0..80 {
+        keys.push(login(&store, &alice, born).await.id);
+    }
+    let mut gone = together(8, |_| {
+        block_on(async {
+            let mut gone = Vec::new();
+            loop {
+                let swept = store.sweep(at(60 * DAY), 7).await.unwrap();
+                gone.extend(swept.removed.iter().map(|gone| gone.record.id()));
+                if !swept.more {
+                    return gone;
+                }
+            }
+        })
+    })
+    .concat();
+    gone.sort_unstable();
+    keys.sort_unstable();
+    assert_eq!(gone, keys, "each is told of once");
+}
+
+pub async fn a_list_beside_logins_and_ends_shows_all_who_stay(store: Store) {
+    if skips_lists(&store) {
+        return;
+    }
+    let alice = subject("alice");
+    let mut stay = Vec::new();
+    for born in 0..20 {
+        stay.push(login(&store, &alice, born).await.id);
+    }
+    together(4, |number| {
+        block_on(async {
+            for round in 0..30 {
+                if number > 0 {
+                    let key = login(&store, &alice, round).await;
+                    let _ = end(&store, &key, RevokeReason::Logout, 40).await;
+                    continue;
+                }
+                let mut query = Query::new(TenantId::default(), Select::Subject(alice.clone()));
+                query.limit = 3;
+                let found = list(&store, query).await;
+                assert!(stay.iter().all(|id| found.contains(id)), "one who stays is not there");
+                let mut once = found.clone();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), found.len(), "one is there twice");
+            }
+        });
+    });
+}
+
 pub async fn calls_that_need_each_others_records_do_not_wait_for_ever(store: Store) {
     let names = [subject("alice"), subject("bob"), subject("carol")];
     together(8, |number| {

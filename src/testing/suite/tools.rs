@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroU32,
     sync::{Arc, Barrier},
+    task::Poll,
     time::Duration,
 };
 
@@ -19,9 +20,13 @@ pub(super) use crate::{
         RevocationEntry, Select, SessionStore, Snapshot, SubjectMark, SubjectMarked,
     },
 };
-use crate::{id::DeviceId, testing::ManualClock};
+use crate::{
+    id::DeviceId,
+    testing::{DurableStore, ManualClock},
+};
 
 pub(super) type Store = Arc<dyn SessionStore>;
+pub(super) type Place = Box<dyn DurableStore>;
 
 pub(super) const HOUR: u64 = 60 * 60;
 pub(super) const DAY: u64 = 24 * HOUR;
@@ -254,13 +259,18 @@ pub(super) fn together<T: Send>(threads: usize, act: impl Fn(usize) -> T + Sync)
     })
 }
 
-/// Polls a future so often, and drops it.
-pub(super) fn drop_after<T>(polls: usize, future: impl Future<Output = T>) {
+/// Polls a future at most so often, waiting to be woken in between, and drops it; its answer, if it came.
+pub(super) async fn drop_at<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    for _ in 0..polls {
-        if future.as_mut().poll(&mut context).is_ready() {
-            return;
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        let Some(fewer) = left.checked_sub(1) else { return Poll::Ready(None) };
+        left = fewer;
+        match future.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
-    }
+    })
+    .await
 }
