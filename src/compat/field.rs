@@ -96,6 +96,18 @@ impl<T> From<Option<T>> for Field<T> {
     }
 }
 
+impl From<&str> for Field<String> {
+    fn from(text: &str) -> Self {
+        Self::Given(text.to_owned())
+    }
+}
+
+impl From<&str> for Field<Secret> {
+    fn from(text: &str) -> Self {
+        Self::Given(text.into())
+    }
+}
+
 impl<T> fmt::Debug for Field<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
