@@ -9,7 +9,7 @@
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
 //! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
-//! every minute, and a client has 5 seconds for the head of a request.
+//! every minute. A client has 5 seconds for the head of a request, and 10 for its body.
 //!
 //! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,

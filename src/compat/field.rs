@@ -303,6 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_an_object_and_of_a_name_that_comes_twice_the_last_counts() {
+        use crate::compat::stack_auth::{CreateSession, ListSessions};
+        for other in ["[]", r#"["a"]"#, "null", "7", r#""a""#] {
+            assert!(serde_json::from_str::<CreateSession>(other).is_err(), "{other}");
+        }
+        let twice = r#"{"user_id": 7, "x": [1e400], "user_id": "b", "expires_in_millis": 1}"#;
+        let request: CreateSession = serde_json::from_str(twice).unwrap();
+        assert_eq!((request.user_id, request.expires_in_millis), ("b".into(), 1.0.into()));
+        // As a query is read.
+        let pairs = [("x", "1"), ("user_id", "a")].into_iter();
+        let query = serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new(pairs);
+        assert_eq!(ListSessions::deserialize(query).unwrap().user_id, "a".into());
+    }
+
+    #[test]
     fn null_is_absent_where_the_system_says_so_and_debug_shows_no_value() {
         let null = Field::<String>::Mistyped(JsonType::Null);
         assert_eq!((null.nullable(), null.strict()), (Ok(None), Err(JsonType::Null)));
