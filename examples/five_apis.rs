@@ -9,7 +9,7 @@
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
 //! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
-//! every minute, and a client has 5 seconds for the head of a request.
+//! every minute. A client has 5 seconds for the head of a request, and 10 for its body.
 //!
 //! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
@@ -30,10 +30,18 @@ mod zelf;
 #[path = "five_apis/zitadel.rs"]
 mod zitadel;
 
-use std::{error::Error, io::Write, net::SocketAddr, pin::pin, process::ExitCode, time::Duration};
+use std::{error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
 
-use axum::{Extension, Router, extract::ConnectInfo, http::Uri};
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{Request, Uri},
+};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -105,8 +113,12 @@ async fn serve(listener: TcpListener, app: Router) {
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo::<SocketAddr>(peer))));
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let app = TowerToHyperService::new(app.clone());
+        let from_peer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.call(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), from_peer);
         // How it ends is the client's business.
         tokio::spawn(connections.watch(connection));
     }

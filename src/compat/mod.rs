@@ -15,8 +15,9 @@
 //! Who calls whom in each flow, what the store does in one act, and every difference from the four that are whole, with its
 //! reason and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
-//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]. JSON that
-//! does not parse, or is no object, never gets here: that is for the host's door to refuse.
+//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]; a request
+//! of ZITADEL's does not parse then, as at its own gateway. JSON that does not parse, or is no object, never gets here: that
+//! is for the host's door to refuse.
 //!
 //! # Examples
 //! ```

@@ -316,7 +316,7 @@ call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGI
     -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
 
 wait "$SLOW" || die "a slow head: $(cat "$TEMP/slow")"
-echo 'ok a head that does not end is waited for no longer than five seconds'
+echo 'ok a head that does not end is waited for no longer than five seconds, and a body no longer than ten'
 check_log
 kill -TERM "$SERVER"
 wait "$SERVER" || die "SIGTERM: ended with $?"
