@@ -253,6 +253,7 @@ fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreEr
 pub(crate) use temp_file::TempFile;
 
 #[cfg(all(test, feature = "testing"))]
+#[allow(clippy::unwrap_used, reason = "a failed test panics")]
 mod temp_file {
     use std::{
         fs,
@@ -271,8 +272,8 @@ mod temp_file {
         testing::{DurableStore, Tampering},
     };
 
+    use super::super::FileStore;
     use super::Writes;
-    use crate::FileStore;
 
     /// A file of its own for each case of the suite.
     pub(crate) struct TempFile(PathBuf);
