@@ -32,6 +32,7 @@ mod core_flows;
 mod errors;
 mod factors;
 mod faults;
+mod flawed_stores;
 mod hostile;
 mod hostile_keys;
 mod hostile_sets;
