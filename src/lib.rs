@@ -62,6 +62,7 @@
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
 //! | `password` | passwords by Argon2id | `argon2` |
 //! | `totp` | codes from an authenticator app | `totp-rs`, `percent-encoding` |
+//! | `sqlite` | sessions in a file: `store::SqliteStore` | `rusqlite` (builds C: SQLite itself) |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -399,6 +399,8 @@ impl SessionPage {
 pub struct SweepReport {
     /// How many records are gone.
     pub removed: usize,
+    /// How many rows cannot be read: they stay, and are never sessions. Wake somebody up.
+    pub damaged: usize,
     /// There may be more: sweep again soon.
     pub more: bool,
 }

@@ -23,6 +23,6 @@ impl Issuer {
                 self.tenant(record.tenant().clone()).tell(record, EventKind::Expired);
             }
         }
-        Ok(SweepReport { removed: swept.removed.len(), more: swept.more })
+        Ok(SweepReport { removed: swept.removed.len(), damaged: swept.damaged.len(), more: swept.more })
     }
 }

@@ -4,6 +4,9 @@ mod query;
 mod revocation;
 
 pub mod memory;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite;
 
 use std::{
     fmt::{Debug, Display},
@@ -15,6 +18,9 @@ use async_trait::async_trait;
 pub use memory::MemoryStore;
 pub use query::{PageKey, Query, RecordPage, Select};
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::SqliteStore;
 
 use crate::{
     clock::{Epoch, Timestamp},
@@ -290,6 +296,8 @@ pub enum SubjectMarked {
 pub struct Swept {
     /// The records that are gone.
     pub removed: Vec<Arc<Record>>,
+    /// Rows that cannot be read. They stay, and the sweep goes on past them.
+    pub damaged: Vec<SessionKey>,
     /// There may be more.
     pub more: bool,
 }
@@ -297,7 +305,7 @@ pub struct Swept {
 impl Swept {
     /// These, and whether there may be more.
     pub fn new(removed: Vec<Arc<Record>>, more: bool) -> Self {
-        Self { removed, more }
+        Self { removed, damaged: Vec::new(), more }
     }
 }
 

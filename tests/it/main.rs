@@ -49,6 +49,8 @@ mod revocation;
 mod rooms;
 mod rotation;
 mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stores;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod token_verifier;
