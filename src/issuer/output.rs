@@ -399,7 +399,7 @@ impl SessionPage {
 pub struct SweepReport {
     /// How many records are gone.
     pub removed: usize,
-    /// Rows that are gone too, and could not be read.
+    /// Rows whose time may have come and that cannot be read: never sessions, and somebody should look.
     pub damaged: Vec<SessionKey>,
     /// There may be more: sweep again soon.
     pub more: bool,

@@ -4,6 +4,9 @@ mod query;
 mod revocation;
 
 pub mod memory;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite;
 
 use std::{
     fmt::{Debug, Display},
@@ -15,6 +18,9 @@ use async_trait::async_trait;
 pub use memory::MemoryStore;
 pub use query::{PageKey, Query, RecordPage, Select};
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::SqliteStore;
 
 use crate::{
     clock::{Epoch, Timestamp},
@@ -95,7 +101,8 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 
     /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many.
     ///
-    /// A row that cannot be read MUST NOT stop it. It goes too, where the store can tell that its time has come.
+    /// A row that cannot be read MUST NOT stop it. It may go too, where the store can tell that its time has come; then it
+    /// MUST be told of.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
 
     /// What this store can do.
@@ -298,7 +305,8 @@ pub struct Swept {
     /// The records that are gone, each with what was known of its subject: a session that a mass revocation ended has
     /// no tombstone, and only this tells it from one that came to its end by itself.
     pub removed: Vec<Snapshot>,
-    /// Rows that are gone and could not be read.
+    /// Rows whose time may have come and that cannot be read. A store removes them or lets them lie, and need not tell of one
+    /// that it lets lie each time.
     pub damaged: Vec<SessionKey>,
     /// There may be more.
     pub more: bool,

@@ -43,6 +43,27 @@ store_suite! {
     }
 }
 
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use super::*;
+    use crate::sqlite::TemporaryStore;
+
+    store_suite! {
+        mod file;
+        store: || async { TemporaryStore::new() }
+    }
+
+    store_suite! {
+        mod shared;
+        store: || async { Arc::new(TemporaryStore::new()) as Arc<dyn SessionStore> }
+    }
+
+    store_suite! {
+        mod faulty_without_faults;
+        store: || async { FaultyStore::new(TemporaryStore::new()) }
+    }
+}
+
 const NOW: Timestamp = ManualClock::START;
 
 fn insert(store: &impl SessionStore) -> (SessionKey, Result<Inserted, StoreErrorKind>) {

@@ -226,7 +226,7 @@ pub async fn a_sweep_goes_past_a_damaged_row(place: Place) {
         Ok(None) => assert!(damaged == [keys[0].clone()], "it went, and that is told"),
         other => {
             is_damage(other);
-            assert!(damaged.is_empty());
+            assert!(damaged.is_empty() || damaged == [keys[0].clone()], "told of once, or not at all");
         }
     }
     let known = store.stamp(&of(&name), at(100 * DAY)).await.unwrap().epoch;
