@@ -50,6 +50,8 @@ mod revocation;
 mod rooms;
 mod rotation;
 mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stores;
 mod sweeper;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
