@@ -38,8 +38,10 @@ struct Tokens {
     refresh: String,
 }
 
-/// Where sessions are kept: in memory, so they end with the process. A durable store goes here, and then the token keys
-/// and the tokens are to be kept too, where only this user can read them.
+/// Where sessions are kept: in memory, so they end with the process.
+///
+/// `SqliteStore::open(path)` goes here to keep them in a file. Then the token keys and the tokens are to be kept too, where
+/// only this user can read them.
 fn open_store() -> impl SessionStore {
     MemoryStore::new()
 }

@@ -25,7 +25,10 @@ use session_issuer::{
     error::RevokeReason,
     id::{SessionKey, SubjectId, SubjectKey},
     policy::{AccessFormat, Credentials},
-    session::{Admission, CapRule, FactorFloor, Life, Record, admit, is_purgeable, life},
+    session::{
+        Admission, CapRule, FactorFloor, Life, Record, admit, is_purgeable, is_session_of_subject, life,
+        may_follow,
+    },
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, Mark, Marked, NewRecord, PageKey, Query,
         RecordPage, RevocationBatch, Select, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectMark,
@@ -92,10 +95,7 @@ impl SessionStore for FileStore {
             if current.tombstone().is_some() || current.version() != expected {
                 return Ok(Committed::Conflict(rows.snapshot(&current)));
             }
-            let (was, is) = (current.index(), next.index());
-            let other_subject = was.subject.is_some() && was.subject != is.subject;
-            let takes_slot = is.device_slot.is_some() && is.device_slot != was.device_slot;
-            if other_subject || takes_slot {
+            if !may_follow(&current, &next) {
                 return Err(StoreError::new(StoreErrorKind::Broken));
             }
             let is_new = is_session_of_subject(&next) && !is_session_of_subject(&current);
@@ -298,10 +298,6 @@ fn stamp_or_first(
 fn is_live(rows: &Rows, record: &Record, now: Timestamp) -> bool {
     let stamp = record.subject_key().and_then(|subject| rows.stamp(&subject));
     life(record, stamp, now) == Life::Live
-}
-
-fn is_session_of_subject(record: &Record) -> bool {
-    record.session().is_some() && record.bound().is_some()
 }
 
 fn is_listed(query: &Query, record: &Record) -> bool {

@@ -51,8 +51,9 @@ fn due_records(
     limit: u32,
 ) -> Result<Vec<(Option<TenantId>, Found)>, StoreError> {
     let mut statement = tables.prepare_cached(
-        "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, r.tenant \
-         FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
+        "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, \
+         r.tenant FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject \
+         WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
     )?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
         let tenant = TenantId::new(row.get::<_, String>(9)?).ok();

@@ -197,3 +197,109 @@ fn copy_log(connection: &Connection, copies: &Receiver<()>) {
 fn copied(connection: &Connection, how: &str) -> rusqlite::Result<()> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, sync::mpsc, task::Context};
+
+    use super::*;
+    use crate::store::{SqliteStore, sqlite::open};
+
+    fn started() -> (Writer, Readers, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let (connection, readers) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let writer = Writer::start(connection, &readers).unwrap();
+        (writer, readers, folder)
+    }
+
+    fn note(tables: &Connection, tenant: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO log (tenant, session, until) VALUES (?1, 's', 0)";
+        tables.execute(sql, [tenant]).map(drop).map_err(StoreError::from)
+    }
+
+    fn noted(readers: &Readers) -> String {
+        let sql = "SELECT coalesce(group_concat(tenant), '') FROM log";
+        readers.read(|tables| Ok(tables.query_row(sql, [], |row| row.get(0))?)).unwrap()
+    }
+
+    #[test]
+    fn a_call_that_fails_takes_back_what_it_wrote_and_nothing_of_its_neighbours() {
+        let (writer, readers, _folder) = started();
+        // Holds the writer until all three wait.
+        let (go, gate) = mpsc::channel::<()>();
+        let mut held = pin!(writer.call(move |_| gate.recv().map_err(|_| broken())));
+        let mut first = pin!(writer.call(|tables| note(tables, "first")));
+        let mut failing = pin!(writer.call(|tables| {
+            note(tables, "failing")?;
+            note(tables, "again")?;
+            Err::<(), _>(broken())
+        }));
+        let mut last = pin!(writer.call(|tables| note(tables, "last")));
+        let mut context = Context::from_waker(Waker::noop());
+        for call in [
+            held.as_mut() as std::pin::Pin<&mut dyn Future<Output = _>>,
+            first.as_mut(),
+            failing.as_mut(),
+            last.as_mut(),
+        ] {
+            assert!(call.poll(&mut context).is_pending());
+        }
+        go.send(()).unwrap();
+        pollster::block_on(async {
+            assert!(held.await.is_ok() && first.await.is_ok() && last.await.is_ok());
+            assert_eq!(failing.await.unwrap_err().kind(), StoreErrorKind::Broken);
+        });
+        assert_eq!(noted(&readers), "first,last");
+    }
+
+    #[test]
+    fn a_call_that_was_begun_is_done_when_its_drop_returns() {
+        let (writer, readers, _folder) = started();
+        let (begun, seen) = mpsc::channel();
+        let mut call = Box::pin(writer.call(move |tables| {
+            begun.send(()).map_err(|_| broken())?;
+            note(tables, "begun")
+        }));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        seen.recv().unwrap();
+        drop(call);
+        assert_eq!(noted(&readers), "begun");
+    }
+
+    #[test]
+    fn calls_are_answered_when_the_writer_is_gone() {
+        let (writer, readers, _folder) = started();
+        let panics = writer.call(|_| -> Result<(), StoreError> { panic!("a bug") });
+        assert_eq!(pollster::block_on(panics).unwrap_err().kind(), StoreErrorKind::Broken);
+        let later = writer.call(|tables| note(tables, "later"));
+        assert_eq!(pollster::block_on(later).unwrap_err().kind(), StoreErrorKind::Broken);
+        assert_eq!(noted(&readers), "");
+    }
+
+    #[test]
+    fn what_waits_when_the_store_is_dropped_is_done_first() {
+        let (writer, readers, _folder) = started();
+        let (call, _answer) = call(|tables| note(tables, "waiting"));
+        writer.calls.as_ref().unwrap().send(call).unwrap();
+        drop(writer);
+        assert_eq!(noted(&readers), "waiting");
+    }
+
+    #[test]
+    fn the_log_is_copied_into_the_file_and_begun_anew() {
+        let (writer, readers, folder) = started();
+        let grown = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+        let long = "x".repeat(4096);
+        for _ in 0..40 {
+            let long = long.clone();
+            let call = writer.call(move |tables| (0..500).try_for_each(|_| note(tables, &long)));
+            pollster::block_on(call).unwrap();
+        }
+        // 80 MiB were written. Whenever the log passes 64 MiB, the writer itself sees to it.
+        assert!(grown("sessions.db") > 40 * 1024 * 1024);
+        assert!(grown("sessions.db-wal") < 80 * 1024 * 1024, "{}", grown("sessions.db-wal"));
+        drop((writer, readers));
+        assert!(!folder.path().join("sessions.db-wal").exists());
+    }
+}

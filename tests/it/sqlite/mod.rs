@@ -1,24 +1,26 @@
-//! The SQLite store: its file, its tables, what it refuses to open, and two of them on one file.
+//! The SQLite store: what it keeps, who may see it, and two of them on one file.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `open` | what may be opened |
+//! | `damage` | rows that were damaged or edited |
 
-use std::{
-    error::Error as _,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod damage;
+mod open;
+
+use std::{error::Error as _, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 use session_issuer::{
     Timestamp,
     error::RevokeReason,
-    id::{DeviceId, SessionKey, SubjectId, SubjectKey, TenantId},
+    id::{SessionKey, SubjectId, SubjectKey, TenantId},
     session::{Life, Mark, Record, SubjectStamp, Tombstone, life},
     store::{
         Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-        RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SqliteStore, StoreError,
-        StoreErrorKind, SubjectMark, SubjectMarked, Swept, sqlite::OpenError,
+        RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError, StoreErrorKind,
+        SubjectMark, SubjectMarked, Swept, sqlite::OpenError,
     },
     testing::{ManualClock, block_on, fixtures},
 };
@@ -237,17 +239,6 @@ fn nothing_is_lost_between_many_threads_on_two_stores() {
 }
 
 #[test]
-fn many_may_open_a_new_file_at_once() {
-    let house = House::new();
-    let stores: Vec<_> = std::thread::scope(|scope| {
-        let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| house.open())).collect();
-        opened.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let key = login(&stores[0], "alice");
-    assert!(stores.iter().all(|store| life_of(store, &key) == Life::Live));
-}
-
-#[test]
 fn people_can_read_the_file() {
     let house = House::new();
     let store = house.open();
@@ -281,129 +272,6 @@ fn people_can_read_the_file() {
     );
     let mode = operator.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0)).unwrap();
     assert_eq!(mode, "wal");
-}
-
-#[test]
-fn what_is_no_file_of_ours_is_refused_and_stays_as_it_is() {
-    let house = House::new();
-    let folder = house.folder.path();
-    let foreign = folder.join("foreign.db");
-    Connection::open(&foreign)
-        .unwrap()
-        .execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
-        .unwrap();
-    let claimed = folder.join("claimed.db");
-    let batch = "PRAGMA application_id = 7; CREATE TABLE t (x)";
-    Connection::open(&claimed).unwrap().execute_batch(batch).unwrap();
-    let text = house.put("text", "not a database ".repeat(100).as_bytes());
-    let short = house.put("short", b"hi");
-    type Expected = fn(&OpenError) -> bool;
-    let refused: Vec<(PathBuf, Expected)> = vec![
-        ("".into(), |error| matches!(error, OpenError::InvalidPath)),
-        (folder.join("a\0b"), |error| matches!(error, OpenError::InvalidPath)),
-        (folder.to_owned(), |error| matches!(error, OpenError::NotAFile)),
-        (folder.join("nowhere/sessions.db"), |error| matches!(error, OpenError::MissingDirectory)),
-        (text.join("sessions.db"), |error| matches!(error, OpenError::MissingDirectory)),
-        (text.clone(), |error| matches!(error, OpenError::NotADatabase)),
-        (short.clone(), |error| matches!(error, OpenError::NotADatabase)),
-        (foreign.clone(), |error| matches!(error, OpenError::OtherProgram)),
-        (claimed.clone(), |error| matches!(error, OpenError::OtherProgram)),
-    ];
-    let files = [&foreign, &claimed, &text, &short];
-    let before = files.map(|file| fs::read(file).unwrap());
-    let names = |folder: &Path| {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    let listed = names(folder);
-    for (path, expected) in refused {
-        let error = SqliteStore::open(&path).unwrap_err();
-        assert!(expected(&error), "{path:?}: {error:?}");
-    }
-    assert!(files.map(|file| fs::read(file).unwrap()) == before);
-    assert_eq!(names(folder), listed, "and nothing was left beside them");
-}
-
-#[cfg(unix)]
-#[test]
-fn links_and_devices_are_looked_at_before_anything_is_opened() {
-    let house = House::new();
-    let link = |to: &str, name: &str| {
-        let link = house.folder.path().join(name);
-        std::os::unix::fs::symlink(to, &link).unwrap();
-        link
-    };
-    assert!(matches!(SqliteStore::open("/dev/null").unwrap_err(), OpenError::NotAFile));
-    let (here, there) = (link("there", "here"), link("here", "there"));
-    for around in [here, there] {
-        let error = SqliteStore::open(around).unwrap_err();
-        assert!(matches!(error, OpenError::Failed(_)) && error.source().is_some(), "{error:?}");
-    }
-    let dangling = link("nowhere", "dangling");
-    assert!(matches!(SqliteStore::open(dangling).unwrap_err(), OpenError::Failed(_)));
-    let key = login(&house.open(), "alice");
-    let linked = SqliteStore::open(link("sessions.db", "linked")).unwrap();
-    assert_eq!(life_of(&linked, &key), Life::Live, "a link to a store is one");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_new_file_is_for_its_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
-    let house = House::new();
-    let store = house.open();
-    login(&store, "alice");
-    for name in ["sessions.db", "sessions.db-wal", "sessions.db-shm"] {
-        let mode = fs::metadata(house.folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_file_that_may_not_be_written_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let house = House::new();
-    drop(house.open());
-    fs::set_permissions(&house.file, fs::Permissions::from_mode(0o400)).unwrap();
-    if fs::OpenOptions::new().write(true).open(&house.file).is_ok() {
-        eprintln!("skipped: this user may write everything");
-        return;
-    }
-    assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::ReadOnly));
-}
-
-#[test]
-fn names_that_mean_something_to_sqlite_are_names_of_files() {
-    let house = House::new();
-    for name in [":memory:", "file:x?mode=memory", "it's \"a\" name; --.db", "%00", "a?b#c"] {
-        let path = house.folder.path().join(name);
-        let key = login(&SqliteStore::open(&path).unwrap(), "alice");
-        assert!(path.is_file(), "{name}");
-        assert_eq!(life_of(&SqliteStore::open(&path).unwrap(), &key), Life::Live, "{name}");
-    }
-}
-
-#[test]
-fn a_file_of_a_later_release_or_without_all_of_its_tables_is_refused() {
-    let house = House::new();
-    drop(house.open());
-    house.operator().execute_batch("PRAGMA user_version = 2").unwrap();
-    let error = SqliteStore::open(&house.file).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }), "{error:?}");
-    house.operator().execute_batch("PRAGMA user_version = -1").unwrap();
-    assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
-    house.operator().execute_batch("PRAGMA user_version = 1; DROP INDEX records_by_device_slot").unwrap();
-    assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
-    let index = "CREATE INDEX records_by_device_slot ON records (device_slot)";
-    house.operator().execute_batch(index).unwrap();
-    let error = SqliteStore::open(&house.file).unwrap_err();
-    assert!(
-        matches!(error, OpenError::DamagedSchema),
-        "an index of the same name is not the same: {error:?}"
-    );
 }
 
 #[test]
@@ -463,96 +331,6 @@ fn calls_that_wait_together_are_committed_together_and_fail_alone() {
     assert_eq!(kind(block_on(bad)), Some(StoreErrorKind::Broken));
     assert!(matches!(block_on(last).unwrap(), Ended::Ended { .. }));
     assert_eq!(entries(&store, &Cursor::start()).0.len(), 2);
-}
-
-#[test]
-fn a_row_that_cannot_be_read_is_an_error_and_stops_nothing_else() {
-    let house = House::new();
-    let store = house.open();
-    let (good, bad) = (login(&store, "alice"), login(&store, "alice"));
-    let operator = house.operator();
-    let set_row = |row: &str| {
-        let sql = "UPDATE records SET row = ?2 WHERE id = ?1";
-        operator.execute(sql, [&bad.id.to_string(), row]).unwrap();
-    };
-    let row = load(&store, &bad).record.encode().unwrap();
-    set_row(&row.replace("\"version\":1,", ""));
-    assert_eq!(kind(block_on(store.load(&bad))), Some(StoreErrorKind::Damaged));
-    let again = NewRecord::new(fixtures::session().id(bad.id).build(), NOW);
-    assert!(matches!(block_on(store.insert(again)).unwrap(), Inserted::DuplicateId));
-    assert_eq!(kind(block_on(store.mark(&bad, Mark::default(), at(1)))), Some(StoreErrorKind::Damaged));
-    for select in [Select::Tenant, Select::Subject(subject_key("alice").subject)] {
-        let page = block_on(store.list(&Query::new(TenantId::default(), select))).unwrap();
-        assert_eq!(page.items.iter().map(|item| item.record.id()).collect::<Vec<_>>(), [good.id]);
-        assert_eq!(page.damaged, [bad.id]);
-    }
-    set_row(&row.replacen("{\"v\":1,", "{\"v\":9,", 1));
-    assert_eq!(kind(block_on(store.load(&bad))), Some(StoreErrorKind::UnknownVersion));
-    login(&store, "alice");
-
-    let late = NOW.saturating_add(100 * DAY);
-    let swept = block_on(store.sweep(late, 100)).unwrap();
-    assert_eq!(swept.damaged, std::slice::from_ref(&bad));
-    assert_eq!((swept.removed.len(), swept.more), (2, false), "it went past it");
-    let swept = block_on(store.sweep(late, 100)).unwrap();
-    assert!(swept.damaged.is_empty(), "reported once a day");
-    let swept = block_on(store.sweep(late.saturating_add(DAY), 100)).unwrap();
-    assert_eq!(swept.damaged, [bad]);
-}
-
-#[test]
-fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
-    let house = House::new();
-    let store = house.open();
-    let key = login(&store, "alice");
-    let operator = house.operator();
-    let set_row = |row: &str| {
-        let sql = "UPDATE records SET row = ?2 WHERE id = ?1";
-        operator.execute(sql, [&key.id.to_string(), row]).unwrap();
-    };
-    let row = load(&store, &key).record.encode().unwrap();
-    set_row("");
-    assert_eq!(kind(end(&store, &key)), Some(StoreErrorKind::Damaged), "nobody can say what it was");
-    assert!(matches!(end(&store, &key).unwrap(), Ended::AlreadyEnded));
-    let logged = entries(&store, &Cursor::start()).0;
-    assert!(matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key));
-    set_row(&row);
-    assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
-    let list = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
-    assert!(list.items.is_empty() && list.damaged.is_empty());
-}
-
-#[test]
-fn a_row_under_another_name_is_not_that_others_session() {
-    let house = House::new();
-    let store = house.open();
-    let (alice, bob) = (login(&store, "alice"), login(&store, "bob"));
-    let operator = house.operator();
-    let row = load(&store, &bob).record.encode().unwrap();
-    operator.execute("UPDATE records SET row = ?2 WHERE id = ?1", [&alice.id.to_string(), &row]).unwrap();
-    assert_eq!(kind(block_on(store.load(&alice))), Some(StoreErrorKind::Damaged));
-    operator.execute("UPDATE records SET subject = NULL WHERE id = ?1", [bob.id.to_string()]).unwrap();
-    assert_eq!(
-        kind(block_on(store.load(&bob))),
-        Some(StoreErrorKind::Damaged),
-        "whose epoch nobody would ask"
-    );
-    operator.execute("UPDATE records SET subject = 'bob' WHERE id = ?1", [bob.id.to_string()]).unwrap();
-    operator.execute("UPDATE subjects SET stamp = '{}' WHERE subject = 'bob'", []).unwrap();
-    assert_eq!(kind(block_on(store.load(&bob))), Some(StoreErrorKind::Damaged));
-    operator.execute("DELETE FROM subjects WHERE subject = 'bob'", []).unwrap();
-    assert_eq!(life_of(&store, &bob), Life::Revoked(RevokeReason::Admin), "a missing epoch is never zero");
-}
-
-#[test]
-fn a_damaged_holder_of_a_devices_slot_makes_room() {
-    let house = House::new();
-    let store = house.open();
-    let on_device = || fixtures::session().device(DeviceId::new("phone").unwrap()).build();
-    let first = insert(&store, on_device());
-    house.operator().execute("UPDATE records SET row = '' WHERE id = ?1", [first.id.to_string()]).unwrap();
-    let second = insert(&store, on_device());
-    assert_eq!(life_of(&store, &second), Life::Live);
 }
 
 #[test]
