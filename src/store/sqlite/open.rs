@@ -1,12 +1,13 @@
 //! What may be opened, and how it is made or brought up to date.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{ErrorKind, Read},
+    fs::{self, OpenOptions},
+    hash::{BuildHasher, RandomState},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     OpenError, SqliteOptions,
@@ -20,16 +21,12 @@ const VERSIONS: &[&str] = &[include_str!("schema/1.sql")];
 /// `application_id` of every file of ours: "sess".
 const APPLICATION: i64 = 0x7365_7373;
 
-/// Every SQLite file begins with this. The application's id is found at byte 68 (SQLite file format, section 1.3).
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-const HEADER_BYTES: u64 = 100;
-const APPLICATION_AT: usize = 68;
-
 /// How often the mode of the file is asked for while others open it too.
 const ATTEMPTS: u32 = 100;
 
 pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, Readers), OpenError> {
     let file = claim(path)?;
+    look(&file, &options)?;
     let mut connection = connect(&file, &options)?;
     if connection.is_readonly(rusqlite::MAIN_DB)? {
         return Err(OpenError::ReadOnly);
@@ -39,7 +36,10 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, R
     Ok((connection, Readers::new(file, options)))
 }
 
-/// Finds the file, or makes an empty one, and looks at it before SQLite does.
+/// Finds the file, or makes an empty one.
+///
+/// A file that may be open in this process is never opened but by SQLite: closing it would drop the locks that SQLite
+/// has on it (POSIX, `fcntl`).
 fn claim(path: &Path) -> Result<PathBuf, OpenError> {
     if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(OpenError::InvalidPath);
@@ -53,36 +53,60 @@ fn claim(path: &Path) -> Result<PathBuf, OpenError> {
         Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(OpenError::MissingDirectory),
         Err(error) => return Err(error.into()),
     }
-    let mut header = Vec::new();
-    File::open(&path)?.take(HEADER_BYTES).read_to_end(&mut header)?;
-    // What was being made when a process died is put right by SQLite first.
-    let is_whole = !header.is_empty() && !fs::exists(with_suffix(&path, "-journal"))?;
-    if is_whole {
-        if !header.starts_with(MAGIC) {
-            return Err(OpenError::NotADatabase);
-        }
-        let application = header.get(APPLICATION_AT..APPLICATION_AT + 4).unwrap_or_default();
-        if application != APPLICATION.to_be_bytes().get(4..).unwrap_or_default() {
-            return Err(OpenError::OtherProgram);
-        }
-    }
     Ok(path)
 }
 
-/// Makes an empty file that its owner alone may read: SQLite gives the files beside it the same mode.
+/// Makes an empty file that its owner alone may read: SQLite gives the files beside it the same mode. It is closed
+/// before it gets its name, so that nobody can have it open.
 fn make(path: &Path) -> Result<(), OpenError> {
     if !path.parent().is_some_and(Path::is_dir) {
         return Err(OpenError::MissingDirectory);
     }
+    let unnamed = with_suffix(path, &format!(".{:016x}", RandomState::new().hash_one("new")));
+    create(&unnamed)?;
+    let named = fs::hard_link(&unnamed, path);
+    fs::remove_file(&unnamed)?;
+    match named {
+        Ok(()) => Ok(()),
+        // Another process was faster, or a link leads nowhere; then there is still no file.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match path.is_file() {
+            true => Ok(()),
+            false => Err(error.into()),
+        },
+        // A file system without links.
+        Err(_) => Ok(create(path)?),
+    }
+}
+
+fn create(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        // Another process was faster, or a link leads nowhere; then there is still no file.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_file() => Ok(()),
-        Err(error) => Err(error.into()),
+    options.open(path).map(drop)
+}
+
+/// Looks at a file without changing a byte of it.
+fn look(file: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(options.busy_timeout)?;
+    match whose(&connection) {
+        // A process died while it wrote. What it began is taken back first, and for that it must be opened to write.
+        Err(OpenError::ReadOnly) => Ok(()),
+        found => found.map(drop),
+    }
+}
+
+/// The version of its tables, where it is ours or empty.
+fn whose(connection: &Connection) -> Result<i64, OpenError> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let objects =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+    match (application, version, objects) {
+        (APPLICATION, ..) | (0, 0, 0) => Ok(version),
+        _ => Err(OpenError::OtherProgram),
     }
 }
 
@@ -96,14 +120,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn migrate(connection: &mut Connection, versions: &[&str]) -> Result<(), OpenError> {
     let known = i64::try_from(versions.len()).unwrap_or(i64::MAX);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    let number = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let objects =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
-    let found = number("user_version")?;
-    match (number("application_id")?, found, objects) {
-        (APPLICATION, ..) | (0, 0, 0) => {}
-        _ => return Err(OpenError::OtherProgram),
-    }
+    let found = whose(&transaction)?;
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
     }
