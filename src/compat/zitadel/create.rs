@@ -40,12 +40,11 @@ pub async fn create_session(
         .map_err(|input| refused(input.into()))?;
     let issued = service.issuer.create(new).await.map_err(refused)?;
     let view = issued.session();
-    let owner = view.session().and_then(|session| session.resource_owner());
     Ok(CreateSessionResponse {
         details: Details {
             sequence: view.version(),
             change_date: view.created_at(),
-            resource_owner: owner.unwrap_or(&caller.resource_owner).to_owned(),
+            resource_owner: service.owner_of(view, caller),
         },
         session_id: view.id(),
         session_token: issued.token().into(),

@@ -9,16 +9,18 @@
 //! has one answer for everything that is wrong with the pair, unless the service is made [`Answers::Precise`]; the
 //! verifier works for unknown users too; and the precise kind is always in [`ApiError::cause`](super::ApiError::cause).
 
+mod caller;
 mod create;
 mod error;
 mod proto;
 
 pub use self::{
+    caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
     create::{CheckPassword, CheckUser, Checks, CreateSession, CreateSessionResponse, create_session},
     error::{ErrorBody, ErrorDetail},
-    proto::Details,
+    proto::{Details, Span},
 };
-use crate::{Issuer, error::InvalidInput, id::CreatorId};
+use crate::Issuer;
 
 /// An error as ZITADEL's gateway answers it.
 pub type ApiError = super::ApiError<ErrorBody>;
@@ -28,12 +30,33 @@ pub type ApiError = super::ApiError<ErrorBody>;
 pub struct Service {
     issuer: Issuer,
     answers: Answers,
+    token_rule: TokenRule,
+    resource_owner: ResourceOwner,
 }
 
 impl Service {
-    /// This issuer, with [`Answers::Alike`].
+    /// This issuer, with [`Answers::Alike`], [`TokenRule::V2Alpha`] and [`ResourceOwner::Organization`].
     pub fn new(issuer: Issuer) -> Self {
-        Self { issuer, answers: Answers::Alike }
+        Self {
+            issuer,
+            answers: Answers::Alike,
+            token_rule: TokenRule::default(),
+            resource_owner: ResourceOwner::default(),
+        }
+    }
+
+    /// Whether a change needs the session's token.
+    #[must_use]
+    pub fn token_rule(mut self, rule: TokenRule) -> Self {
+        self.token_rule = rule;
+        self
+    }
+
+    /// What `details.resourceOwner` names.
+    #[must_use]
+    pub fn resource_owner(mut self, owner: ResourceOwner) -> Self {
+        self.resource_owner = owner;
+        self
     }
 
     /// How much a failed login tells.
@@ -52,19 +75,4 @@ pub enum Answers {
     Alike,
     /// ZITADEL's own ids and codes. Whoever may call can find out who has an account: for trusted login servers.
     Precise,
-}
-
-/// Who calls ZITADEL, and which organisation owns what the call makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    creator: CreatorId,
-    resource_owner: String,
-}
-
-impl Caller {
-    /// This user or service account, of this organisation (1 to 200 characters).
-    pub fn new(creator: CreatorId, resource_owner: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("resource owner", resource_owner)?;
-        Ok(Self { creator, resource_owner: resource_owner.to_owned() })
-    }
 }
