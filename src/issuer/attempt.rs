@@ -156,9 +156,20 @@ impl Issuer {
         subject: &SubjectId,
         operation: Operation,
     ) -> Result<(), Error> {
+        self.profile_of(subject, operation).await.map(drop)
+    }
+
+    /// What the directory knows of a subject that may have sessions; where there is none, nothing but its id.
+    pub(crate) async fn profile_of(
+        &self,
+        subject: &SubjectId,
+        operation: Operation,
+    ) -> Result<SubjectProfile, Error> {
         let by = SubjectRef::Id(subject.clone());
-        let found = self.find(&by, &mut Proven::default(), operation).await?;
-        found.map_err(|kind| Error::new(kind, operation))
+        let mut proven = Proven::default();
+        let found = self.find(&by, &mut proven, operation).await?;
+        found.map_err(|kind| Error::new(kind, operation))?;
+        proven.profile.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
     }
 
     /// Does what a known subject's check would have done, so that nobody learns by time who exists.

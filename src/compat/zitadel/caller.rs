@@ -97,6 +97,16 @@ impl Caller {
         self.fingerprint.as_deref()
     }
 
+    /// The user who is signed in.
+    pub(super) fn own_user(&self) -> Option<&SubjectId> {
+        self.user.as_ref()
+    }
+
+    /// May read some sessions that are not its own.
+    pub(super) fn reads_of_others(&self) -> bool {
+        self.granted.iter().any(|(granted, _)| *granted == Permission::SessionRead)
+    }
+
     /// Who does what the call does, for events.
     pub(super) fn name(&self) -> Option<SubjectId> {
         self.user.clone().or_else(|| SubjectId::new(self.creator.as_str()).ok())
@@ -161,12 +171,18 @@ pub enum ResourceOwner {
 impl Service {
     /// What `details.resourceOwner` says of this session.
     pub(super) fn owner_of(&self, view: &SessionView, caller: &Caller) -> String {
+        let owner = view.session().and_then(Session::resource_owner);
+        match (&self.resource_owner, owner) {
+            (ResourceOwner::Organization, Some(owner)) => owner.to_owned(),
+            _ => self.owner(caller),
+        }
+    }
+
+    /// What `details.resourceOwner` says of a session that is not there.
+    pub(super) fn owner(&self, caller: &Caller) -> String {
         match &self.resource_owner {
             ResourceOwner::Instance(id) => id.clone(),
-            ResourceOwner::Organization => {
-                let owner = view.session().and_then(Session::resource_owner);
-                owner.unwrap_or(&caller.resource_owner).to_owned()
-            }
+            ResourceOwner::Organization => caller.resource_owner.clone(),
         }
     }
 }

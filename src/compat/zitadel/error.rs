@@ -113,6 +113,18 @@ pub(super) fn refused(error: Error, has_password: bool, answers: Answers) -> Api
     shown.caused_by(error)
 }
 
-fn bare(status: u16, code: u8, message: &str) -> ApiError {
+pub(super) fn bare(status: u16, code: u8, message: &str) -> ApiError {
     ApiError::new(status, ErrorBody { code, message: message.to_owned(), details: Vec::new() })
+}
+
+/// An error of ZITADEL's own, of which the issuer knows nothing.
+pub(super) fn told(code: u8, status: u16, id: &'static str, key: &'static str) -> ApiError {
+    let type_url = "type.googleapis.com/zitadel.v1.ErrorDetail";
+    let details = vec![ErrorDetail { type_url, id, message: key }];
+    ApiError::new(status, ErrorBody { code, message: format!("{key} ({id})"), details })
+}
+
+/// A broken rule of a request's own field.
+pub(super) fn broken(request: &str, field: &str, rule: &str) -> ApiError {
+    bare(400, 3, &format!("invalid {request}.{field}: {rule}"))
 }

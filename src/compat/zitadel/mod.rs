@@ -9,17 +9,39 @@
 //! has one answer for everything that is wrong with the pair, unless the service is made [`Answers::Precise`]; the
 //! verifier works for unknown users too; and the precise kind is always in [`ApiError::cause`](super::ApiError::cause).
 
+mod account;
 mod caller;
 mod create;
+mod delete;
 mod error;
+mod find;
+mod get;
+mod list;
 mod proto;
+mod sufficient;
+mod view;
+
+use std::sync::Arc;
 
 pub use self::{
+    account::{password_changed, user_ended},
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
     create::{CheckPassword, CheckUser, Checks, CreateSession, CreateSessionResponse, create_session},
+    delete::{DeleteSession, DeleteSessionResponse, delete_session},
     error::{ErrorBody, ErrorDetail},
+    get::{GetSession, GetSessionResponse, get_session},
+    list::{
+        CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery, ListSessions,
+        ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod, UserAgentQuery,
+        UserIdQuery, list_sessions,
+    },
     proto::{Details, Span},
+    sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, authenticate, is_sufficient, lack},
+    view::{
+        CheckedFactor, Factors, HeaderValues, Profile, Session, ShownUserAgent, UserFactor, WebAuthNFactor,
+    },
 };
+use super::Profiles;
 use crate::Issuer;
 
 /// An error as ZITADEL's gateway answers it.
@@ -32,6 +54,7 @@ pub struct Service {
     answers: Answers,
     token_rule: TokenRule,
     resource_owner: ResourceOwner,
+    profiles: Option<Arc<dyn Profiles<Profile>>>,
 }
 
 impl Service {
@@ -42,6 +65,7 @@ impl Service {
             answers: Answers::Alike,
             token_rule: TokenRule::default(),
             resource_owner: ResourceOwner::default(),
+            profiles: None,
         }
     }
 
@@ -56,6 +80,14 @@ impl Service {
     #[must_use]
     pub fn resource_owner(mut self, owner: ResourceOwner) -> Self {
         self.resource_owner = owner;
+        self
+    }
+
+    /// Where the names that [`UserFactor`] shows come from: asked when a session is shown, and not when one is created.
+    /// Without it, only the user's id is shown.
+    #[must_use]
+    pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
+        self.profiles = Some(Arc::new(profiles));
         self
     }
 
