@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | [`hanko`] | Hanko | `POST /sessions` | validation, lists, revocations, logout, webhooks | [`Policy::hanko`] |
 //! | [`stack_auth`] | Stack Auth | `POST /auth/sessions` | refresh, lists, sign-out, access tokens, password changes, an event | [`Policy::stack_auth`] |
-//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | nothing yet | [`Policy::zitadel`] |
+//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | changes, reads, searches, deletion, sufficiency | [`Policy::zitadel`] |
 //! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | request tokens, decisions, guests, use, deletion, v4 | [`Policy::tmdb`] |
 //! | [`zelf`] | ZELF | `POST /api/sessions` | use with quotas, the end of an operation, public keys | [`Policy::zelf`] |
 //!

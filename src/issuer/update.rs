@@ -52,7 +52,7 @@ impl Issuer {
         let checks = Checks {
             checks: update.checks,
             verified: update.verified,
-            subject: session.subject().cloned(),
+            subject: session.subject().cloned().or(update.about),
             stamp: snapshot.subject.clone(),
             epoch: update.epoch,
             session: Some(session),

@@ -1,6 +1,6 @@
 //! What happens to sessions when a user's password changes, or the user goes.
 
-use super::{ApiError, Service, error::refused};
+use super::{ApiError, Service, error::unanswered};
 use crate::{Revoke, factor::FactorKind, id::SubjectId, issuer::CredentialChange};
 
 /// The user's password has changed: sessions live on, and the proofs of the old one no longer count.
@@ -10,7 +10,7 @@ use crate::{Revoke, factor::FactorKind, id::SubjectId, issuer::CredentialChange}
 pub async fn password_changed(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
     let change = CredentialChange::new(user.clone(), FactorKind::Password).keeping_all();
     let changed = service.issuer.credential_changed(change).await;
-    changed.map(drop).map_err(|error| refused(error, false, service.answers))
+    changed.map(drop).map_err(unanswered)
 }
 
 /// The user is deactivated, locked or removed: all sessions end, in one act.
@@ -21,5 +21,5 @@ pub async fn password_changed(service: &Service, user: &SubjectId) -> Result<(),
 /// `UNAVAILABLE` (503) when a part did not answer: whether it was done is not known, and the call may be repeated.
 pub async fn user_ended(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
     let revoked = service.issuer.revoke(Revoke::subject_disabled(user.clone())).await;
-    revoked.map(drop).map_err(|error| refused(error, false, service.answers))
+    revoked.map(drop).map_err(unanswered)
 }

@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiError, Caller, Details, Permission, Service, TokenRule,
-    error::{refused, told},
+    error::{told, unanswered},
     get::{not_permitted, session_id},
-    view::changed_at,
 };
 use crate::{
     Revoke,
@@ -57,7 +56,7 @@ pub async fn delete_session(
     if let Some(by) = caller.name() {
         revoke = revoke.by(by);
     }
-    service.issuer.revoke(revoke).await.map_err(|error| refused(error, false, service.answers))?;
+    service.issuer.revoke(revoke).await.map_err(unanswered)?;
     // It has ended: where its record cannot be read again, what it was before must do.
     let ended = service.of_id(Some(found.id()), Operation::Revoke).await.ok().flatten();
     Ok(service.deleted(&ended.unwrap_or(found), caller))
@@ -96,11 +95,6 @@ impl Service {
     }
 
     fn deleted(&self, view: &SessionView, caller: &Caller) -> DeleteSessionResponse {
-        let details = Details {
-            sequence: view.version(),
-            change_date: changed_at(view),
-            resource_owner: self.owner_of(view, caller),
-        };
-        DeleteSessionResponse { details }
+        DeleteSessionResponse { details: self.details(view, caller) }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiError, Caller, Permission, Service, Session,
-    error::{broken, refused, told},
+    error::{broken, told, unanswered},
 };
 use crate::{
     compat::{query, redacted, secret},
@@ -116,7 +116,7 @@ impl Service {
         operation: Operation,
     ) -> Result<Option<SessionView>, ApiError> {
         let Some(id) = id else { return Ok(None) };
-        self.issuer.look(id, operation).await.map_err(|error| refused(error, false, self.answers))
+        self.issuer.look(id, operation).await.map_err(unanswered)
     }
 
     /// The session of this id, ended or not, where that is its current token.
@@ -129,7 +129,7 @@ impl Service {
         match self.issuer.look_by(token, operation).await {
             Ok(view) => Ok(Some(view).filter(|view| id == Some(view.id()))),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(None),
-            Err(error) => Err(refused(error, false, self.answers)),
+            Err(error) => Err(unanswered(error)),
         }
     }
 }

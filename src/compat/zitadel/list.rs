@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiError, Caller, Service, Session,
-    error::{bare, refused, told},
+    error::{bare, told, unanswered},
     find::{Wanted, invalid, wanted},
     proto::{date_time, numbered, read_date_time, read_uint32, read_uint64, uint64},
 };
@@ -94,7 +94,7 @@ impl Service {
             }
             loop {
                 let batch = self.issuer.list(query.clone()).await;
-                let batch = batch.map_err(|error| refused(error, false, self.answers))?;
+                let batch = batch.map_err(unanswered)?;
                 read += batch.sessions().len();
                 found.extend(
                     batch

@@ -1,16 +1,114 @@
-//! ZITADEL's session service, v2alpha: a session grown by checks (flow C).
+//! ZITADEL's session service, v2alpha, v2beta and v2: a session grown by checks (flow C).
 //!
-//! Build the issuer with [`Policy::zitadel`](crate::Policy::zitadel), a directory and a verifier. This is the API as its
-//! first version has it: user and password checks, and metadata. Lifetimes and user agents came with v2. What happens at a
-//! creation: [`guide::flows`](crate::guide::flows). The other calls are not there yet.
+//! Build the issuer with [`Policy::zitadel`](crate::Policy::zitadel), a directory, and a verifier for each kind of check
+//! ([`Verifiers`](crate::verifier::Verifiers)). The eras differ in who may change a session: [`TokenRule`].
+//!
+//! | call | ZITADEL | success |
+//! | --- | --- | --- |
+//! | [`create_session`] | `POST /v2alpha/sessions`, `POST /v2/sessions` | 201 |
+//! | [`set_session`] | `PATCH /v2alpha/sessions/{session_id}`, `PATCH /v2/sessions/{session_id}` | 200 |
+//! | [`get_session`] | `GET /v2alpha/sessions/{session_id}` | 200 |
+//! | [`list_sessions`] | `POST /v2alpha/sessions/search` | 200 |
+//! | [`delete_session`] | `DELETE /v2alpha/sessions/{session_id}` | 200 |
+//! | [`authenticate`] | a session token as bearer token | |
+//! | [`password_changed`], [`user_ended`] | what its events do to sessions | |
+//! | [`read`] | what its gateway does to a body | |
+//!
+//! Whether a session is enough for a login is asked of [`is_sufficient`]. What happens at each call:
+//! [`guide::flows`](crate::guide::flows).
+//!
+//! # What a refusal is called
+//! Checks run in the order of this table, and then challenges; the first that fails ends the call. Attempts are the
+//! verifier's to count: a failed one reaches its [`Lockout`](crate::verifier::Lockout), and nothing of the call is stored on
+//! the session. Ids are those of v2; v2alpha's differ where ZITADEL's did.
+//!
+//! | check | wrong | no user | locked | not there, not ready | no challenge, or its time is over |
+//! | --- | --- | --- | --- | --- | --- |
+//! | `user` | `QUERY-Dfbg2` (404) | | `SESSION-Gj4ko` | | |
+//! | `password` | `COMMAND-3M0fs` (v2alpha: `COMMAND-SAF3g`) | `COMMAND-Sfw3f` | `COMMAND-JLK35` | `COMMAND-3nJ4t` | |
+//! | `idpIntent` | `CRYPTO-CRYPTO` (403) | `COMMAND-Sfw3r` | `COMMAND-JLK35` | `COMMAND-O8xk3w`, `COMMAND-Df4bw` | `COMMAND-SAf42` |
+//! | `webAuthN` | `WEBAU-3M9si` | `COMMAND-Ioqu5`, `COMMAND-eeR2e` | `COMMAND-JLK35` | `COMMAND-Aej7i` | `COMMAND-Ioqu5` |
+//! | `totp` | `EVENT-8isk2` | `COMMAND-8N9ds` | `COMMAND-SF3fg` | `COMMAND-3Mif9s` | |
+//! | `otpSms` | `CODE-woT0xc` | `COMMAND-VDrh3`, `COMMAND-JKL3g` | `COMMAND-S6h4R` | `COMMAND-BJ2g3` | `COMMAND-SF3tv`, `CODE-QvUQ4P` |
+//! | `otpEmail` | `CODE-woT0xc` | `COMMAND-ejo2w`, `COMMAND-JK3gp` | `COMMAND-S6h4R` | `COMMAND-JKLJ3` | `COMMAND-zF3g3`, `CODE-QvUQ4P` |
+//! | `recoveryCode` | `DOMAIN-6uvh0` | `COMMAND-4m9s2` | `COMMAND-2w6oa` (404) | `COMMAND-84rgg` | |
+//!
+//! A verifier of intents says what is wrong with one by its [`Outcome`](crate::verifier::Outcome): `Wrong` for its token,
+//! `NotReady` for one that has not succeeded or was used, `NoChallenge` for one whose time is over, `NotSetUp` for one of
+//! another user, or one that nobody has linked.
 //!
 //! # Security
-//! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a request with a password
-//! has one answer for everything that is wrong with the pair, unless the service is made [`Answers::Precise`]; the
-//! verifier works for unknown users too; and the precise kind is always in [`ApiError::cause`](super::ApiError::cause).
+//! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a request that names a user
+//! and proves something has one answer for everything that is wrong with the user and the first proof, unless the service is
+//! made [`Answers::Precise`], or the session has proved something before. The verifier works for unknown users too. The
+//! precise kind is always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves nothing
+//! tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no browsers.
+//!
+//! # Examples
+//! ```
+//! use session_issuer::{
+//!     Issuer, Policy, compat::zitadel::{self, Caller, Service}, entropy::SystemEntropy, id::CreatorId,
+//!     store::MemoryStore, token::TokenKeys,
+//! };
+//! # use async_trait::async_trait;
+//! # use session_issuer::{factor::Check, verifier::*};
+//! # #[derive(Debug)]
+//! # struct Users;
+//! # #[async_trait]
+//! # impl SubjectDirectory for Users {
+//! #     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
+//! #         Ok(match lookup.by {
+//! #             session_issuer::factor::SubjectRef::Id(id) => {
+//! #                 Found::Active(SubjectProfile::new(id.clone()).resource_owner("acme"))
+//! #             }
+//! #             _ => Found::Unknown,
+//! #         })
+//! #     }
+//! # }
+//! # #[derive(Debug)]
+//! # struct Passwords;
+//! # #[async_trait]
+//! # impl FactorVerifier for Passwords {
+//! #     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
+//! #         Ok(match attempt.check {
+//! #             Check::Password(given) if given.expose() == "V3ryS3cure!" => Outcome::passed(),
+//! #             _ => Outcome::Wrong,
+//! #         })
+//! #     }
+//! # }
+//!
+//! # pollster::block_on(async {
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?)
+//!     .policy(Policy::zitadel())
+//!     .directory(Users) // your own `SubjectDirectory`
+//!     .verifier(Verifiers::new().password(Passwords))
+//!     .build()?;
+//! let (service, login) = (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
+//!
+//! let request = zitadel::read(br#"{"checks": {"user": {"userId": "alice"}}, "lifetime": "600s"}"#)?;
+//! let created = zitadel::create_session(&service, &login, request).await?;
+//! let id = created.session_id.to_string();
+//!
+//! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "wrong"}}}"#)?;
+//! request.session_token = Some(created.session_token.expose().into());
+//! let refused = zitadel::set_session(&service, &login, &id, request).await.unwrap_err();
+//! assert_eq!(refused.body.details[0].message, "Errors.User.Password.Invalid");
+//!
+//! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "V3ryS3cure!"}}}"#)?;
+//! request.session_token = Some(created.session_token); // still good: the refused call has changed nothing
+//! let set = zitadel::set_session(&service, &login, &id, request).await?;
+//! assert_eq!(set.details.sequence, 2);
+//! assert!(serde_json::to_string(&set)?.starts_with(r#"{"details":{"sequence":"2","changeDate":"#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
 
 mod account;
 mod caller;
+mod challenges;
+mod checks;
 mod create;
 mod delete;
 mod error;
@@ -18,6 +116,7 @@ mod find;
 mod get;
 mod list;
 mod proto;
+mod set;
 mod sufficient;
 mod view;
 
@@ -26,9 +125,18 @@ use std::sync::Arc;
 pub use self::{
     account::{password_changed, user_ended},
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
-    create::{CheckPassword, CheckUser, Checks, CreateSession, CreateSessionResponse, create_session},
+    challenges::{
+        AskCode, AskWebAuthN, ChallengeMaker, Challenges, Delivery, MadeWebAuthN, RequestChallenges,
+        RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode, UserVerificationRequirement,
+        WebAuthNChallenge,
+    },
+    checks::{
+        CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
+        Checks,
+    },
+    create::{CreateSession, CreateSessionResponse, UserAgent, UserAgentHeader, create_session},
     delete::{DeleteSession, DeleteSessionResponse, delete_session},
-    error::{ErrorBody, ErrorDetail},
+    error::{ErrorBody, ErrorDetail, read},
     get::{GetSession, GetSessionResponse, get_session},
     list::{
         CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery, ListSessions,
@@ -36,6 +144,7 @@ pub use self::{
         UserIdQuery, list_sessions,
     },
     proto::{Details, Span},
+    set::{SetSession, SetSessionResponse, set_session},
     sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, authenticate, is_sufficient, lack},
     view::{
         CheckedFactor, Factors, HeaderValues, Profile, Session, ShownUserAgent, UserFactor, WebAuthNFactor,
@@ -55,6 +164,7 @@ pub struct Service {
     token_rule: TokenRule,
     resource_owner: ResourceOwner,
     profiles: Option<Arc<dyn Profiles<Profile>>>,
+    challenges: Option<Arc<dyn ChallengeMaker>>,
 }
 
 impl Service {
@@ -66,6 +176,7 @@ impl Service {
             token_rule: TokenRule::default(),
             resource_owner: ResourceOwner::default(),
             profiles: None,
+            challenges: None,
         }
     }
 
@@ -91,6 +202,13 @@ impl Service {
         self
     }
 
+    /// Who makes challenges, and sends codes. Without it, a request for one is `INTERNAL` (500).
+    #[must_use]
+    pub fn challenges(mut self, maker: impl ChallengeMaker + 'static) -> Self {
+        self.challenges = Some(Arc::new(maker));
+        self
+    }
+
     /// How much a failed login tells.
     #[must_use]
     pub fn answers(mut self, answers: Answers) -> Self {
@@ -103,7 +221,7 @@ impl Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answers {
-    /// Unknown, inactive, locked, or a wrong password: one answer, that of a wrong password.
+    /// Unknown, inactive, locked, or a wrong first proof: one answer, that of a wrong proof.
     Alike,
     /// ZITADEL's own ids and codes. Whoever may call can find out who has an account: for trusted login servers.
     Precise,

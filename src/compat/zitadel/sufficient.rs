@@ -2,7 +2,7 @@
 
 use super::{
     ApiError, Caller, Service,
-    error::{refused, told},
+    error::{told, unanswered},
 };
 use crate::{
     Requirement, Timestamp,
@@ -147,7 +147,7 @@ pub fn amr(view: &SessionView) -> Vec<&'static str> {
 pub async fn authenticate(service: &Service, token: &str, policy: LoginPolicy) -> Result<Caller, ApiError> {
     let failed = |error: Error| match error.class() {
         ErrorClass::Rejected => not_authenticated().caused_by(error),
-        _ => refused(error, false, service.answers),
+        _ => unanswered(error),
     };
     let need = Requirement::new().no_impersonation();
     let checked = service.issuer.check(token.into(), &need).await.map_err(failed)?;
@@ -160,7 +160,7 @@ pub async fn authenticate(service: &Service, token: &str, policy: LoginPolicy) -
         Some(_) => return Err(not_authenticated()),
     }
     let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
-    let invalid = |input: crate::error::InvalidInput| refused(input.into(), false, service.answers);
+    let invalid = |input: crate::error::InvalidInput| unanswered(input.into());
     let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
     let mut caller =
         Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     ApiError, Service,
-    error::refused,
+    error::unanswered,
     proto::{base64, date_time, some_date_time, uint64},
 };
 use crate::{
@@ -177,7 +177,7 @@ impl Service {
         let Some(profiles) = &self.profiles else { return Ok(Profile::default()) };
         profiles.profile(user).await.map_err(|source| {
             let error = Error::new(ErrorKind::Unavailable, Operation::List).with_source(source);
-            refused(error, false, self.answers)
+            unanswered(error)
         })
     }
 

@@ -6,7 +6,7 @@ use crate::{
     client::ClientInfo,
     clock::Epoch,
     factor::{Challenge, Check, FactorKind},
-    id::SessionId,
+    id::{SessionId, SubjectId},
     metadata::HostClaims,
     verifier::Challenger,
 };
@@ -24,6 +24,7 @@ use crate::{
 /// ```
 pub struct Update<'a> {
     pub(in crate::issuer) by: Authority<'a>,
+    pub(in crate::issuer) about: Option<SubjectId>,
     pub(in crate::issuer) checks: Vec<Check>,
     pub(in crate::issuer) verified: Vec<FactorKind>,
     pub(in crate::issuer) epoch: Option<Epoch>,
@@ -72,6 +73,7 @@ impl<'a> Update<'a> {
     fn by(by: Authority<'a>) -> Self {
         Self {
             by,
+            about: None,
             checks: Vec::new(),
             verified: Vec::new(),
             epoch: None,
@@ -88,6 +90,13 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
+        self
+    }
+
+    /// Where the session has no subject yet, the check that names one must name this one.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: SubjectId) -> Self {
+        self.about = Some(subject);
         self
     }
 
