@@ -27,6 +27,7 @@ mod compat_tmdb_sessions;
 mod compat_zelf;
 mod compat_zelf_usage;
 mod compat_zitadel;
+mod compat_zitadel_get;
 mod core_flows;
 mod errors;
 mod factors;
