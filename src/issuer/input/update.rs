@@ -1,6 +1,6 @@
 //! A change of a session.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     client::ClientInfo,
@@ -8,6 +8,7 @@ use crate::{
     factor::{Challenge, Check, FactorKind},
     id::SessionId,
     metadata::HostClaims,
+    verifier::Challenger,
 };
 
 /// A change of a session, by its token or by the host's own authority.
@@ -27,6 +28,7 @@ pub struct Update<'a> {
     pub(in crate::issuer) verified: Vec<FactorKind>,
     pub(in crate::issuer) epoch: Option<Epoch>,
     pub(in crate::issuer) challenges: Vec<Challenge>,
+    pub(in crate::issuer) asked: Vec<(FactorKind, Arc<dyn Challenger>)>,
     pub(in crate::issuer) metadata: Vec<(String, Vec<u8>)>,
     pub(in crate::issuer) claims: Option<HostClaims>,
     pub(in crate::issuer) client: Option<ClientInfo>,
@@ -42,6 +44,7 @@ pub(in crate::issuer) enum Authority<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::issuer) enum LifetimeChange {
     Keep,
+    KeepEnd,
     Set(Duration),
     Clear,
 }
@@ -73,6 +76,7 @@ impl<'a> Update<'a> {
             verified: Vec::new(),
             epoch: None,
             challenges: Vec::new(),
+            asked: Vec::new(),
             metadata: Vec::new(),
             claims: None,
             client: None,
@@ -108,6 +112,14 @@ impl<'a> Update<'a> {
         self
     }
 
+    /// A challenge to make once the checks have passed, and to keep until it is answered: for the subject that this call
+    /// or the session names.
+    #[must_use]
+    pub fn ask(mut self, kind: FactorKind, challenger: Arc<dyn Challenger>) -> Self {
+        self.asked.push((kind, challenger));
+        self
+    }
+
     /// Sets one entry of the metadata; an empty value removes it.
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
@@ -134,6 +146,14 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = LifetimeChange::Set(lifetime);
+        self
+    }
+
+    /// Leaves the end where it is, whatever the call proves; without this, a proof starts the session's lifetime anew. Under
+    /// a [single-factor lifetime](crate::Policy::single_factor_lifetime), a proof always does.
+    #[must_use]
+    pub fn keep_end(mut self) -> Self {
+        self.lifetime = LifetimeChange::KeepEnd;
         self
     }
 
