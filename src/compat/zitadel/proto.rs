@@ -417,6 +417,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(unreachable_pub, reason = "the enums of requests are public")]
     fn an_enum_is_read_by_name_and_by_number() {
         numbered! {
             /// For this test.
