@@ -32,6 +32,7 @@ mod compat_zitadel_delete;
 mod compat_zitadel_get;
 mod compat_zitadel_list;
 mod compat_zitadel_proto;
+mod compat_zitadel_set;
 mod compat_zitadel_sufficient;
 mod core_flows;
 mod errors;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     ApiError, Service,
     error::{invalid, unanswered},
-    proto::numbered,
+    proto::{message, numbered},
 };
 use crate::{
     Timestamp,
@@ -31,13 +31,13 @@ use crate::{
 #[non_exhaustive]
 pub struct RequestChallenges {
     /// For a passkey or security key.
-    #[serde(rename = "webAuthN", alias = "web_auth_n")]
+    #[serde(default, deserialize_with = "message", rename = "webAuthN", alias = "web_auth_n")]
     pub web_auth_n: Option<RequestWebAuthN>,
     /// A code by SMS.
-    #[serde(alias = "otp_sms")]
+    #[serde(default, deserialize_with = "message", alias = "otp_sms")]
     pub otp_sms: Option<RequestOtpSms>,
     /// A code by email.
-    #[serde(alias = "otp_email")]
+    #[serde(default, deserialize_with = "message", alias = "otp_email")]
     pub otp_email: Option<RequestOtpEmail>,
 }
 
@@ -84,10 +84,10 @@ pub struct RequestOtpSms {
 #[non_exhaustive]
 pub struct RequestOtpEmail {
     /// Send the code.
-    #[serde(alias = "send_code")]
+    #[serde(default, deserialize_with = "message", alias = "send_code")]
     pub send_code: Option<SendCode>,
     /// Give the code back, and send nothing.
-    #[serde(alias = "return_code")]
+    #[serde(default, deserialize_with = "message", alias = "return_code")]
     pub return_code: Option<ReturnCode>,
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ApiError, error::invalid};
+use super::{ApiError, error::invalid, proto::message};
 use crate::{
     compat::{redacted, secret},
     error::{InvalidInput, Problem},
@@ -22,25 +22,28 @@ use crate::{
 #[non_exhaustive]
 pub struct Checks {
     /// Whom the session is about. A session's user never changes; the same user again is stamped again.
+    #[serde(default, deserialize_with = "message")]
     pub user: Option<CheckUser>,
     /// The user's password.
+    #[serde(default, deserialize_with = "message")]
     pub password: Option<CheckPassword>,
     /// A finished login at an identity provider.
-    #[serde(alias = "idp_intent")]
+    #[serde(default, deserialize_with = "message", alias = "idp_intent")]
     pub idp_intent: Option<CheckIdpIntent>,
     /// A passkey or security key. Needs an open challenge.
-    #[serde(rename = "webAuthN", alias = "web_auth_n")]
+    #[serde(default, deserialize_with = "message", rename = "webAuthN", alias = "web_auth_n")]
     pub web_auth_n: Option<CheckWebAuthN>,
     /// A code of an authenticator app.
+    #[serde(default, deserialize_with = "message")]
     pub totp: Option<CheckTotp>,
     /// A code sent by SMS. Needs an open challenge.
-    #[serde(alias = "otp_sms")]
+    #[serde(default, deserialize_with = "message", alias = "otp_sms")]
     pub otp_sms: Option<CheckOtp>,
     /// A code sent by email. Needs an open challenge.
-    #[serde(alias = "otp_email")]
+    #[serde(default, deserialize_with = "message", alias = "otp_email")]
     pub otp_email: Option<CheckOtp>,
     /// A recovery code. Good once.
-    #[serde(alias = "recovery_code")]
+    #[serde(default, deserialize_with = "message", alias = "recovery_code")]
     pub recovery_code: Option<CheckRecoveryCode>,
 }
 

@@ -9,7 +9,7 @@ use super::{
     challenges::Wanted,
     checks::{Asserted, Named},
     error::{Call, POSITIVE_LIFETIME, broken, invalid},
-    proto::bytes,
+    proto::{bytes, message},
 };
 use crate::{
     NewSession,
@@ -82,14 +82,16 @@ pub async fn create_session(
 #[non_exhaustive]
 pub struct CreateSession {
     /// What is to be proved. Without it, the session is about nobody yet.
+    #[serde(default, deserialize_with = "message")]
     pub checks: Option<Checks>,
     /// What to keep on the session. Values in base64, at most 4 KiB each; keys of 1 to 200 characters; 64 entries and
     /// 16 KiB in all. An empty value sets nothing.
     pub metadata: Option<BTreeMap<String, String>>,
     /// What to ask for, for later checks. Needs a user.
+    #[serde(default, deserialize_with = "message")]
     pub challenges: Option<RequestChallenges>,
     /// The client that the session lives in. v2alpha's first page has none; it is kept whenever it is sent.
-    #[serde(alias = "user_agent")]
+    #[serde(default, deserialize_with = "message", alias = "user_agent")]
     pub user_agent: Option<UserAgent>,
     /// How long the session lives from now on, above zero. Zero or none: without an end. v2alpha's first page has none; it
     /// is kept whenever it is sent.

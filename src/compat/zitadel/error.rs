@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Answers, ApiError, Service, TokenRule};
+use super::{Answers, ApiError, Service, TokenRule, proto::Message};
 use crate::{
     Timestamp,
     error::{Error, ErrorClass, ErrorKind, Problem},
@@ -54,7 +54,7 @@ pub struct ErrorDetail {
 /// ```
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice(body).map(|message: Message<T>| message.0).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "invalid value",
             _ => "syntax error",

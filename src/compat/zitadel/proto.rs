@@ -3,13 +3,16 @@
 //! Numbers of 64 bits are strings, and read as numbers too; enums are read by name and by number; bytes are base64 of
 //! either alphabet; `null` is as good as absent. Field names are read in camelCase and in snake_case, by an alias at each.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, marker::PhantomData, str::FromStr, time::Duration};
 
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Number;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -212,6 +215,36 @@ fn instant(text: &str) -> Option<Timestamp> {
     }
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     RANGE.contains(&at.unix_timestamp()).then(|| Timestamp::from(at))
+}
+
+/// For fields that hold a message: an object or `null`, and never a list of what stands in one.
+pub(super) fn message<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Message<T>>::deserialize(deserializer)?.map(|message| message.0))
+}
+
+/// What only an object is read as.
+pub(super) struct Message<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = Message<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Message)
+            }
+        }
+
+        deserializer.deserialize_map(Object(PhantomData))
+    }
 }
 
 /// A number, or a string that stands for one or for a name.

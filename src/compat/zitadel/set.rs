@@ -10,6 +10,7 @@ use super::{
     create::{asked, read_lifetime, read_metadata},
     error::{Call, EXPIRED, NO_SESSION, WRONG_TOKEN, broken},
     get::{not_permitted, session_id},
+    proto::message,
 };
 use crate::{
     Update,
@@ -128,11 +129,13 @@ pub struct SetSession {
     #[serde(default, alias = "session_token", deserialize_with = "secret")]
     pub session_token: Option<Secret>,
     /// What is to be proved. What was proved before stays; the same again is stamped again.
+    #[serde(default, deserialize_with = "message")]
     pub checks: Option<Checks>,
     /// What to keep on the session, beside what is there. Values in base64; an empty one removes its key. The bounds are
     /// those of [`CreateSession::metadata`](super::CreateSession::metadata).
     pub metadata: Option<BTreeMap<String, String>>,
     /// What to ask for, for later checks. Needs a user.
+    #[serde(default, deserialize_with = "message")]
     pub challenges: Option<RequestChallenges>,
     /// How long the session lives from now on, above zero. Zero or none: its end stays where it is.
     pub lifetime: Option<Span>,
