@@ -59,7 +59,7 @@ step "a key that lives elsewhere"
 cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/null
 
 step "five APIs over real HTTP: the systems' own curl commands, and clients that others wrote"
-cargo build --locked --quiet --example five_apis --features rust-crypto
+cargo build --locked --quiet --example five_apis --features rust-crypto,totp
 bash tests/clients/curl.sh
 bash tests/clients/run.sh
 

@@ -1,4 +1,4 @@
-"""Each system's create call answers as the schema of its own page says. Arguments: the file with the program's first line."""
+"""Each system's create call, and ZITADEL's others, answer as the schema of their own pages say. Arguments: the file with the program's first line."""
 
 import json
 import pathlib
@@ -36,7 +36,19 @@ judge("hanko-error", post("/sessions", {"user_id": "00000000-0000-4000-8000-0000
 server = bearer(TOLD["stack_auth"]["secret_server_key"])
 judge("stack-auth-create-session", post("/auth/sessions", {"user_id": USER["id"]}, server))
 checks = {"user": {"loginName": USER["login_name"]}, "password": {"password": USER["password"]}}
-judge("zitadel-create-session", post("/v2alpha/sessions", {"checks": checks, "metadata": {}}))
+created = post("/v2alpha/sessions", {"checks": checks, "metadata": {}})
+judge("zitadel-create-session", created, 201)
+page = bearer(TOLD["zitadel"]["token"])
+grown = {"checks": checks, "metadata": {"a": "YQ=="}, "lifetime": "600s"}
+grown["userAgent"] = {"fingerprintId": "fp", "ip": "192.0.2.7", "header": {"accept": {"values": ["a"]}}}
+judge("zitadel-create-session", post("/v2/sessions", grown, page), 201)
+session = "/v2alpha/sessions/" + created.json()["sessionId"]
+change = {"sessionToken": created.json()["sessionToken"], "metadata": {"a": "YQ=="}}
+judge("zitadel-set-session", requests.patch(BASE + session, json=change, timeout=20))
+judge("zitadel-get-session", requests.get(BASE + session, headers=page, timeout=20))
+judge("zitadel-list-sessions", post("/v2/sessions/search", {}, page))
+judge("zitadel-delete-session", requests.delete(BASE + session, headers=page, timeout=20))
+judge("zitadel-error", requests.get(BASE + session, headers=page, timeout=20), 404)
 app = bearer(TOLD["tmdb"]["read_access_token"])
 opened = requests.get(BASE + "/3/authentication/token/new", headers=app, timeout=20).json()
 login = (USER["login_name"], USER["password"])

@@ -16,7 +16,7 @@ trap clean_up EXIT
 
 start_server() {
     local program=${FIVE_APIS:-${CARGO_TARGET_DIR:-target}/debug/examples/five_apis}
-    [ -x "$program" ] || die "$program is missing: cargo build --example five_apis --features rust-crypto"
+    [ -x "$program" ] || die "$program is missing: cargo build --example five_apis --features rust-crypto,totp"
     "$program" "$@" </dev/null >"$TOLD" 2>"$TEMP/server.log" &
     SERVER=$!
     for _ in $(seq 100); do

@@ -282,11 +282,9 @@ fn a_bearer_has_proved_enough_and_is_somebody_whom_the_directory_lets_in() {
     let stepped_up = block_on(world.issuer.update(update)).unwrap();
     assert_eq!(shown(bearer(&world, issued.token())), not_authenticated(), "the token was replaced");
     assert!(bearer(&world, stepped_up.token()).is_ok());
-    let out: [(&str, fn(&mut Person)); 2] =
-        [("disabled", |person| person.disabled = true), ("locked", |person| person.locked = true)];
-    for (what, shut_out) in out {
-        world.people.change(USER, shut_out);
-        assert_eq!(shown(bearer(&world, stepped_up.token())), not_authenticated(), "{what}");
+    for (disabled, locked) in [(true, false), (false, true)] {
+        world.people.change(USER, |person| (person.disabled, person.locked) = (disabled, locked));
+        assert_eq!(shown(bearer(&world, stepped_up.token())), not_authenticated(), "disabled: {disabled}");
         world.people.change(USER, |person| (person.disabled, person.locked) = (false, false));
         assert!(bearer(&world, stepped_up.token()).is_ok());
     }

@@ -117,6 +117,7 @@ mod get;
 mod list;
 mod proto;
 mod set;
+mod span;
 mod sufficient;
 mod view;
 
@@ -143,8 +144,9 @@ pub use self::{
         ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod, UserAgentQuery,
         UserIdQuery, list_sessions,
     },
-    proto::{Details, Span},
+    proto::Details,
     set::{SetSession, SetSessionResponse, set_session},
+    span::Span,
     sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, authenticate, is_sufficient, lack},
     view::{
         CheckedFactor, Factors, HeaderValues, Profile, Session, ShownUserAgent, UserFactor, WebAuthNFactor,
