@@ -93,7 +93,8 @@ pub struct CreateSession {
     /// The client that the session lives in. v2alpha's first page has none; it is kept whenever it is sent.
     #[serde(default, deserialize_with = "message", alias = "user_agent")]
     pub user_agent: Option<UserAgent>,
-    /// How long the session lives from now on, above zero. Zero or none: without an end. v2alpha's first page has none; it
+    /// How long the session lives from now on: above zero, at most ten years, and no longer than the policy allows. Zero or
+    /// none: without an end. v2alpha's first page has none; it
     /// is kept whenever it is sent.
     pub lifetime: Option<Span>,
 }

@@ -137,7 +137,8 @@ pub struct SetSession {
     /// What to ask for, for later checks. Needs a user.
     #[serde(default, deserialize_with = "message")]
     pub challenges: Option<RequestChallenges>,
-    /// How long the session lives from now on, above zero. Zero or none: its end stays where it is.
+    /// How long the session lives from now on: above zero, at most ten years, and no longer than the policy allows. Zero or
+    /// none: its end stays where it is.
     pub lifetime: Option<Span>,
 }
 
