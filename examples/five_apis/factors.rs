@@ -86,14 +86,14 @@ impl Factors {
     }
 
     /// Who makes challenges.
-    pub(crate) fn challenges(&self) -> Returned {
-        Returned(Arc::clone(&self.codes))
+    pub(crate) fn challenges(&self) -> Arc<dyn ChallengeMaker> {
+        Arc::new(Returned(Arc::clone(&self.codes)))
     }
 }
 
 /// Gives codes back to the caller: there is no mail and no SMS here, and no user has a key.
 #[derive(Debug)]
-pub(crate) struct Returned(Arc<OneTimeCodes>);
+struct Returned(Arc<OneTimeCodes>);
 
 #[async_trait]
 impl ChallengeMaker for Returned {

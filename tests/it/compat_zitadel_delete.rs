@@ -215,6 +215,24 @@ fn ending_what_has_ended_or_is_not_there_is_success_and_nothing_happens() {
 }
 
 #[test]
+fn of_many_deletions_at_once_each_succeeds_and_one_ends_the_session() {
+    let world = world_of(Policy::zitadel());
+    let (issued, service) = (login(&world, USER), service(&world));
+    let mine = caller("x").user(id(USER));
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let delete = |n: usize| {
+            let (service, mine, issued) = (&service, &mine, &issued);
+            let token = n.is_multiple_of(2).then_some(issued.token());
+            scope.spawn(move || delete(service, mine, &text(issued), token).unwrap())
+        };
+        let threads: Vec<_> = (0..32).map(delete).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(ends(&world), 1);
+    assert!(answers.iter().all(|answer| answer.details.sequence == 2), "all are told of the same end");
+}
+
+#[test]
 fn details_name_the_organisation_or_the_instance_as_the_host_says() {
     let world = world_of(Policy::zitadel());
     let instance = service(&world).resource_owner(ResourceOwner::Instance("instance-1".to_owned()));

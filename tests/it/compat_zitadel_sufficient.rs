@@ -159,6 +159,25 @@ fn a_passkey_that_verified_its_user_is_two_factors_by_itself() {
     }
 }
 
+#[test]
+fn what_a_key_proved_is_shown_with_whether_its_user_was_verified() {
+    let (issuer, _) = believing();
+    let service = Service::new(issuer.clone());
+    for (check, verified) in [(passkey(), true), (touched_key(), false)] {
+        let view = proved(&issuer, vec![user(), check]);
+        let answer = get(&service, &admin(), &view.id().to_string(), None).unwrap();
+        let shown = serde_json::to_value(answer.session.factors.unwrap().web_auth_n).unwrap();
+        let at = issuer.now().to_string();
+        assert_eq!(shown, serde_json::json!({ "verifiedAt": at, "userVerified": verified }));
+    }
+    let checks = vec![user(), intent(), totp(), sms(), Check::otp_email("1").unwrap(), recovery()];
+    let view = proved(&issuer, checks);
+    let answer = get(&service, &admin(), &view.id().to_string(), None).unwrap();
+    let shown = serde_json::to_value(answer.session.factors).unwrap();
+    let names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["intent", "otpEmail", "otpSms", "recoveryCode", "totp", "user"]);
+}
+
 // 124
 #[test]
 fn a_key_that_was_merely_touched_comes_second_and_never_first() {
