@@ -80,9 +80,8 @@ fn main() -> Outcome {
         .build()?;
     let (service, caller) = (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
     let refuse = |user: &str| -> Outcome<(Duration, String)> {
-        let body = format!(
-            r#"{{"checks":{{"user":{{"userId":"{user}"}},"password":{{"password":"wrong"}}}}}}"#
-        );
+        let body =
+            format!(r#"{{"checks":{{"user":{{"userId":"{user}"}},"password":{{"password":"wrong"}}}}}}"#);
         let request = read(body.as_bytes())?;
         let begin = Instant::now();
         let answer = block_on(create_session(&service, &caller, request));

@@ -12,8 +12,8 @@
 //! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
 //! names, and a handler for each operation. There is no HTTP in it: a status is a number, and a body serializes.
 //!
-//! Who calls whom in each flow, what the store does in one act, and every difference from the four that are whole, with its
-//! reason and the test that shows it: [`guide::flows`](crate::guide::flows).
+//! Who calls whom in each flow, what the store does in one act, and every difference from the five systems, with its reason
+//! and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
 //! Unknown fields of a request are ignored, as the systems do. JSON that does not parse, or a value of the wrong
 //! type, never gets here: that is for the host's door to refuse.

@@ -3,7 +3,7 @@
 //! Numbers of 64 bits are strings, and read as numbers too; enums are read by name and by number; bytes are base64 of
 //! either alphabet; `null` is as good as absent. Field names are read in camelCase and in snake_case, by an alias at each.
 
-use std::{fmt, marker::PhantomData, str::FromStr, time::Duration};
+use std::{fmt, marker::PhantomData};
 
 use base64::{
     Engine, alphabet,
