@@ -7,6 +7,8 @@
 //! The rounds of both take turns, so that whatever else the machine does falls on both alike. Wall time, median and the
 //! middle half: a difference that is smaller than the middle half is wide tells nobody who exists.
 
+#![allow(clippy::disallowed_methods, reason = "what is measured is the time")]
+
 use std::{
     collections::HashMap,
     env,
