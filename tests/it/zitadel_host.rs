@@ -85,7 +85,8 @@ impl Host {
             .policy(Policy::zitadel())
             .build()
             .unwrap();
-        let service = Service::new(world.issuer.clone()).token_rule(TokenRule::V2).challenges(desk.clone());
+        let service =
+            Service::new(world.issuer.clone()).token_rule(TokenRule::V2).challenges(Arc::clone(&desk));
         let recovery = set.codes.iter().map(|code| code.expose().to_owned()).collect();
         Self { world, service, hashes, apps, desk, intents, recovery, key }
     }

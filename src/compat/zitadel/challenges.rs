@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex},
 };
 
@@ -184,6 +185,30 @@ pub trait ChallengeMaker: fmt::Debug + Send + Sync {
     /// Makes a WebAuthn challenge among the user's keys: its passkeys where verification is required, its second factors
     /// where it is not. The verifier sees the challenge again, and judges domain and verification by what stands in it.
     async fn web_authn(&self, ask: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError>;
+}
+
+type Boxed<'f, T> = Pin<Box<dyn Future<Output = Result<Option<T>, VerifyError>> + Send + 'f>>;
+
+/// Forwards every call, and hands out the inner future as it is.
+#[deny(clippy::missing_trait_methods)]
+impl<M: ChallengeMaker + ?Sized> ChallengeMaker for Arc<M> {
+    fn code<'a, 'b, 'f>(&'a self, ask: AskCode<'b>) -> Boxed<'f, OneTimeCode>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).code(ask)
+    }
+
+    fn web_authn<'a, 'b, 'f>(&'a self, ask: AskWebAuthN<'b>) -> Boxed<'f, MadeWebAuthN>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        (**self).web_authn(ask)
+    }
 }
 
 /// A code to make.

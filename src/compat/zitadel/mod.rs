@@ -206,8 +206,8 @@ impl Service {
 
     /// Who makes challenges, and sends codes. Without it, a request for one is `INTERNAL` (500).
     #[must_use]
-    pub fn challenges(mut self, maker: Arc<dyn ChallengeMaker>) -> Self {
-        self.challenges = Some(maker);
+    pub fn challenges(mut self, maker: impl ChallengeMaker + 'static) -> Self {
+        self.challenges = Some(Arc::new(maker));
         self
     }
 
