@@ -5,7 +5,7 @@
 //! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080 # or --addr=127.0.0.1:8080
 //! ```
 //! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
-//! HS256 signs, and there is nothing to publish.
+//! HS256 signs, and there is nothing to publish. With `totp`, the demo users have an authenticator app for ZITADEL, too.
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
 //! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
@@ -15,8 +15,13 @@
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
 //! and answer; users, keys and the store are in `host.rs`, reading and answering in `door.rs`.
 
+#[cfg(feature = "totp")]
+#[path = "five_apis/apps.rs"]
+mod apps;
 #[path = "five_apis/door.rs"]
 mod door;
+#[path = "five_apis/factors.rs"]
+mod factors;
 #[path = "five_apis/hanko.rs"]
 mod hanko;
 #[path = "five_apis/host.rs"]
@@ -30,7 +35,7 @@ mod zelf;
 #[path = "five_apis/zitadel.rs"]
 mod zitadel;
 
-use std::{error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
 
 use axum::{
     Router,
@@ -149,6 +154,7 @@ fn app(host: &Host) -> Result<Router, Box<dyn Error>> {
         .merge(served(hanko::routes(), &hanko))
         .merge(served(stack_auth::routes(), &stack_auth))
         .merge(served(zitadel::routes(), &zitadel))
+        .merge(served(zitadel::connect::routes(), &zitadel::connect::Api(zitadel.clone())))
         .merge(served(tmdb::routes(), &tmdb))
         .merge(served(zelf::routes(), &zelf))
         .nest("/hanko", below(hanko::routes(), &hanko))
@@ -167,6 +173,7 @@ async fn nowhere(uri: Uri) -> Reply {
         ("api", _) => zelf::Api::tell(Fault::NotFound),
         ("3" | "4" | "authenticate", _) => tmdb::Api::tell(Fault::NotFound),
         ("v2" | "v2alpha" | "v2beta", _) => zitadel::Api::tell(Fault::NotFound),
+        (service, _) if service.starts_with("zitadel.") => zitadel::connect::Api::tell(Fault::NotFound),
         _ => hanko::Api::tell(Fault::NotFound),
     }
 }
@@ -186,7 +193,11 @@ fn told(host: &Host, base: &str) -> serde_json::Value {
             "secret_server_key": host.keys.stack_server,
             "super_secret_admin_key": host.keys.stack_admin,
         },
-        "zitadel": { "token": host.keys.zitadel },
+        "zitadel": {
+            "token": host.keys.zitadel,
+            "recovery_codes": host.factors.printed,
+            "totp_secrets": host.users.all().map(|user| (user.id, host.factors.app_of(user.id))).collect::<BTreeMap<_, _>>(),
+        },
         "tmdb": { "api_key": host.keys.tmdb, "read_access_token": host.keys.tmdb_read },
     })
 }

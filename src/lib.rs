@@ -43,7 +43,7 @@
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
 //! | see what is held against whom | [`guide::threats`], each claim with its test |
-//! | speak the JSON of Hanko, Stack Auth, TMDB, ZELF, and of ZITADEL's create call | [`compat`] |
+//! | speak the JSON of Hanko, Stack Auth, ZITADEL, TMDB, ZELF | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!
 //! # Words

@@ -68,7 +68,7 @@ cargo run --locked --quiet --example own_store >/dev/null
 cargo test --locked --quiet --example own_store --features testing
 
 step "five APIs over real HTTP: the systems' own curl commands, and clients that others wrote"
-cargo build --locked --quiet --example five_apis --features rust-crypto
+cargo build --locked --quiet --example five_apis --features rust-crypto,totp
 bash tests/clients/curl.sh
 bash tests/clients/run.sh
 

@@ -16,7 +16,7 @@ const JOINTS: &[&str] = &["event", "signer", "store", "verifier"];
 const THREATS: &str = include_str!("../../src/guide/threats.md");
 const FLOWS: &str = include_str!("../../src/guide/flows.md");
 /// The seed cases that `compat` satisfies.
-const CASES: [(&str, &[u16]); 4] = [
+const CASES: [(&str, &[u16]); 5] = [
     (
         "Hanko",
         &[
@@ -29,6 +29,14 @@ const CASES: [(&str, &[u16]); 4] = [
         &[
             43, 44, 45, 46, 47, 49, 50, 51, 53, 54, 55, 56, 57, 60, 61, 62, 63, 64, 65, 67, 69, 70, 71, 72,
             73, 74,
+        ],
+    ),
+    (
+        "ZITADEL",
+        &[
+            75, 76, 77, 78, 80, 81, 82, 83, 84, 86, 87, 88, 89, 90, 92, 94, 95, 96, 97, 98, 99, 101, 102,
+            103, 104, 106, 107, 108, 109, 110, 112, 113, 114, 116, 117, 119, 120, 121, 123, 124, 126, 127,
+            128, 129, 130,
         ],
     ),
     ("TMDB", &[131, 132, 133, 135, 136, 137, 140, 141, 142, 143, 144, 145, 146, 147, 148]),
