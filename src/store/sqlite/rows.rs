@@ -233,3 +233,27 @@ fn insert_actors(tables: &Connection, number: i64, record: &Record) -> Result<()
 fn sweep_at(at: Timestamp) -> Option<i64> {
     (at != Timestamp::MAX).then_some(at.as_millis())
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store::{SqliteStore, sqlite::open};
+
+    #[test]
+    fn a_read_compiles_its_statement_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions.db");
+        let (_, readers) = open::open(&path, SqliteStore::options()).unwrap();
+        let read = |tables: &Connection| {
+            for number in 0..9 {
+                let id = SessionId::assemble(Timestamp::from_secs(1), number, [0; 6], 0);
+                assert!(find(tables, &SessionKey::new(TenantId::default(), id))?.is_none());
+            }
+            let statement = tables.prepare_cached(records_where!("r.id = ?2"))?;
+            Ok((statement.get_status(StatementStatus::Run), statement.get_status(StatementStatus::RePrepare)))
+        };
+        assert_eq!(readers.read(read).unwrap(), (9, 0));
+    }
+}
