@@ -5,18 +5,23 @@
 //! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080 # or --addr=127.0.0.1:8080
 //! ```
 //! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
-//! HS256 signs, and there is nothing to publish.
+//! HS256 signs, and there is nothing to publish. With `totp`, the demo users have an authenticator app for ZITADEL, too.
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
 //! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
-//! every minute, and a client has 5 seconds for the head of a request.
+//! every minute. A client has 5 seconds for the head of a request, and 10 for its body.
 //!
 //! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
 //! and answer; users, keys and the store are in `host.rs`, reading and answering in `door.rs`.
 
+#[cfg(feature = "totp")]
+#[path = "five_apis/apps.rs"]
+mod apps;
 #[path = "five_apis/door.rs"]
 mod door;
+#[path = "five_apis/factors.rs"]
+mod factors;
 #[path = "five_apis/hanko.rs"]
 mod hanko;
 #[path = "five_apis/host.rs"]
@@ -30,10 +35,18 @@ mod zelf;
 #[path = "five_apis/zitadel.rs"]
 mod zitadel;
 
-use std::{error::Error, io::Write, net::SocketAddr, pin::pin, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
 
-use axum::{Extension, Router, extract::ConnectInfo, http::Uri};
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    extract::ConnectInfo,
+    http::{Request, Uri},
+};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -105,8 +118,12 @@ async fn serve(listener: TcpListener, app: Router) {
             sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo::<SocketAddr>(peer))));
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let app = TowerToHyperService::new(app.clone());
+        let from_peer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.call(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), from_peer);
         // How it ends is the client's business.
         tokio::spawn(connections.watch(connection));
     }
@@ -137,6 +154,7 @@ fn app(host: &Host) -> Result<Router, Box<dyn Error>> {
         .merge(served(hanko::routes(), &hanko))
         .merge(served(stack_auth::routes(), &stack_auth))
         .merge(served(zitadel::routes(), &zitadel))
+        .merge(served(zitadel::connect::routes(), &zitadel::connect::Api(zitadel.clone())))
         .merge(served(tmdb::routes(), &tmdb))
         .merge(served(zelf::routes(), &zelf))
         .nest("/hanko", below(hanko::routes(), &hanko))
@@ -155,6 +173,7 @@ async fn nowhere(uri: Uri) -> Reply {
         ("api", _) => zelf::Api::tell(Fault::NotFound),
         ("3" | "4" | "authenticate", _) => tmdb::Api::tell(Fault::NotFound),
         ("v2" | "v2alpha" | "v2beta", _) => zitadel::Api::tell(Fault::NotFound),
+        (service, _) if service.starts_with("zitadel.") => zitadel::connect::Api::tell(Fault::NotFound),
         _ => hanko::Api::tell(Fault::NotFound),
     }
 }
@@ -174,7 +193,11 @@ fn told(host: &Host, base: &str) -> serde_json::Value {
             "secret_server_key": host.keys.stack_server,
             "super_secret_admin_key": host.keys.stack_admin,
         },
-        "zitadel": { "token": host.keys.zitadel },
+        "zitadel": {
+            "token": host.keys.zitadel,
+            "recovery_codes": host.factors.printed,
+            "totp_secrets": host.users.all().map(|user| (user.id, host.factors.app_of(user.id))).collect::<BTreeMap<_, _>>(),
+        },
         "tmdb": { "api_key": host.keys.tmdb, "read_access_token": host.keys.tmdb_read },
     })
 }

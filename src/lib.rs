@@ -43,7 +43,7 @@
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
 //! | see what is held against whom | [`guide::threats`], each claim with its test |
-//! | speak the JSON of Hanko, Stack Auth, TMDB, ZELF, and of ZITADEL's create call | [`compat`] |
+//! | speak the JSON of Hanko, Stack Auth, ZITADEL, TMDB, ZELF | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!
 //! # Words
@@ -63,6 +63,7 @@
 //! | `password` | passwords by Argon2id | `argon2` |
 //! | `tokio` | a sweeper that runs again and again as a task | `tokio` (its runtime and timer) |
 //! | `totp` | codes from an authenticator app | `totp-rs`, `percent-encoding` |
+//! | `sqlite` | sessions in a file: `store::SqliteStore` | `rusqlite` (builds C: SQLite itself) |
 //! | `testing` | manual clock, seeded entropy, recording sink, faulty store, fixtures, the public store suite | `pollster` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -58,8 +58,17 @@ cargo run --locked --quiet --example login --features password,totp >/dev/null
 step "a key that lives elsewhere"
 cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/null
 
+step "a tool without a runtime"
+told=$(printf 'login alice\nwhoami\nrefresh\nwhoami\nlogout\nwhoami\n' | cargo run --locked --quiet --example desktop)
+grep -q "^alice, for session" <<<"$told" && grep -q "^generation 2$" <<<"$told"
+grep -q "the old token is revoked$" <<<"$told" && [ "$(tail -n 1 <<<"$told")" = "nobody is logged in" ]
+
+step "a store of one's own, and the suite that proves it"
+cargo run --locked --quiet --example own_store >/dev/null
+cargo test --locked --quiet --example own_store --features testing
+
 step "five APIs over real HTTP: the systems' own curl commands, and clients that others wrote"
-cargo build --locked --quiet --example five_apis --features rust-crypto
+cargo build --locked --quiet --example five_apis --features rust-crypto,totp
 bash tests/clients/curl.sh
 bash tests/clients/run.sh
 

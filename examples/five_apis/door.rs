@@ -240,10 +240,15 @@ impl Reply {
 
     /// A refusal of `compat`. What went wrong on our side is logged, and never what was sent.
     pub(crate) fn refused<B: Serialize>(error: &ApiError<B>) -> Self {
+        Self::log(error);
+        Self::json(error.status, error)
+    }
+
+    /// Logs what went wrong on our side.
+    pub(crate) fn log<B>(error: &ApiError<B>) {
         if let Some(cause) = error.cause().filter(|cause| cause.class() != ErrorClass::Rejected) {
             eprintln!("{}: {cause}", error.status);
         }
-        Self::json(error.status, error)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     Issuer, Policy, Timestamp,
-    compat::{Profiles, hanko, stack_auth, zelf},
+    compat::{Profiles, hanko, stack_auth, zelf, zitadel},
     entropy::{Entropy, SystemEntropy},
     factor::{Check, SubjectRef},
     id::{SubjectId, TenantId},
@@ -21,16 +21,20 @@ use session_issuer::{
     },
 };
 
-use super::door::same;
+use super::{door::same, factors::Factors};
 
 /// The project of Stack Auth's demo.
 pub(crate) const PROJECT: &str = "00000000-0000-4000-8000-000000000001";
+
+/// The organisation of ZITADEL's demo.
+pub(crate) const ORGANISATION: &str = "demo-organisation";
 
 /// One store and one set of token keys for all five; each system has its own tenant, policy and signing keys.
 pub(crate) struct Host {
     pub(crate) base: String,
     pub(crate) users: Users,
     pub(crate) keys: ApiKeys,
+    pub(crate) factors: Factors,
     /// Hanko's and Stack Auth's signing keys.
     pub(crate) ring: KeyRing,
     /// ZELF signs HS256.
@@ -48,6 +52,7 @@ impl Host {
             base: base.to_owned(),
             users: Users,
             keys: ApiKeys::draw()?,
+            factors: Factors::new()?,
             ring: KeyRing::new(SecretKey::generate(algorithm, &SystemEntropy)?.key),
             zelf_ring: KeyRing::new(SecretKey::generate(Algorithm::Hs256, &SystemEntropy)?.key),
             store: store(),
@@ -73,7 +78,7 @@ impl Host {
             .token_keys(self.token_keys.clone())
             .signer(system.ring.clone())
             .directory(self.users)
-            .verifier(self.users)
+            .verifier(self.factors.verifiers())
             .policy(system.policy.clone())
             .name(&system.name)
             .audience(&system.audience)
@@ -122,7 +127,7 @@ impl ApiKeys {
 }
 
 /// 32 hexadecimal digits.
-fn drawn() -> Result<String, Box<dyn Error>> {
+pub(crate) fn drawn() -> Result<String, Box<dyn Error>> {
     let mut bytes = [0; 16];
     SystemEntropy.fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -199,7 +204,8 @@ impl SubjectDirectory for Users {
             _ => None,
         };
         let Some(user) = user else { return Ok(Found::Unknown) };
-        Ok(Found::Active(SubjectProfile::new(SubjectId::new(user.id).map_err(VerifyError::new)?)))
+        let profile = SubjectProfile::new(SubjectId::new(user.id).map_err(VerifyError::new)?);
+        Ok(Found::Active(profile.resource_owner(ORGANISATION)))
     }
 }
 
@@ -231,6 +237,18 @@ impl Profiles<stack_auth::Profile> for Users {
             profile.email = Some(user.login_name.to_owned());
             profile.email_verified = true;
             profile.signed_up_at = Some(signed_up_at());
+        }
+        Ok(profile)
+    }
+}
+
+#[async_trait]
+impl Profiles<zitadel::Profile> for Users {
+    async fn profile(&self, user: &SubjectId) -> Result<zitadel::Profile, VerifyError> {
+        let mut profile = zitadel::Profile::default();
+        if let Some(user) = self.by_id(user.as_str()) {
+            profile.login_name = Some(user.login_name.to_owned());
+            profile.display_name = Some(user.name.to_owned());
         }
         Ok(profile)
     }

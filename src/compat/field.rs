@@ -96,6 +96,18 @@ impl<T> From<Option<T>> for Field<T> {
     }
 }
 
+impl From<&str> for Field<String> {
+    fn from(text: &str) -> Self {
+        Self::Given(text.to_owned())
+    }
+}
+
+impl From<&str> for Field<Secret> {
+    fn from(text: &str) -> Self {
+        Self::Given(text.into())
+    }
+}
+
 impl<T> fmt::Debug for Field<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -288,6 +300,21 @@ mod tests {
         ] {
             assert_eq!(read::<f64>(json), Field::Given(value), "{json}");
         }
+    }
+
+    #[test]
+    fn a_request_is_an_object_and_of_a_name_that_comes_twice_the_last_counts() {
+        use crate::compat::stack_auth::{CreateSession, ListSessions};
+        for other in ["[]", r#"["a"]"#, "null", "7", r#""a""#] {
+            assert!(serde_json::from_str::<CreateSession>(other).is_err(), "{other}");
+        }
+        let twice = r#"{"user_id": 7, "x": [1e400], "user_id": "b", "expires_in_millis": 1}"#;
+        let request: CreateSession = serde_json::from_str(twice).unwrap();
+        assert_eq!((request.user_id, request.expires_in_millis), ("b".into(), 1.0.into()));
+        // As a query is read.
+        let pairs = [("x", "1"), ("user_id", "a")].into_iter();
+        let query = serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new(pairs);
+        assert_eq!(ListSessions::deserialize(query).unwrap().user_id, "a".into());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | [`hanko`] | Hanko | `POST /sessions` | validation, lists, revocations, logout, webhooks | [`Policy::hanko`] |
 //! | [`stack_auth`] | Stack Auth | `POST /auth/sessions` | refresh, lists, sign-out, access tokens, password changes, an event | [`Policy::stack_auth`] |
-//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | nothing yet | [`Policy::zitadel`] |
+//! | [`zitadel`] | ZITADEL | `POST /v2alpha/sessions` | changes, reads, searches, deletion, sufficiency | [`Policy::zitadel`] |
 //! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | request tokens, decisions, guests, use, deletion, v4 | [`Policy::tmdb`] |
 //! | [`zelf`] | ZELF | `POST /api/sessions` | use with quotas, the end of an operation, public keys | [`Policy::zelf`] |
 //!
@@ -12,11 +12,12 @@
 //! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
 //! names, and a handler for each operation. There is no HTTP in it: a status is a number, and a body serializes.
 //!
-//! Who calls whom in each flow, what the store does in one act, and every difference from the four that are whole, with its
-//! reason and the test that shows it: [`guide::flows`](crate::guide::flows).
+//! Who calls whom in each flow, what the store does in one act, and every difference from the five systems, with its reason
+//! and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
-//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]. JSON that
-//! does not parse, or is no object, never gets here: that is for the host's door to refuse.
+//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]; a request
+//! of ZITADEL's does not parse then, as at its own gateway. JSON that does not parse, or is no object, never gets here: that
+//! is for the host's door to refuse.
 //!
 //! # Examples
 //! ```

@@ -1,4 +1,6 @@
-//! Runs checks: in their fixed order, the subject first, and nothing of it is stored when one fails.
+//! Runs checks: in their fixed order, the subject first, and nothing of it is stored when one fails. Then challenges.
+
+use std::sync::Arc;
 
 use super::core::{Issuer, verifier_failed};
 use crate::{
@@ -8,7 +10,9 @@ use crate::{
     factor::{AssuranceLevel, Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
     session::{Session, SubjectStamp},
-    verifier::{Attempt, Found, Lookup, Outcome, SubjectProfile},
+    verifier::{
+        Ask, Asked, Attempt, Challenger, Found, Holder, Lookup, Outcome, RefusedCheck, SubjectProfile,
+    },
 };
 
 /// What shall be proved, and what is known before.
@@ -100,7 +104,8 @@ impl Issuer {
             && let Err(kind) = self.find(&by, &mut proven, operation).await?
         {
             self.dummy_work(rest.peek().copied(), now, operation).await?;
-            return Err(self.check_failed(proven.subject.as_ref(), kind, operation));
+            let refused = RefusedCheck::check(FactorKind::Subject);
+            return Err(self.check_failed(proven.subject.as_ref(), kind, refused, operation));
         }
         self.read_stamp(&mut proven, operation).await?;
         if named.is_some() {
@@ -151,9 +156,20 @@ impl Issuer {
         subject: &SubjectId,
         operation: Operation,
     ) -> Result<(), Error> {
+        self.profile_of(subject, operation).await.map(drop)
+    }
+
+    /// What the directory knows of a subject that may have sessions; where there is none, nothing but its id.
+    pub(crate) async fn profile_of(
+        &self,
+        subject: &SubjectId,
+        operation: Operation,
+    ) -> Result<SubjectProfile, Error> {
         let by = SubjectRef::Id(subject.clone());
-        let found = self.find(&by, &mut Proven::default(), operation).await?;
-        found.map_err(|kind| Error::new(kind, operation))
+        let mut proven = Proven::default();
+        let found = self.find(&by, &mut proven, operation).await?;
+        found.map_err(|kind| Error::new(kind, operation))?;
+        proven.profile.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
     }
 
     /// Does what a known subject's check would have done, so that nobody learns by time who exists.
@@ -178,8 +194,9 @@ impl Issuer {
         now: Timestamp,
         operation: Operation,
     ) -> Result<(), Error> {
-        let subject =
-            proven.subject.as_ref().ok_or_else(|| Error::new(ErrorKind::SubjectMissing, operation))?;
+        let refused = RefusedCheck::check(check.kind());
+        let missing = || Error::new(ErrorKind::SubjectMissing, operation).with_source(refused);
+        let subject = proven.subject.as_ref().ok_or_else(missing)?;
         let verifier =
             self.inner.verifier.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
         let mut attempt = Attempt::new(&self.tenant, Some(subject), check, now);
@@ -198,11 +215,47 @@ impl Issuer {
             Outcome::NotReady => ErrorKind::FactorNotReady,
             Outcome::NoChallenge => ErrorKind::ChallengeMissing,
         };
-        Err(self.check_failed(Some(subject), kind, operation))
+        Err(self.check_failed(Some(subject), kind, refused, operation))
     }
 
-    fn check_failed(&self, subject: Option<&SubjectId>, kind: ErrorKind, operation: Operation) -> Error {
+    /// The challenges that a call asks for, once its checks have passed.
+    pub(super) async fn challenges(
+        &self,
+        asked: &[(FactorKind, Arc<dyn Challenger>)],
+        subject: Option<&SubjectId>,
+        operation: Operation,
+    ) -> Result<Vec<Challenge>, Error> {
+        let mut made = Vec::new();
+        for (kind, challenger) in asked {
+            let refused = RefusedCheck::challenge(*kind);
+            let missing = || Error::new(ErrorKind::SubjectMissing, operation).with_source(refused);
+            let holder = Holder::new(&self.tenant, subject.ok_or_else(missing)?);
+            let ask = Ask::new(holder, *kind, self.now());
+            let why = match challenger.challenge(ask).await.map_err(verifier_failed(operation))? {
+                Asked::Made(challenge) if challenge.kind() == *kind => {
+                    made.push(challenge);
+                    continue;
+                }
+                Asked::Made(_) => {
+                    let source = "a challenger made a challenge of another kind";
+                    return Err(Error::new(ErrorKind::NotSupported, operation).with_source(source));
+                }
+                Asked::NotSetUp => ErrorKind::FactorNotSetUp,
+                Asked::NotReady => ErrorKind::FactorNotReady,
+            };
+            return Err(self.check_failed(subject, why, refused, operation));
+        }
+        Ok(made)
+    }
+
+    fn check_failed(
+        &self,
+        subject: Option<&SubjectId>,
+        kind: ErrorKind,
+        refused: RefusedCheck,
+        operation: Operation,
+    ) -> Error {
         self.tell_of(subject, EventKind::Refused { operation, kind });
-        Error::new(kind, operation)
+        Error::new(kind, operation).with_source(refused)
     }
 }

@@ -47,7 +47,10 @@ impl Issuer {
             let lifetime = asked.map_err(|input| Error::from(input).during(OPERATION))?;
             let idle = policy.idle_of(new.idle).map_err(|input| Error::from(input).during(OPERATION))?;
             if new.actors.is_some()
-                && (!new.checks.is_empty() || !new.verified.is_empty() || new.subject.is_none())
+                && (!new.checks.is_empty()
+                    || !new.verified.is_empty()
+                    || !new.asked.is_empty()
+                    || new.subject.is_none())
             {
                 // Somebody who acts in another's place proves nothing about that other.
                 return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
@@ -76,6 +79,10 @@ impl Issuer {
                     Box::pin(self.attempt(checks, now, OPERATION)).await?
                 }
             };
+            let challenges = match new.asked.is_empty() {
+                true => Vec::new(),
+                false => Box::pin(self.challenges(&new.asked, proven.subject.as_ref(), OPERATION)).await?,
+            };
             let beginning = self.beginning(proven.is_beginning(&[]) && actors.is_none(), lifetime);
             let Proven { subject, stamp, epoch, profile, factors, answered } = proven;
             // Nothing of it is kept while the store is waited for.
@@ -102,7 +109,7 @@ impl Issuer {
                 mac_key: self.minting_key(now, OPERATION)?,
                 credentials: credentials_kind(policy.credentials),
             };
-            let record = Arc::new(Record::new_session(birth));
+            let record = Arc::new(Record::new_session(birth).asking(challenges));
             self.fits_a_token(&record, OPERATION)?;
             // A signer that fails must neither leave a session without its tokens nor evict one that has them.
             let signed = match self.signs() {

@@ -31,6 +31,7 @@ mod decide;
 mod exchange;
 mod input;
 mod list;
+mod look;
 mod mint;
 mod open;
 mod output;

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
-    id::{AppId, DeviceId, SessionId, SessionKey, SubjectId},
+    id::{AppId, DeviceId, SessionId, SubjectId},
     metadata::Metadata,
     secret::Secret,
     session::{Life, Record, Request, Session, State, SubjectStamp, life},
@@ -394,13 +394,13 @@ impl SessionPage {
 }
 
 /// What a sweep did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
     /// How many records are gone.
     pub removed: usize,
-    /// Rows that are gone too, and could not be read.
-    pub damaged: Vec<SessionKey>,
+    /// How many rows cannot be read: they stay, and are never sessions. Wake somebody up.
+    pub damaged: usize,
     /// There may be more: sweep again soon.
     pub more: bool,
 }

@@ -27,6 +27,6 @@ impl Issuer {
                 self.tenant(gone.record.tenant().clone()).tell(&gone.record, EventKind::Expired);
             }
         }
-        Ok(SweepReport { removed: swept.removed.len(), damaged: swept.damaged, more: swept.more })
+        Ok(SweepReport { removed: swept.removed.len(), damaged: swept.damaged.len(), more: swept.more })
     }
 }

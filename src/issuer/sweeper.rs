@@ -73,7 +73,7 @@ impl Sweeper {
                 Ok(report) => {
                     in_a_row = 0;
                     run.removed += report.removed as u64;
-                    run.damaged += report.damaged.len() as u64;
+                    run.damaged += report.damaged as u64;
                     if !report.more {
                         run.clean = true;
                         return run;
@@ -100,7 +100,7 @@ impl Sweeper {
 pub struct SweepRun {
     /// How many records are gone.
     pub removed: u64,
-    /// How many rows are gone that could not be read.
+    /// How many rows were come across that cannot be read: they stay, and are never sessions.
     pub damaged: u64,
     /// How many batches there were, failed ones included.
     pub batches: u64,

@@ -19,6 +19,7 @@ use crate::{
     secret::Secret,
     session::{Lifetime, Session, SessionChange},
     store::{Change, Committed, Snapshot},
+    verifier::RefusedCheck,
 };
 
 const OPERATION: Operation = Operation::Update;
@@ -43,28 +44,34 @@ impl Issuer {
         };
         let snapshot = self.find_session(&by).await?;
         let session = snapshot.record.session().ok_or_else(|| Error::new(ErrorKind::NotFound, OPERATION))?;
-        if session.is_impersonation() && (!update.checks.is_empty() || !update.verified.is_empty()) {
+        let proves = !update.checks.is_empty() || !update.verified.is_empty() || !update.asked.is_empty();
+        if session.is_impersonation() && proves {
             return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
         }
         // What is known of the subject was read before anything is verified.
         let checks = Checks {
             checks: update.checks,
             verified: update.verified,
-            subject: session.subject().cloned(),
+            subject: session.subject().cloned().or(update.about),
             stamp: snapshot.subject.clone(),
             epoch: update.epoch,
             session: Some(session),
         };
         // A longer life must not make more than a beginning of a session that has proved too little.
         let asks_directory = self.inner.policy.single_factor_lifetime.is_some()
-            && update.lifetime != LifetimeChange::Keep
+            && matches!(update.lifetime, LifetimeChange::Set(_) | LifetimeChange::Clear)
             && checks.subject.is_some();
         let proven = match checks.checks.is_empty() && checks.verified.is_empty() && !asks_directory {
             true => Proven { stamp: snapshot.subject.clone(), epoch: update.epoch, ..Proven::default() },
             false => self.attempt(checks, self.now(), OPERATION).await?,
         };
+        let mut challenges = update.challenges;
+        if !update.asked.is_empty() {
+            let subject = proven.subject.as_ref().or(session.subject());
+            challenges.extend(self.challenges(&update.asked, subject, OPERATION).await?);
+        }
         let wish = Wish {
-            challenges: update.challenges,
+            challenges,
             metadata: update.metadata,
             claims: update.claims,
             client: update.client,
@@ -178,13 +185,15 @@ impl Issuer {
         for answered in &proven.answered {
             if session.challenge(answered.kind()) != Some(answered) {
                 // Another call has used it up, or put a newer one in its place.
-                return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ChallengeMissing, OPERATION)));
+                let missing = Error::new(ErrorKind::ChallengeMissing, OPERATION)
+                    .with_source(RefusedCheck::check(answered.kind()));
+                return Err(self.refuse(&snapshot.record, missing));
             }
         }
         let is_beginning = proven.is_beginning(&counting(session, snapshot.subject.as_ref()));
         let proved = proven.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         let lifetime = match wish.lifetime {
-            LifetimeChange::Keep => None,
+            LifetimeChange::Keep | LifetimeChange::KeepEnd => None,
             LifetimeChange::Set(asked) => {
                 let may_lengthen = proved || !by.is_access_token();
                 let lifetime = asked;
@@ -231,7 +240,12 @@ impl Issuer {
             // A name that is given late makes no more than a beginning, either.
             shortened: if proven.factors.is_empty() { None } else { self.beginning(is_beginning, None) },
             lifetime,
-            renewed: renewed.map_or(Lifetime::Unlimited, Lifetime::After),
+            // A beginning that has become more than one gets the end that it was given.
+            renewed: match wish.lifetime == LifetimeChange::KeepEnd && policy.single_factor_lifetime.is_none()
+            {
+                true => None,
+                false => Some(renewed.map_or(Lifetime::Unlimited, Lifetime::After)),
+            },
         })
     }
 }

@@ -74,8 +74,8 @@ pub(crate) struct SessionChange {
     pub(crate) shortened: Option<Duration>,
     /// A lifetime asked for.
     pub(crate) lifetime: Option<Lifetime>,
-    /// The absolute lifetime that an authentication starts anew.
-    pub(crate) renewed: Lifetime,
+    /// The absolute lifetime that an authentication starts anew; none where the end stays where it is.
+    pub(crate) renewed: Option<Lifetime>,
 }
 
 /// How long a session lives from now on.
@@ -155,6 +155,17 @@ impl Record {
             body: Body::Session(session),
             tombstone: None,
         }
+    }
+
+    /// The same new record with challenges that wait for their answers.
+    #[must_use]
+    pub(crate) fn asking(mut self, challenges: Vec<Challenge>) -> Self {
+        for challenge in challenges {
+            if let Body::Session(session) = &mut self.body {
+                session.open_challenge(challenge);
+            }
+        }
+        self
     }
 
     pub(crate) fn new_request(birth: RequestBirth) -> Self {
@@ -423,6 +434,13 @@ impl Session {
         Ok(())
     }
 
+    /// Puts a challenge into the slot of its kind.
+    fn open_challenge(&mut self, challenge: Challenge) {
+        let slots = &mut self.rare_mut().challenges;
+        slots.retain(|slot| slot.kind() != challenge.kind());
+        slots.push(challenge);
+    }
+
     fn apply(&mut self, change: SessionChange, now: Timestamp) {
         let SessionChange {
             bind,
@@ -455,13 +473,12 @@ impl Session {
         {
             self.rare_mut().holds_device_slot = false;
         }
-        if !answered.is_empty() || !challenges.is_empty() {
+        if !answered.is_empty() {
             let slots = &mut self.rare_mut().challenges;
             slots.retain(|slot| !answered.contains(slot));
-            for challenge in challenges {
-                slots.retain(|slot| slot.kind() != challenge.kind());
-                slots.push(challenge);
-            }
+        }
+        for challenge in challenges {
+            self.open_challenge(challenge);
         }
         if let Some(metadata) = metadata.filter(|metadata| metadata != self.metadata()) {
             self.rare_mut().metadata = metadata;
@@ -483,7 +500,7 @@ impl Session {
                     Lifetime::Unlimited => 0,
                 };
             }
-            (None, true) => self.ends_at = renewed.end(now),
+            (None, true) => self.ends_at = renewed.map_or(self.ends_at, |lifetime| lifetime.end(now)),
             (None, false) => {
                 if let Some(shortened) = shortened {
                     self.ends_at = self.ends_at.min(now.saturating_add(shortened));

@@ -138,6 +138,19 @@ pub fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Li
     }
 }
 
+/// True for what a cap counts as long as it lives: a session that has its subject.
+pub fn is_session_of_subject(record: &Record) -> bool {
+    record.session().is_some() && record.bound().is_some()
+}
+
+/// True when a commit may put `next` in the place of `current`: a subject, once set, never changes, and nothing takes a
+/// device's slot after its birth. A store refuses whatever else as [`Broken`](crate::error::StoreErrorKind::Broken).
+pub fn may_follow(current: &Record, next: &Record) -> bool {
+    let subject =
+        current.bound().is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
+    subject && (next.device_slot().is_none() || next.device_slot() == current.device_slot())
+}
+
 /// True when a record may be swept: it, and every token that names it, ended a while ago.
 pub fn is_purgeable(record: &Record, now: Timestamp) -> bool {
     now >= record.purge_at()

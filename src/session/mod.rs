@@ -18,7 +18,10 @@ mod stored;
 
 pub(crate) use change::{Lifetime, RequestBirth, SessionBirth, SessionChange};
 pub use change::{Mark, SpendRefused};
-pub use life::{Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, life};
+pub use life::{
+    Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, is_session_of_subject, life,
+    may_follow,
+};
 pub(crate) use record::MAX_REDIRECT_CHARS;
 pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
 pub use rotation::{Age, Presented, RefreshDecision, Refusal, RotationRule, access_age, decide_refresh};

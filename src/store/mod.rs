@@ -4,6 +4,9 @@ mod query;
 mod revocation;
 
 pub mod memory;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite;
 
 use std::{
     fmt::{Debug, Display},
@@ -15,6 +18,9 @@ use async_trait::async_trait;
 pub use memory::MemoryStore;
 pub use query::{PageKey, Query, RecordPage, Select};
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::SqliteStore;
 
 use crate::{
     clock::{Epoch, Timestamp},
@@ -44,7 +50,7 @@ pub use crate::{
 ///   [`UnknownVersion`](StoreErrorKind::UnknownVersion), to whoever asks for it: never `None`, never a record with a
 ///   part made up, and so is a row that holds another record than it should. It keeps nobody out: `list` reports it and
 ///   goes on, a cap does not count it, the slot of its device is free, its subject can be marked, and a sweep goes past
-///   it. Its id stays taken, and its bytes stay as they are until its time has come.
+///   it. Its id stays taken, and its bytes stay as they are, for whoever mends it.
 /// - The tenant is part of every key.
 /// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
 /// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken in one order
@@ -95,7 +101,7 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 
     /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many.
     ///
-    /// A row that cannot be read MUST NOT stop it. It goes too, where the store can tell that its time has come.
+    /// A row that cannot be read MUST NOT stop it. It stays, and is reported once in a while.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
 
     /// What this store can do.
@@ -298,7 +304,7 @@ pub struct Swept {
     /// The records that are gone, each with what was known of its subject: a session that a mass revocation ended has
     /// no tombstone, and only this tells it from one that came to its end by itself.
     pub removed: Vec<Snapshot>,
-    /// Rows that are gone and could not be read.
+    /// Rows that cannot be read. They stay, and the sweep goes on past them.
     pub damaged: Vec<SessionKey>,
     /// There may be more.
     pub more: bool,

@@ -18,7 +18,7 @@ use crate::{id::SessionKey, store::SessionStore};
 ///     async fn open(&self) -> Arc<dyn SessionStore> {
 ///         Arc::new(MyStore::open(&self.path).await.unwrap())
 ///     }
-///     async fn tamper(&self, key: &SessionKey, change: &mut (dyn FnMut(&mut Vec<u8>) + Send)) {
+///     async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
 ///         let mut row = self.query("select row from sessions where tenant = ? and id = ?", key);
 ///         change(&mut row);
 ///         self.execute("update sessions set row = ? where tenant = ? and id = ?", row, key);
@@ -34,5 +34,8 @@ pub trait DurableStore: Send + Sync {
     /// [`Record::encode`](crate::session::Record::encode), and nothing that the store keeps beside them to find the row.
     ///
     /// The record is there, and no handle is open.
-    async fn tamper(&self, key: &SessionKey, change: &mut (dyn FnMut(&mut Vec<u8>) + Send));
+    async fn tamper(&self, key: &SessionKey, change: Tampering<'_>);
 }
+
+/// What is done to the bytes of a row.
+pub type Tampering<'a> = &'a mut (dyn FnMut(&mut Vec<u8>) + Send);

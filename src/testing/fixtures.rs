@@ -86,7 +86,7 @@ pub fn bound(record: &Record, subject: SubjectId, epoch: Epoch, now: Timestamp) 
     let change = SessionChange {
         bind: Some((subject, epoch)),
         factors: vec![factor(FactorKind::Subject, now)],
-        renewed: Lifetime::After(14 * DAY),
+        renewed: Some(Lifetime::After(14 * DAY)),
         ..SessionChange::default()
     };
     record.updated(change, now, MAC_KEY)
@@ -96,7 +96,7 @@ pub fn bound(record: &Record, subject: SubjectId, epoch: Epoch, now: Timestamp) 
 pub fn proved(record: &Record, kind: FactorKind, now: Timestamp) -> Option<Record> {
     let change = SessionChange {
         factors: vec![factor(kind, now)],
-        renewed: Lifetime::After(14 * DAY),
+        renewed: Some(Lifetime::After(14 * DAY)),
         ..SessionChange::default()
     };
     record.updated(change, now, MAC_KEY)

@@ -25,7 +25,7 @@ pub use pollster::block_on;
 
 pub use self::{
     clock::ManualClock,
-    durable::DurableStore,
+    durable::{DurableStore, Tampering},
     entropy::SeededEntropy,
     faulty::{Calls, Fault, FaultyStore, Verb},
     sink::RecordingSink,

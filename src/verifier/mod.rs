@@ -15,6 +15,7 @@
 mod forward;
 
 mod attempt_limit;
+mod challenger;
 mod code_key;
 mod lockout;
 mod one_time_codes;
@@ -37,6 +38,7 @@ pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore,
 pub use self::totp::{Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep};
 pub use self::{
     attempt_limit::AttemptLimit,
+    challenger::{Ask, Asked, Challenger, RefusedCheck},
     lockout::{Gate, Guess, Lockout, Unlimited},
     one_time_codes::{Channel, CodeRequest, OneTimeCode, OneTimeCodes},
     recovery_codes::{NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},

@@ -161,7 +161,7 @@ change 'back' 200 "a == {'success': True}" 'Changed1234!' "$MAX_PASSWORD"
 
 # ---- ZITADEL: the page's command
 zitadel() {
-    call "zitadel POST $1" 200 "a['sessionId'] and a['sessionToken'] and a['details']['sequence'] and a['details']['resourceOwner']" \
+    call "zitadel POST $1" 201 "a['sessionId'] and a['sessionToken'] and a['details']['sequence'] and a['details']['resourceOwner']" \
         -L -X POST "$BASE$1" \
         -H 'Content-Type: application/json' \
         -H 'Accept: application/json' \
@@ -178,10 +178,72 @@ zitadel() {
 \"metadata\": {}
 }"
 }
-for path in /v2alpha/sessions /v2/sessions /zitadel/v2alpha/sessions; do zitadel "$path"; done
-call 'zitadel POST /v2alpha/sessions, wrong password' 400 "a['code'] == 3 and a['details'][0]['id']" \
+for path in /v2/sessions /zitadel/v2alpha/sessions /v2alpha/sessions; do zitadel "$path"; done
+ZID=$(got "['sessionId']")
+ZTOKEN=$(got "['sessionToken']")
+ZITADEL=$(told "['zitadel']['token']")
+RECOVERY=$(told "['zitadel']['recovery_codes']['$WHO'][0]")
+PAGE=(-H "Authorization: Bearer $ZITADEL" -H "$JSON")
+call 'zitadel POST /v2alpha/sessions, wrong password' 400 "a['code'] == 3 and a['details'][0]['id'] == 'COMMAND-SAF3g'" \
     -X POST "$BASE/v2alpha/sessions" -H "$JSON" \
     --data-raw "{\"checks\": {\"user\": {\"userId\": \"$WHO\"}, \"password\": {\"password\": \"wrong\"}}}"
+call 'zitadel PATCH /v2alpha/sessions/{session_id}, without its token' 400 "a['code'] == 3" \
+    -X PATCH "$BASE/v2alpha/sessions/$ZID" -H "$JSON" -d '{"metadata": {"hello": "d29ybGQ="}}'
+call 'zitadel PATCH /v2alpha/sessions/{session_id}, another token' 403 "a['details'][0]['id'] == 'COMMAND-sGr42'" \
+    -X PATCH "$BASE/v2alpha/sessions/$ZID" -H "$JSON" -d '{"sessionToken": "none", "metadata": {"hello": "d29ybGQ="}}'
+call 'zitadel PATCH /v2alpha/sessions/{session_id}' 200 "a['sessionToken'] != '$ZTOKEN' and a['details']['sequence'] == '2'" \
+    -X PATCH "$BASE/v2alpha/sessions/$ZID" -H "$JSON" \
+    -d "{\"sessionToken\": \"$ZTOKEN\", \"checks\": {\"recoveryCode\": {\"code\": \"$RECOVERY\"}}, \"metadata\": {\"hello\": \"d29ybGQ=\"}}"
+SPENT=$ZTOKEN
+ZTOKEN=$(got "['sessionToken']")
+call 'zitadel GET /v2alpha/sessions/{session_id}, the token before' 403 "a['details'][0]['id'] == 'QUERY-dsfr3'" \
+    "$BASE/v2alpha/sessions/$ZID?sessionToken=$SPENT"
+call 'zitadel GET /v2alpha/sessions/{session_id}' 200 \
+    "a['session']['factors']['recoveryCode'] and a['session']['metadata'] == {'hello': 'd29ybGQ='}" \
+    "$BASE/v2alpha/sessions/$ZID?sessionToken=$ZTOKEN"
+call 'zitadel GET /v2beta/sessions/{session_id}, by the login page' 200 "a['session']['factors']['user']['id'] == '$WHO'" \
+    "$BASE/v2beta/sessions/$ZID" "${PAGE[@]}"
+call 'zitadel GET /v2/sessions/{session_id}, by its own user' 200 "a['session']['id'] == '$ZID'" \
+    "$BASE/v2/sessions/$ZID" -H "Authorization: Bearer $ZTOKEN"
+call 'zitadel GET /v2/sessions/{session_id}, by nobody' 403 "a['code'] == 7" "$BASE/v2/sessions/$ZID"
+call 'zitadel GET /v2/sessions/{session_id}, unknown' 404 "a['details'][0]['id'] == 'QUERY-SFeaa'" \
+    "$BASE/v2/sessions/none" "${PAGE[@]}"
+for family in v2alpha v2beta v2; do
+    call "zitadel POST /$family/sessions/search" 200 \
+        "a['details']['totalResult'] == '3' and [s['id'] for s in a['sessions']] == ['$ZID']" \
+        -X POST "$BASE/$family/sessions/search" "${PAGE[@]}" \
+        -d "{\"query\": {\"limit\": 1, \"offset\": \"0\"}, \"queries\": [{\"userIdQuery\": {\"id\": \"$WHO\"}}]}"
+done
+call 'zitadel POST /v2/sessions/search, nothing to see' 200 "a['details']['totalResult'] == '0' and a['sessions'] == []" \
+    -X POST "$BASE/v2/sessions/search" -H "$JSON" -d '{}'
+call 'zitadel POST /v2/sessions/search, an empty creator' 400 "a['code'] == 3" \
+    -X POST "$BASE/v2/sessions/search" "${PAGE[@]}" -d '{"queries": [{"creatorQuery": {"id": ""}}]}'
+call 'zitadel PATCH /v2/sessions/{session_id}, without permission' 403 "a['details'][0]['id'] == 'AUTH-5mWD2'" \
+    -X PATCH "$BASE/v2/sessions/$ZID" -H "$JSON" -d "{\"sessionToken\": \"$ZTOKEN\", \"lifetime\": \"600s\"}"
+for family in v2beta v2; do
+    call "zitadel PATCH /$family/sessions/{session_id}, without its token" 200 "a['details']['resourceOwner'] == 'demo-instance'" \
+        -X PATCH "$BASE/$family/sessions/$ZID" "${PAGE[@]}" -d '{"lifetime": "600s"}'
+done
+ZTOKEN=$(got "['sessionToken']")
+call 'zitadel POST /v2beta/sessions, by nobody' 401 "a['code'] == 16" -X POST "$BASE/v2beta/sessions" -H "$JSON" -d '{}'
+call 'zitadel POST /v2/sessions, by somebody unknown' 401 "a['code'] == 16" \
+    -X POST "$BASE/v2/sessions" -H 'Authorization: Bearer no' -H "$JSON" -d '{}'
+call 'zitadel DELETE /v2/sessions/{session_id}, by nobody' 403 "a['code'] == 7" -X DELETE "$BASE/v2/sessions/$ZID"
+call 'zitadel DELETE /v2alpha/sessions/{session_id}, another token' 403 "a['details'][0]['id'] == 'COMMAND-sGr42'" \
+    -X DELETE "$BASE/v2alpha/sessions/$ZID" -H "$JSON" -d "{\"sessionToken\": \"$SPENT\"}"
+call 'zitadel DELETE /v2alpha/sessions/{session_id}' 200 "a['details']['sequence'] == '5'" \
+    -X DELETE "$BASE/v2alpha/sessions/$ZID" -H "$JSON" -d "{\"sessionToken\": \"$ZTOKEN\"}"
+call 'zitadel DELETE /v2/sessions/{session_id}, again' 200 "a['details']['sequence'] == '5'" \
+    -X DELETE "$BASE/v2/sessions/$ZID" "${PAGE[@]}"
+call 'zitadel GET /v2/sessions/{session_id}, after that' 404 "a['code'] == 5" "$BASE/v2/sessions/$ZID" "${PAGE[@]}"
+call 'zitadel Connect CreateSession' 200 "a['sessionId'] and a['sessionToken']" \
+    -X POST "$BASE/zitadel.session.v2.SessionService/CreateSession" "${PAGE[@]}" -d '{}'
+call 'zitadel Connect GetSession, unknown' 404 \
+    "a['code'] == 'not_found' and a['details'][0]['value'] == 'CgtRVUVSWS1TRmVhYRIaRXJyb3JzLlNlc3Npb24uTm90RXhpc3Rpbmc='" \
+    -X POST "$BASE/zitadel.session.v2.SessionService/GetSession" "${PAGE[@]}" -d '{"sessionId": "none"}'
+call 'zitadel Connect, broken JSON' 400 "a['code'] == 'invalid_argument'" \
+    -X POST "$BASE/zitadel.session.v2.SessionService/GetSession" "${PAGE[@]}" -d '{'
+call 'zitadel Connect, no such call' 404 "a['code'] == 'not_found'" -X POST "$BASE/zitadel.session.v2.SessionService/Nothing"
 
 # ---- TMDB: the page has a schema and no command
 call 'tmdb GET /3/authentication/token/new' 200 "a['success'] and a['expires_at'].endswith(' UTC')" \
@@ -316,7 +378,7 @@ call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGI
     -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
 
 wait "$SLOW" || die "a slow head: $(cat "$TEMP/slow")"
-echo 'ok a head that does not end is waited for no longer than five seconds'
+echo 'ok a head that does not end is waited for no longer than five seconds, and a body no longer than ten'
 check_log
 kill -TERM "$SERVER"
 wait "$SERVER" || die "SIGTERM: ended with $?"

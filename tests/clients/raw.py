@@ -1,5 +1,5 @@
 """What no HTTP client sends. `chunked URL STATUS [-H HEADER]...`: a body whose chunks break off in nonsense is answered with
-the status. `slow URL`: a head that does not end is not waited for; not by a byte now and then, nor by silence."""
+the status. `slow URL`: a head that does not end is not waited for, be it a byte now and then or silence; nor is a body."""
 
 import socket
 import sys
@@ -25,7 +25,9 @@ def chunked(status, headers):
 
 def slow():
     start = time.monotonic()
-    silent, dripping = connected(), connected()
+    silent, dripping, body = connected(), connected(), connected()
+    head = f"POST /sessions/validate HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+    body.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
     silent.sendall(b"GET /me HTTP/1.1\r\nX-")
     dripping.sendall(b"GET /me HTTP/1.1\r\nX-")
     dripping.settimeout(0.5)
@@ -47,6 +49,9 @@ def slow():
         pass
     took = time.monotonic() - start
     assert 4 < took < 15, took
+    answer = body.recv(65536).decode()
+    took = time.monotonic() - start
+    assert answer.split(" ")[1] == "400" and 9 < took < 15, (took, answer)
 
 
 if sys.argv[1] == "chunked":

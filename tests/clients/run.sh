@@ -53,6 +53,7 @@ if ALL=pip installed 'clients in Python' python3 -m venv "$PYTHON"; then
     ! pip tmdbsimple requests tmdbsimple~=2.9.1 || drive tmdbsimple "$PYTHON/bin/python" "$HERE/tmdbsimple_flow.py" "$TOLD"
     ! pip tmdbv3api tmdbv3api~=1.9 || drive tmdbv3api "$PYTHON/bin/python" "$HERE/tmdbv3api_flow.py" "$TOLD"
     ! pip pyjwt requests 'pyjwt[crypto]~=2.8' || drive pyjwt "$PYTHON/bin/python" "$HERE/pyjwt_flow.py" "$TOLD"
+    ! pip zitadel-client zitadel-client~=4.1.9 || drive zitadel-client "$PYTHON/bin/python" "$HERE/zitadel_flow.py" "$TOLD"
     ! pip jsonschema requests jsonschema~=4.20 || drive jsonschema "$PYTHON/bin/python" "$HERE/schemas.py" "$TOLD"
 fi
 

@@ -1,4 +1,5 @@
-"""Each system's create call answers as the schema of its own page says, by every path and every way to send it.
+"""Each system's create call, and ZITADEL's others, answer as the schema of its own page says, by every path and every way
+to send it.
 
 Arguments: the file with the program's first line."""
 
@@ -48,8 +49,20 @@ for path in ["/auth/sessions", "/api/v1/auth/sessions", "/stack/auth/sessions", 
     operator = {"user_id": USER["id"], "is_impersonation": True, "expires_in_millis": 7_200_000}
     judge("stack-auth-create-session", post(path, operator, server))
 checks = {"user": {"loginName": USER["login_name"]}, "password": {"password": USER["password"]}}
-for path in ["/v2alpha/sessions", "/zitadel/v2alpha/sessions"]:
-    judge("zitadel-create-session", post(path, {"checks": checks, "metadata": {}}))
+for path in ["/zitadel/v2alpha/sessions", "/v2alpha/sessions"]:
+    created = post(path, {"checks": checks, "metadata": {}})
+    judge("zitadel-create-session", created, 201)
+page = bearer(TOLD["zitadel"]["token"])
+grown = {"checks": checks, "metadata": {"a": "YQ=="}, "lifetime": "600s"}
+grown["userAgent"] = {"fingerprintId": "fp", "ip": "192.0.2.7", "header": {"accept": {"values": ["a"]}}}
+judge("zitadel-create-session", post("/v2/sessions", grown, page), 201)
+session = "/v2alpha/sessions/" + created.json()["sessionId"]
+change = {"sessionToken": created.json()["sessionToken"], "metadata": {"a": "YQ=="}}
+judge("zitadel-set-session", requests.patch(BASE + session, json=change, timeout=20))
+judge("zitadel-get-session", requests.get(BASE + session, headers=page, timeout=20))
+judge("zitadel-list-sessions", post("/v2/sessions/search", {}, page))
+judge("zitadel-delete-session", requests.delete(BASE + session, headers=page, timeout=20))
+judge("zitadel-error", requests.get(BASE + session, headers=page, timeout=20), 404)
 app = bearer(TOLD["tmdb"]["read_access_token"])
 
 

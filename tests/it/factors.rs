@@ -17,8 +17,8 @@ use session_issuer::{
     testing::{ManualClock, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
-        Attempt, CodeRequest, FactorVerifier, Holder, OneTimeCodes, Outcome, Unlimited, Verifiers,
-        VerifyError,
+        Ask, Asked, Attempt, Challenger, CodeRequest, FactorVerifier, Holder, OneTimeCodes, Outcome,
+        RefusedCheck, Unlimited, Verifiers, VerifyError,
     },
 };
 use sha2::{Digest, Sha256};
@@ -224,4 +224,145 @@ fn a_login_at_an_identity_provider_is_good_once_in_time_and_for_its_own_subject(
     refused(present("1", "t1"), ErrorKind::CheckFailed);
     clock.advance(SECOND);
     refused(present("3", "t3"), ErrorKind::CheckFailed);
+}
+
+/// A host's mail: codes by email, as long as there is an answer to give.
+#[derive(Debug)]
+struct Mail {
+    codes: Arc<OneTimeCodes>,
+    answers: Mutex<Vec<Result<(), Asked>>>,
+    sent: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Challenger for Mail {
+    async fn challenge(&self, ask: Ask<'_>) -> Result<Asked, VerifyError> {
+        match self.answers.lock().unwrap().pop() {
+            Some(Ok(())) => {
+                let made = self.codes.make(CodeRequest::email(ask.holder, ask.now)).unwrap();
+                self.sent.lock().unwrap().push(made.code.expose().to_owned());
+                Ok(Asked::Made(made.challenge))
+            }
+            Some(Err(refused)) => Ok(refused),
+            None => Err(VerifyError::new("the mail is down")),
+        }
+    }
+}
+
+#[test]
+fn a_call_names_its_subject_and_asks_for_a_code_in_one_change() {
+    let codes = Arc::new(OneTimeCodes::new(&secret(3), Unlimited).unwrap());
+    let world = World::new(Policy::zitadel());
+    world.people.add("alice", "V3ryS3cure!");
+    let mail =
+        Arc::new(Mail { codes: Arc::clone(&codes), answers: Mutex::default(), sent: Mutex::default() });
+    let mail_of = |answer: Option<Result<(), Asked>>| {
+        *mail.answers.lock().unwrap() = answer.into_iter().collect();
+        Arc::clone(&mail) as Arc<dyn Challenger>
+    };
+    let email = FactorKind::OtpEmail;
+    let other = Challenge::new(FactorKind::OtpSms, "x", world.issuer.now().saturating_add(MINUTE)).unwrap();
+    let (alice, password) = (|| Check::subject(id("alice")), || Check::password("V3ryS3cure!").unwrap());
+    unchanged(&world, || {
+        for (new, kind, refused_for) in [
+            (NewSession::anonymous(), ErrorKind::SubjectMissing, Some((email, true))),
+            (
+                NewSession::from_checks([alice(), Check::password("wrong").unwrap()]),
+                ErrorKind::CheckFailed,
+                Some((FactorKind::Password, false)),
+            ),
+            (NewSession::from_checks([Check::subject(id("bob"))]), ErrorKind::SubjectUnknown, None),
+        ] {
+            let error = refused(world.create(new.ask(email, mail_of(Some(Ok(()))))), kind);
+            let shown = RefusedCheck::of(&error).map(|refused| (refused.kind, refused.is_challenge));
+            assert_eq!(shown, refused_for.or(Some((FactorKind::Subject, false))));
+        }
+        assert!(mail.sent.lock().unwrap().is_empty(), "nobody is written to before the checks have passed");
+        for (answer, kind) in [
+            (Some(Err(Asked::NotSetUp)), ErrorKind::FactorNotSetUp),
+            (Some(Err(Asked::NotReady)), ErrorKind::FactorNotReady),
+            (Some(Err(Asked::Made(other.clone()))), ErrorKind::NotSupported),
+            (None, ErrorKind::Unavailable),
+        ] {
+            let new = NewSession::from_checks([alice(), password()]).ask(email, mail_of(answer));
+            refused(world.create(new), kind);
+        }
+    });
+
+    let new = NewSession::from_checks([alice(), password()])
+        .ask(email, mail_of(Some(Ok(()))))
+        .ask(FactorKind::OtpSms, Arc::new(Fixed(other.clone())));
+    let session = world.create(new).unwrap();
+    let record = session.session().session().unwrap();
+    assert_eq!(record.challenge(email).map(Challenge::kind), Some(email));
+    assert_eq!(record.challenge(FactorKind::OtpSms), Some(&other));
+    assert_eq!(session.session().version(), 1, "one write");
+
+    let first = record.challenge(email).cloned();
+    let ask = |answer| Update::as_host(session.session_id()).ask(email, mail_of(answer));
+    unchanged(&world, || {
+        refused(block_on(world.issuer.update(ask(None))), ErrorKind::Unavailable);
+        refused(block_on(world.issuer.update(ask(Some(Err(Asked::NotReady))))), ErrorKind::FactorNotReady);
+    });
+    let asked = block_on(world.issuer.update(ask(Some(Ok(()))).check(alice()))).unwrap();
+    let newest = asked.session().session().unwrap().challenge(email).cloned();
+    assert!(newest.is_some() && newest != first, "the newest takes the slot");
+    assert_eq!(mail.sent.lock().unwrap().len(), 2);
+
+    let nobody = world.create(NewSession::anonymous()).unwrap();
+    let unnamed = Update::as_host(nobody.session_id()).ask(email, mail_of(Some(Ok(()))));
+    refused(block_on(world.issuer.update(unnamed)), ErrorKind::SubjectMissing);
+    let named = Update::as_host(nobody.session_id()).check(alice()).ask(email, mail_of(Some(Ok(()))));
+    assert!(
+        block_on(world.issuer.update(named)).unwrap().session().session().unwrap().challenge(email).is_some()
+    );
+
+    let actor =
+        session_issuer::actor::ActorChain::new(session_issuer::actor::Actor::new(id("operator")), "ticket 1")
+            .unwrap();
+    let acting = NewSession::impersonating(id("alice"), actor.clone()).ask(email, mail_of(Some(Ok(()))));
+    refused(world.create(acting), ErrorKind::ImpersonationRefused);
+    let acting = world.create(NewSession::impersonating(id("alice"), actor)).unwrap();
+    let ask = Update::as_host(acting.session_id()).ask(email, mail_of(Some(Ok(()))));
+    refused(block_on(world.issuer.update(ask)), ErrorKind::ImpersonationRefused);
+}
+
+/// Always the same challenge.
+#[derive(Debug)]
+struct Fixed(Challenge);
+
+#[async_trait]
+impl Challenger for Fixed {
+    async fn challenge(&self, _: Ask<'_>) -> Result<Asked, VerifyError> {
+        Ok(Asked::Made(self.0.clone()))
+    }
+}
+
+#[test]
+fn a_proof_may_leave_the_end_where_it_is() {
+    let world = World::new(Policy::zitadel());
+    world.people.add("alice", "V3ryS3cure!");
+    let new = || NewSession::from_checks([Check::subject(id("alice"))]).lifetime(10 * MINUTE);
+    let proof = |session: &Issued| {
+        Update::as_host(session.session_id()).check(Check::password("V3ryS3cure!").unwrap())
+    };
+    let (kept, renewed) = (world.create(new()).unwrap(), world.create(new()).unwrap());
+    let end = kept.session().ends_at();
+    world.advance(MINUTE);
+    let kept = block_on(world.issuer.update(proof(&kept).keep_end())).unwrap();
+    assert_eq!(kept.session().ends_at(), end);
+    assert!(kept.session().authenticated_at().is_some());
+    let renewed = block_on(world.issuer.update(proof(&renewed))).unwrap();
+    assert_eq!(renewed.session().ends_at(), Some(world.issuer.now().saturating_add(10 * MINUTE)));
+
+    let world = World::new(Policy::zitadel().single_factor_lifetime(MINUTE));
+    world.people.add("alice", "V3ryS3cure!");
+    world.people.change("alice", |alice| {
+        (alice.second_factor, alice.totp) = (true, Some("123456".to_owned()));
+    });
+    let beginning = world.create(new()).unwrap();
+    assert_eq!(beginning.session().ends_at(), Some(world.issuer.now().saturating_add(MINUTE)));
+    let whole = proof(&beginning).check(Check::totp("123456").unwrap()).keep_end();
+    let whole = block_on(world.issuer.update(whole)).unwrap();
+    assert_eq!(whole.session().ends_at(), Some(world.issuer.now().saturating_add(10 * MINUTE)));
 }

@@ -28,10 +28,23 @@ mod compat_types;
 mod compat_zelf;
 mod compat_zelf_usage;
 mod compat_zitadel;
+mod compat_zitadel_callers;
+#[cfg(all(feature = "password", feature = "totp"))]
+mod compat_zitadel_challenges;
+#[cfg(all(feature = "password", feature = "totp"))]
+mod compat_zitadel_checks;
+mod compat_zitadel_delete;
+mod compat_zitadel_get;
+mod compat_zitadel_lifetime;
+mod compat_zitadel_list;
+mod compat_zitadel_proto;
+mod compat_zitadel_set;
+mod compat_zitadel_sufficient;
 mod core_flows;
 mod errors;
 mod factors;
 mod faults;
+mod flawed_stores;
 mod hostile;
 mod hostile_keys;
 mod hostile_sets;
@@ -50,6 +63,8 @@ mod revocation;
 mod rooms;
 mod rotation;
 mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stores;
 mod sweeper;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
@@ -59,3 +74,5 @@ mod tokens;
 mod totp;
 mod vectors;
 mod world;
+#[cfg(all(feature = "password", feature = "totp"))]
+mod zitadel_host;

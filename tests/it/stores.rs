@@ -43,6 +43,59 @@ store_suite! {
     }
 }
 
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use async_trait::async_trait;
+    use session_issuer::{
+        store::SqliteStore,
+        testing::{DurableStore, Tampering},
+    };
+
+    use super::*;
+    use crate::sqlite::TemporaryStore;
+
+    /// A file in a folder of its own.
+    struct TempFile(tempfile::TempDir);
+
+    impl TempFile {
+        fn path(&self) -> std::path::PathBuf {
+            self.0.path().join("sessions.db")
+        }
+    }
+
+    #[async_trait]
+    impl DurableStore for TempFile {
+        async fn open(&self) -> Arc<dyn SessionStore> {
+            Arc::new(SqliteStore::open(self.path()).unwrap())
+        }
+
+        async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
+            let tables = rusqlite::Connection::open(self.path()).unwrap();
+            let key = (key.tenant.as_str(), key.id.to_string());
+            let find = "SELECT CAST(row AS BLOB) FROM records WHERE tenant = ?1 AND id = ?2";
+            let mut row: Vec<u8> = tables.query_row(find, (key.0, &key.1), |row| row.get(0)).unwrap();
+            change(&mut row);
+            let put = "UPDATE records SET row = CAST(?3 AS TEXT) WHERE tenant = ?1 AND id = ?2";
+            assert_eq!(tables.execute(put, (key.0, &key.1, row)).unwrap(), 1);
+        }
+    }
+
+    store_suite! {
+        mod file;
+        durable: || async { TempFile(tempfile::tempdir().unwrap()) }
+    }
+
+    store_suite! {
+        mod shared;
+        store: || async { Arc::new(TemporaryStore::new()) as Arc<dyn SessionStore> }
+    }
+
+    store_suite! {
+        mod faulty_without_faults;
+        store: || async { FaultyStore::new(TemporaryStore::new()) }
+    }
+}
+
 const NOW: Timestamp = ManualClock::START;
 
 fn insert(store: &impl SessionStore) -> (SessionKey, Result<Inserted, StoreErrorKind>) {

@@ -31,9 +31,14 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub type Store = Arc<FaultyStore<Arc<dyn SessionStore>>>;
 
-/// An empty store of the kind that this run is about.
+/// An empty store of the kind that this run is about: `SESSION_STORE=sqlite cargo test ...` runs it all on SQLite.
 pub fn any_store() -> Arc<dyn SessionStore> {
-    Arc::new(MemoryStore::new())
+    match std::env::var("SESSION_STORE").as_deref() {
+        Err(_) | Ok("memory") => Arc::new(MemoryStore::new()),
+        #[cfg(feature = "sqlite")]
+        Ok("sqlite") => Arc::new(crate::sqlite::TemporaryStore::new()),
+        Ok(other) => panic!("no store is called {other:?} here"),
+    }
 }
 
 pub struct World {

@@ -158,7 +158,7 @@ pub struct DecideRequestToken {
 impl DecideRequestToken {
     /// This token.
     pub fn new(token: &str) -> Self {
-        Self { request_token: Secret::from(token).into(), redirect_to: Field::Absent }
+        Self { request_token: token.into(), redirect_to: Field::Absent }
     }
 
     /// Where the user shall go afterwards.
@@ -171,7 +171,7 @@ impl DecideRequestToken {
     /// This token, and `redirect_to` from the query of the page's address.
     pub fn from_query(token: &str, query: &str) -> Self {
         let redirect_to = query::value(query, "redirect_to").into();
-        Self { request_token: Secret::from(token).into(), redirect_to }
+        Self { request_token: token.into(), redirect_to }
     }
 
     fn checked(&self) -> Result<&str, ApiError> {
@@ -204,11 +204,7 @@ from_object!(ValidateWithLogin {
 impl ValidateWithLogin {
     /// This login, for this token.
     pub fn new(username: &str, password: &str, request_token: &str) -> Self {
-        Self {
-            username: username.to_owned().into(),
-            password: Secret::from(password).into(),
-            request_token: Secret::from(request_token).into(),
-        }
+        Self { username: username.into(), password: password.into(), request_token: request_token.into() }
     }
 
     /// As some clients send it: in the query of the address, or in a form, which is written like one.

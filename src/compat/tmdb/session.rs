@@ -203,12 +203,12 @@ from_object!(CheckSession { session_id: "session_id", guest_session_id: "guest_s
 impl CheckSession {
     /// A user's session.
     pub fn user(session_id: &str) -> Self {
-        Self { session_id: Secret::from(session_id).into(), guest_session_id: Field::Absent }
+        Self { session_id: session_id.into(), guest_session_id: Field::Absent }
     }
 
     /// A guest's session.
     pub fn guest(guest_session_id: &str) -> Self {
-        Self { session_id: Field::Absent, guest_session_id: Secret::from(guest_session_id).into() }
+        Self { session_id: Field::Absent, guest_session_id: guest_session_id.into() }
     }
 
     /// Those of the query of an address.

@@ -38,7 +38,7 @@ macro_rules! one_secret {
         impl $name {
             /// With this token.
             pub fn new(token: &str) -> Self {
-                Self { $field: crate::secret::Secret::from(token).into() }
+                Self { $field: token.into() }
             }
 
             /// As some clients send it: in the query of the address, or in a form, which is written like one. Without it

@@ -200,7 +200,7 @@ from_object!(UseSession { token: "token" });
 impl UseSession {
     /// With this token.
     pub fn new(token: &str) -> Self {
-        Self { token: Secret::from(token).into(), quota: Quota::Global }
+        Self { token: token.into(), quota: Quota::Global }
     }
 
     /// With the token of an `Authorization` header, where it has one.

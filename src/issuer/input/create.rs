@@ -1,6 +1,6 @@
 //! A session to create.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     actor::ActorChain,
@@ -10,6 +10,7 @@ use crate::{
     factor::{Check, FactorKind},
     id::{CreatorId, DeviceId, SubjectId, check_text},
     metadata::{HostClaims, Metadata},
+    verifier::Challenger,
 };
 
 /// A session to create.
@@ -32,6 +33,7 @@ pub struct NewSession {
     pub(in crate::issuer) epoch: Option<Epoch>,
     pub(in crate::issuer) checks: Vec<Check>,
     pub(in crate::issuer) verified: Vec<FactorKind>,
+    pub(in crate::issuer) asked: Vec<(FactorKind, Arc<dyn Challenger>)>,
     pub(in crate::issuer) device: Option<DeviceId>,
     pub(in crate::issuer) replace_device: bool,
     pub(in crate::issuer) actors: Option<ActorChain>,
@@ -53,6 +55,7 @@ impl NewSession {
             epoch: None,
             checks: Vec::new(),
             verified: Vec::new(),
+            asked: Vec::new(),
             device: None,
             replace_device: false,
             actors: None,
@@ -107,6 +110,14 @@ impl NewSession {
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
+        self
+    }
+
+    /// A challenge to make once the checks have passed, and to keep until it is answered: for the subject that this call
+    /// or the session names.
+    #[must_use]
+    pub fn ask(mut self, kind: FactorKind, challenger: Arc<dyn Challenger>) -> Self {
+        self.asked.push((kind, challenger));
         self
     }
 

@@ -1,13 +1,14 @@
 //! A change of a session.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     client::ClientInfo,
     clock::Epoch,
     factor::{Challenge, Check, FactorKind},
-    id::SessionId,
+    id::{SessionId, SubjectId},
     metadata::HostClaims,
+    verifier::Challenger,
 };
 
 /// A change of a session, by its token or by the host's own authority.
@@ -23,10 +24,12 @@ use crate::{
 /// ```
 pub struct Update<'a> {
     pub(in crate::issuer) by: Authority<'a>,
+    pub(in crate::issuer) about: Option<SubjectId>,
     pub(in crate::issuer) checks: Vec<Check>,
     pub(in crate::issuer) verified: Vec<FactorKind>,
     pub(in crate::issuer) epoch: Option<Epoch>,
     pub(in crate::issuer) challenges: Vec<Challenge>,
+    pub(in crate::issuer) asked: Vec<(FactorKind, Arc<dyn Challenger>)>,
     pub(in crate::issuer) metadata: Vec<(String, Vec<u8>)>,
     pub(in crate::issuer) claims: Option<HostClaims>,
     pub(in crate::issuer) client: Option<ClientInfo>,
@@ -42,6 +45,7 @@ pub(in crate::issuer) enum Authority<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::issuer) enum LifetimeChange {
     Keep,
+    KeepEnd,
     Set(Duration),
     Clear,
 }
@@ -69,10 +73,12 @@ impl<'a> Update<'a> {
     fn by(by: Authority<'a>) -> Self {
         Self {
             by,
+            about: None,
             checks: Vec::new(),
             verified: Vec::new(),
             epoch: None,
             challenges: Vec::new(),
+            asked: Vec::new(),
             metadata: Vec::new(),
             claims: None,
             client: None,
@@ -84,6 +90,13 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
+        self
+    }
+
+    /// Where the session has no subject yet, the check that names one must name this one.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: SubjectId) -> Self {
+        self.about = Some(subject);
         self
     }
 
@@ -105,6 +118,14 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn challenge(mut self, challenge: Challenge) -> Self {
         self.challenges.push(challenge);
+        self
+    }
+
+    /// A challenge to make once the checks have passed, and to keep until it is answered: for the subject that this call
+    /// or the session names.
+    #[must_use]
+    pub fn ask(mut self, kind: FactorKind, challenger: Arc<dyn Challenger>) -> Self {
+        self.asked.push((kind, challenger));
         self
     }
 
@@ -134,6 +155,14 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = LifetimeChange::Set(lifetime);
+        self
+    }
+
+    /// Leaves the end where it is, whatever the call proves; without this, a proof starts the session's lifetime anew. Under
+    /// a [single-factor lifetime](crate::Policy::single_factor_lifetime), a proof always does.
+    #[must_use]
+    pub fn keep_end(mut self) -> Self {
+        self.lifetime = LifetimeChange::KeepEnd;
         self
     }
 

@@ -101,7 +101,7 @@ impl Issuer {
     pub(super) fn step_up(&mut self) {
         let change = SessionChange {
             factors: vec![Factor::new(FactorKind::Totp, self.now, FactorDetails::default())],
-            renewed: self.absolute.map_or(Lifetime::Unlimited, Lifetime::After),
+            renewed: Some(self.absolute.map_or(Lifetime::Unlimited, Lifetime::After)),
             ..SessionChange::default()
         };
         if let Some(next) = self.record.updated(change, self.now, KEY) {

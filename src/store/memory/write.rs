@@ -12,7 +12,10 @@ use crate::{
     clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
     error::RevokeReason,
     id::{SessionId, SessionKey, SubjectKey},
-    session::{Admission, CapRule, FactorFloor, Life, Mark, Record, Tombstone, admit, life},
+    session::{
+        Admission, CapRule, FactorFloor, Life, Mark, Record, Tombstone, admit, is_session_of_subject, life,
+        may_follow,
+    },
     store::{
         Change, Committed, Ended, Inserted, Marked, NewRecord, RevocationEntry, Snapshot, StoreError,
         SubjectMark, SubjectMarked,
@@ -275,16 +278,4 @@ fn is_live_session_of(
     Ok(is_session_of_subject(record)
         && record.bound().is_some_and(|(subject, _)| *subject == key.subject)
         && life(record, held.stamp_of(record)?.as_ref(), now) == Life::Live)
-}
-
-/// True for what a cap counts, as long as it lives.
-fn is_session_of_subject(record: &Record) -> bool {
-    record.session().is_some() && record.bound().is_some()
-}
-
-/// A subject, once set, never changes, and nothing takes a device's slot after its birth.
-fn may_follow(current: &Record, next: &Record) -> bool {
-    let subject =
-        current.bound().is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
-    subject && (next.device_slot().is_none() || next.device_slot() == current.device_slot())
 }

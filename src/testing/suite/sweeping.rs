@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::tools::*;
-use crate::actor::{Actor, ActorChain};
+use crate::{
+    actor::{Actor, ActorChain},
+    session::{Lifetime, SessionChange},
+};
 
 /// Lives for a minute, and is kept for an hour after.
 fn brief(born: u64) -> fixtures::SessionBuilder {
@@ -77,6 +80,24 @@ pub async fn use_puts_the_sweep_off(store: Store) {
     assert_eq!(mark(&store, &key, seen(50), 50).await, Marked::Done);
     assert_eq!(sweep_all(&store, 60 + HOUR, 10).await, 0);
     assert_eq!(sweep_all(&store, 110 + HOUR, 10).await, 1);
+}
+
+pub async fn a_commit_that_moves_the_end_moves_the_sweep(store: Store) {
+    let (longer, shorter) = (create(&store, brief(0).build()).await, create(&store, brief(0).build()).await);
+    let on = load(&store, &longer).await;
+    let next = fixtures::proved(&on.record, FactorKind::Totp, at(1)).unwrap();
+    done(commit(&store, &on, next, 1).await);
+    let on = load(&store, &shorter).await;
+    let change =
+        SessionChange { lifetime: Some(Lifetime::After(Duration::from_secs(1))), ..SessionChange::default() };
+    done(commit(&store, &on, on.record.updated(change, at(1), 1).unwrap(), 1).await);
+    let end = |record: &Record| record.effective_end().unwrap();
+    assert!(end(&load(&store, &longer).await.record) > at(DAY));
+    assert_eq!(end(&load(&store, &shorter).await.record), at(2));
+    assert_eq!(sweep_all(&store, 1 + HOUR, 10).await, 0);
+    assert_eq!(sweep_all(&store, 2 + HOUR, 10).await, 1);
+    assert_eq!(sweep_all(&store, 10 * DAY, 10).await, 0);
+    assert!(is_live(&store, &longer, 10 * DAY).await);
 }
 
 pub async fn a_sweep_takes_no_more_than_asked_and_says_that_there_is_more(store: Store) {

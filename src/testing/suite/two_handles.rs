@@ -138,10 +138,10 @@ pub async fn a_reader_of_the_log_on_one_handle_misses_nothing_of_the_other(place
 }
 
 pub async fn two_handles_that_sweep_answer_each_record_once(place: Place) {
-    let handles = two(&place).await;
+    let (writer, handles) = (place.open().await, two(&place).await);
     let mut keys = Vec::new();
     for born in 0..60 {
-        keys.push(create(&handles[0], fixtures::session().at(at(born)).build()).await.id);
+        keys.push(create(&writer, fixtures::session().at(at(born)).build()).await.id);
     }
     let mut gone: Vec<_> = together(4, |number| {
         block_on(async {

@@ -1,0 +1,163 @@
+//! One query of a search: what it asks of a session, and which index has the answer.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ApiError, Caller,
+    error::told,
+    list::{SearchQuery, TimestampQueryMethod},
+};
+use crate::{
+    SessionQuery, Timestamp,
+    error::InvalidInput,
+    id::{CreatorId, SessionId, SubjectId, check_text},
+    issuer::SessionView,
+    session::Session,
+    store::Select,
+};
+
+/// How many ids a query may have.
+const MAX_IDS: usize = 1000;
+
+/// What a query asks of a session.
+pub(super) enum Wanted {
+    Ids(BTreeSet<SessionId>),
+    User(SubjectId),
+    Creator(CreatorId),
+    Agent(String),
+    Created(TimestampQueryMethod, Timestamp),
+    Ends(TimestampQueryMethod, Timestamp),
+    /// What no session can have.
+    Nobody,
+}
+
+/// The one thing that a query asks.
+pub(super) fn wanted(query: SearchQuery, caller: &Caller) -> Result<Wanted, ApiError> {
+    let SearchQuery {
+        ids_query,
+        user_id_query,
+        creation_date_query,
+        creator_query,
+        user_agent_query,
+        expiration_date_query,
+    } = query;
+    let mut asked = Vec::new();
+    if let Some(query) = ids_query {
+        let ids = query.ids.unwrap_or_default();
+        asked.push(match ids.len() <= MAX_IDS {
+            true => Ok(Wanted::Ids(ids.iter().filter_map(|id| id.parse().ok()).collect())),
+            false => Err(invalid()),
+        });
+    }
+    if let Some(query) = user_id_query {
+        let id = query.id.filter(|id| !id.is_empty()).ok_or_else(invalid);
+        asked.push(id.map(|id| named(SubjectId::new(id), Wanted::User)));
+    }
+    if let Some(query) = creation_date_query {
+        let at = query.creation_date.ok_or_else(invalid);
+        asked.push(at.map(|at| Wanted::Created(query.method.unwrap_or_default(), at)));
+    }
+    if let Some(query) = creator_query {
+        asked.push(match query.id {
+            None => Ok(Wanted::Creator(caller.creator.clone())),
+            Some(id) if id.is_empty() => Err(nobody()),
+            Some(id) => Ok(named(CreatorId::new(id), Wanted::Creator)),
+        });
+    }
+    if let Some(query) = user_agent_query {
+        let own = caller.own_fingerprint().map(str::to_owned);
+        asked.push(match query.fingerprint_id.or(own) {
+            None => Err(nobody()),
+            Some(id) if id.is_empty() => Err(nobody()),
+            Some(id) => Ok(named(check_text("fingerprint", &id).map(|()| id), Wanted::Agent)),
+        });
+    }
+    if let Some(query) = expiration_date_query {
+        let at = query.expiration_date.ok_or_else(invalid);
+        asked.push(at.map(|at| Wanted::Ends(query.method.unwrap_or_default(), at)));
+    }
+    match (asked.pop(), asked.is_empty()) {
+        (Some(one), true) => one,
+        _ => Err(invalid()),
+    }
+}
+
+/// A query for a name; one that nobody can have finds nothing.
+fn named<T>(name: Result<T, InvalidInput>, wanted: impl Fn(T) -> Wanted) -> Wanted {
+    name.map_or(Wanted::Nobody, wanted)
+}
+
+pub(super) fn invalid() -> ApiError {
+    told(3, 400, "GRPC-Sfefs", "List.Query.Invalid")
+}
+
+fn nobody() -> ApiError {
+    told(3, 400, "GRPC-x8n23uh", "List.Query.Invalid")
+}
+
+impl Wanted {
+    /// The index that has all that it asks for.
+    pub(super) fn index(&self) -> Option<Select> {
+        match self {
+            Self::Ids(ids) => Some(Select::Ids(ids.iter().copied().collect())),
+            Self::User(user) => Some(Select::Subject(user.clone())),
+            Self::Creator(creator) => Some(Select::Creator(creator.clone())),
+            Self::Agent(fingerprint) => Some(Select::Fingerprint(fingerprint.clone())),
+            Self::Created(..) | Self::Ends(..) | Self::Nobody => None,
+        }
+    }
+
+    /// The same list, with no more of what it does not ask for than can be helped.
+    pub(super) fn narrow(&self, query: SessionQuery) -> SessionQuery {
+        use TimestampQueryMethod as Method;
+        let Self::Created(method, at) = self else { return query };
+        let next = Timestamp::from_millis(at.as_millis().saturating_add(1));
+        match method {
+            Method::Equals => query.created_from(*at).created_before(next),
+            Method::Greater => query.created_from(next),
+            Method::GreaterOrEquals => query.created_from(*at),
+            Method::Less => query.created_before(*at),
+            Method::LessOrEquals => query.created_before(next),
+        }
+    }
+
+    pub(super) fn admits(&self, view: &SessionView) -> bool {
+        match self {
+            Self::Ids(ids) => ids.contains(&view.id()),
+            Self::User(user) => view.subject() == Some(user),
+            Self::Creator(creator) => view.session().and_then(Session::creator) == Some(creator),
+            Self::Agent(fingerprint) => {
+                view.client().and_then(|client| client.get_fingerprint()) == Some(fingerprint)
+            }
+            Self::Created(method, at) => method.holds(view.created_at(), *at),
+            // What has no end ends after every date, and at none.
+            Self::Ends(method, at) => method.holds(view.ends_at().unwrap_or(Timestamp::MAX), *at),
+            Self::Nobody => false,
+        }
+    }
+}
+
+impl TimestampQueryMethod {
+    fn holds(self, own: Timestamp, other: Timestamp) -> bool {
+        match self {
+            Self::Equals => own == other,
+            Self::Greater => own > other,
+            Self::GreaterOrEquals => own >= other,
+            Self::Less => own < other,
+            Self::LessOrEquals => own <= other,
+        }
+    }
+}
+
+impl Caller {
+    /// The indexes that have every session that this caller may see.
+    pub(super) fn indexes(&self) -> Vec<Select> {
+        if self.reads_of_others() {
+            return vec![Select::Tenant];
+        }
+        let mut own = vec![Select::Creator(self.creator.clone())];
+        own.extend(self.own_user().cloned().map(Select::Subject));
+        own.extend(self.own_fingerprint().map(|fingerprint| Select::Fingerprint(fingerprint.to_owned())));
+        own
+    }
+}

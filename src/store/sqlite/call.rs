@@ -1,0 +1,152 @@
+//! A call that waits for the writer: what it does, where its answer goes, and what a drop means.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use rusqlite::Connection;
+
+use super::error::broken;
+use crate::store::StoreError;
+
+type Answer<T> = Result<T, StoreError>;
+
+/// A call as the writer sees it.
+pub(super) trait Call: Send {
+    /// Takes the call on: from now on it happens, whoever waits. False when nobody waits any more.
+    fn begin(&self) -> bool;
+    /// Does it, within a transaction. False when it failed, and what it wrote must be taken back.
+    fn run(&mut self, tables: &Connection) -> bool;
+    /// The transaction is on the disk: gives the answer, and says whom to wake.
+    fn finish(&mut self) -> Option<Waker>;
+    /// The call did not happen, or nobody can say, for this reason: answers that, and says whom to wake.
+    fn fail(&mut self, error: StoreError) -> Option<Waker>;
+}
+
+/// Makes a call, and the future that waits for its answer.
+pub(super) fn call<T, F>(act: F) -> (Box<dyn Call>, Pending<T>)
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Answer<T> + Send + 'static,
+{
+    let slot = Arc::new(Slot { state: Mutex::new(State::Waiting(None)), answered: Condvar::new() });
+    (Box::new(Task { slot: slot.clone(), act: Some(act), answer: None }), Pending(slot))
+}
+
+struct Task<T, F> {
+    slot: Arc<Slot<T>>,
+    act: Option<F>,
+    answer: Option<Answer<T>>,
+}
+
+impl<T, F> Call for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Answer<T> + Send,
+{
+    fn begin(&self) -> bool {
+        let mut state = self.slot.lock();
+        match &mut *state {
+            State::Waiting(waker) => {
+                *state = State::Running(waker.take());
+                true
+            }
+            State::Running(_) | State::Answered(_) | State::Dropped => false,
+        }
+    }
+
+    fn run(&mut self, tables: &Connection) -> bool {
+        let answer = self.act.take().map(|act| act(tables));
+        let is_done = matches!(answer, Some(Ok(_)));
+        self.answer = answer;
+        is_done
+    }
+
+    fn finish(&mut self) -> Option<Waker> {
+        let answer = self.answer.take();
+        self.slot.answer(answer.unwrap_or_else(|| Err(broken())))
+    }
+
+    fn fail(&mut self, error: StoreError) -> Option<Waker> {
+        self.slot.answer(Err(error))
+    }
+}
+
+/// A call that is lost, because the writer is gone, is answered all the same.
+impl<T, F> Drop for Task<T, F> {
+    fn drop(&mut self) {
+        if let Some(waker) = self.slot.answer(Err(broken())) {
+            waker.wake();
+        }
+    }
+}
+
+struct Slot<T> {
+    state: Mutex<State<T>>,
+    answered: Condvar,
+}
+
+enum State<T> {
+    /// The writer has not come to it. If it is dropped now, it never happens.
+    Waiting(Option<Waker>),
+    /// It is part of a transaction.
+    Running(Option<Waker>),
+    /// The answer, until it is taken.
+    Answered(Option<Answer<T>>),
+    /// Nobody waits.
+    Dropped,
+}
+
+impl<T> Slot<T> {
+    /// Whoever panicked, each state is whole.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the answer, if none was given; says whom to wake.
+    fn answer(&self, answer: Answer<T>) -> Option<Waker> {
+        let mut state = self.lock();
+        let (State::Waiting(waker) | State::Running(waker)) = &mut *state else { return None };
+        let waker = waker.take();
+        *state = State::Answered(Some(answer));
+        self.answered.notify_all();
+        waker
+    }
+}
+
+/// Waits for the answer of a call.
+pub(super) struct Pending<T>(Arc<Slot<T>>);
+
+impl<T> Future for Pending<T> {
+    type Output = Answer<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<T>> {
+        match &mut *self.0.lock() {
+            State::Waiting(waker) | State::Running(waker) => {
+                match waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    None => *waker = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+            State::Answered(answer) => Poll::Ready(answer.take().unwrap_or_else(|| Err(broken()))),
+            State::Dropped => Poll::Ready(Err(broken())),
+        }
+    }
+}
+
+/// What was not begun does not happen. What was begun is waited for: a transaction takes some milliseconds, and whoever
+/// reads after the drop sees whether it happened.
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if let State::Waiting(_) = *state {
+            *state = State::Dropped;
+        }
+        while let State::Running(_) = *state {
+            state = self.0.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}

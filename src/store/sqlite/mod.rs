@@ -1,0 +1,209 @@
+//! Sessions in one SQLite file: they survive the process, and what was answered survives a loss of power.
+//!
+//! | file | what is there |
+//! | --- | --- |
+//! | `open` | what may be opened, and how it is made or brought up to date |
+//! | `error` | what keeps a file from being opened, and how SQLite's errors read here |
+//! | `connect` | one connection, and the readers that wait for their next use |
+//! | `writer` | the one thread that writes, many calls a commit, and the one that copies the log into the file |
+//! | `call` | a call that waits for the writer, and what happens to it when it is dropped |
+//! | `write` | insert, commit, end, mark, mark a subject |
+//! | `read` | load, stamp, list |
+//! | `rows` | records as rows |
+//! | `subjects` | stamps as rows |
+//! | `log` | the revocation log |
+//! | `sweep` | what may be forgotten |
+//! | `schema/` | the tables, a file a version |
+
+mod call;
+mod connect;
+mod error;
+mod log;
+mod open;
+mod read;
+mod rows;
+mod subjects;
+mod sweep;
+mod write;
+mod writer;
+
+use std::{fmt, path::Path, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::error::OpenError;
+use self::{connect::Readers, writer::Writer};
+use super::{
+    Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
+    RevocationBatch, SessionStore, Snapshot, StoreError, SubjectMark, SubjectMarked, Swept,
+};
+use crate::{
+    clock::Timestamp,
+    id::{SessionKey, SubjectKey},
+    session::{MAX_ROW_BYTES, Mark, SubjectStamp, Tombstone},
+};
+
+/// A store in one SQLite file.
+///
+/// A call that writes is answered when its transaction is on the disk (`synchronous=FULL`): neither a crash nor a loss of
+/// power takes it back. One thread writes, and commits together what waits together. Reads run on the thread that
+/// calls, some microseconds each, and neither wait for writers nor hold them up.
+///
+/// Several processes may open one file: each call is one transaction, so all of them see one order of things. A call
+/// that waits longer than the busy timeout for another process is
+/// [`Busy`](super::StoreErrorKind::Busy), and did nothing.
+///
+/// A call whose future is dropped did not happen, or has happened when the drop returns; the drop waits at most for the
+/// transaction that is under way. Dropping the store finishes what was begun, and closes the file.
+///
+/// What the tables hold, and what an operator may do with them: [`guide::stores`](crate::guide::stores).
+///
+/// # Examples
+/// ```
+/// use session_issuer::store::{SessionStore, SqliteStore};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sessions.db");
+/// let store = SqliteStore::open(path)?;
+/// assert!(store.capabilities().survives_restart);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SqliteStore {
+    // Dropped in this order: what was begun is finished before the last connection closes.
+    writer: Writer,
+    readers: Readers,
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    busy_timeout: Duration,
+    cache_kib: u32,
+}
+
+impl SqliteOptions {
+    fn new() -> Self {
+        Self { busy_timeout: Duration::from_secs(5), cache_kib: 2048 }
+    }
+
+    /// How long a call waits for another process that writes: 5 seconds unless set, at most an hour.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout.min(Duration::from_secs(60 * 60));
+        self
+    }
+
+    /// How much of the file each connection keeps in memory, in KiB: 2048 unless set.
+    #[must_use]
+    pub fn cache_kib(mut self, kib: u32) -> Self {
+        self.cache_kib = kib;
+        self
+    }
+
+    /// Opens the file, or makes it where there is none.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        let (connection, readers) = open::open(path.as_ref(), self)?;
+        let writer = Writer::start(connection, &readers)?;
+        Ok(SqliteStore { writer, readers })
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it where there is none, for its owner alone (mode 0600).
+    ///
+    /// It may wait for another process as long as the busy timeout, and blocks the thread meanwhile: open a store before
+    /// you serve. The path is a path and nothing else: no URI, and no name with a meaning of its own.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way. Nothing is written to a file that is not a store of this crate.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::options().open(path)
+    }
+
+    /// How to open a file otherwise than usual.
+    pub fn options() -> SqliteOptions {
+        SqliteOptions::new()
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("file", &self.readers.file()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sqlite")
+    }
+}
+
+/// Reads block their thread for some microseconds; writes go to the writer and wait for it without blocking.
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
+        let row = new.record.encode()?;
+        self.writer.call(move |tables| write::insert(tables, new, &row)).await
+    }
+
+    async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
+        self.readers.read(|tables| read::load(tables, key))
+    }
+
+    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+        if let Some(stamp) = self.readers.read(|tables| subjects::stamp(tables, subject))? {
+            return Ok(stamp);
+        }
+        let subject = subject.clone();
+        self.writer.call(move |tables| subjects::stamp_or_first(tables, &subject, now)).await
+    }
+
+    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
+        let key = key.clone();
+        self.writer.call(move |tables| write::commit(tables, &key, change)).await
+    }
+
+    async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
+        let (key, tombstone) = (key.clone(), tombstone.clone());
+        self.writer.call(move |tables| write::end(tables, &key, &tombstone)).await?
+    }
+
+    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
+        let key = key.clone();
+        self.writer.call(move |tables| write::mark(tables, &key, &mark, now)).await
+    }
+
+    async fn mark_subject(
+        &self,
+        subject: &SubjectKey,
+        mark: SubjectMark,
+    ) -> Result<SubjectMarked, StoreError> {
+        let subject = subject.clone();
+        self.writer.call(move |tables| write::mark_subject(tables, &subject, &mark)).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
+        self.readers.read(|tables| read::list(tables, query))
+    }
+
+    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+        self.readers.read(|tables| log::since(tables, cursor, limit))
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
+        self.writer.call(move |tables| sweep::sweep(tables, now, limit)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            survives_restart: true,
+            may_lose_acknowledged: false,
+            lists: true,
+            revocation_log: true,
+            max_record_bytes: Some(MAX_ROW_BYTES),
+        }
+    }
+}

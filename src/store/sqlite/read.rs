@@ -1,0 +1,100 @@
+//! Reading: load and list. Each is one statement, and sees one moment.
+
+use rusqlite::{Connection, params};
+
+use super::rows::{self, Found, records_where};
+use crate::{
+    clock::Timestamp,
+    id::SessionKey,
+    store::{PageKey, Query, RecordPage, Select, Snapshot, StoreError},
+};
+
+pub(super) fn load(tables: &Connection, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
+    rows::find(tables, key)?.map(|found| found.snapshot).transpose()
+}
+
+/// The rows of one page and one more. Bounds that were not asked for are the ends of the order.
+macro_rules! page_where {
+    ($condition:literal, $after:literal, $order:literal) => {
+        records_where!(
+            $condition,
+            " AND r.ended_at IS NULL AND r.created_at >= ?3 AND r.created_at < ?4 \
+            AND (r.created_at, r.id) ",
+            $after,
+            " (?5, ?6) ORDER BY r.created_at ",
+            $order,
+            ", r.id ",
+            $order,
+            " LIMIT ?7"
+        )
+    };
+}
+
+macro_rules! both_ways {
+    ($query:expr, $condition:literal) => {
+        match $query.newest_first {
+            true => page_where!($condition, "<", "DESC"),
+            false => page_where!($condition, ">", "ASC"),
+        }
+    };
+}
+
+pub(super) fn list(tables: &Connection, query: &Query) -> Result<RecordPage, StoreError> {
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    if limit == 0 {
+        return Ok(RecordPage::default());
+    }
+    let (sql, value) = match &query.select {
+        Select::Ids(ids) => {
+            let ids: Vec<_> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            let sql = both_ways!(query, "r.id IN (SELECT value FROM json_each(?2))");
+            (sql, format!("[{}]", ids.join(",")))
+        }
+        Select::Subject(subject) => (both_ways!(query, "r.subject = ?2"), subject.as_str().to_owned()),
+        Select::Device(device) => (both_ways!(query, "r.device = ?2"), device.as_str().to_owned()),
+        Select::Actor(actor) => {
+            let sql =
+                both_ways!(query, "r.number IN (SELECT record FROM actors WHERE tenant = ?1 AND actor = ?2)");
+            (sql, actor.as_str().to_owned())
+        }
+        Select::Creator(creator) => (both_ways!(query, "r.creator = ?2"), creator.as_str().to_owned()),
+        Select::Fingerprint(print) => (both_ways!(query, "r.fingerprint = ?2"), print.clone()),
+        Select::Tenant => (both_ways!(query, "?2 = ''"), String::new()),
+    };
+    let (after, after_id) = match (query.after, query.newest_first) {
+        (Some(after), _) => (after.created_at.as_millis(), after.id.to_string()),
+        (None, false) => (i64::MIN, String::new()),
+        // Behind every id.
+        (None, true) => (i64::MAX, "~".to_owned()),
+    };
+    let mut statement = tables.prepare_cached(sql)?;
+    let rows = statement.query_map(
+        params![
+            query.tenant.as_str(),
+            value,
+            query.created_from.map_or(i64::MIN, |from| from.as_millis()),
+            query.created_before.map_or(i64::MAX, |before| before.as_millis()),
+            after,
+            after_id,
+            i64::from(query.limit) + 1,
+        ],
+        |row| Ok((row.get::<_, i64>(8)?, rows::found(Some(&query.tenant), row)?)),
+    )?;
+    page(rows.collect::<rusqlite::Result<_>>()?, limit)
+}
+
+fn page(mut found: Vec<(i64, Found)>, limit: usize) -> Result<RecordPage, StoreError> {
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let mut page = RecordPage::default();
+    for (created_at, Found { id, snapshot, .. }) in found {
+        let Some(id) = id else { continue };
+        page.next = more.then(|| PageKey::new(Timestamp::from_millis(created_at), id));
+        match snapshot {
+            Ok(snapshot) if snapshot.record.tombstone().is_none() => page.items.push(snapshot),
+            Ok(_) => {}
+            Err(_) => page.damaged.push(id),
+        }
+    }
+    Ok(page)
+}

@@ -1,0 +1,84 @@
+//! What is known of a subject, as rows.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use crate::{clock::Timestamp, id::SubjectKey, session::SubjectStamp, store::StoreError};
+
+/// How long what is known of a subject without records is kept.
+pub(super) const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is known of a subject; none when nothing is.
+pub(super) fn stamp(tables: &Connection, key: &SubjectKey) -> Result<Option<SubjectStamp>, StoreError> {
+    let mut statement =
+        tables.prepare_cached("SELECT stamp FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
+    let mut rows = statement.query(params![key.tenant.as_str(), key.subject.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let stamp = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
+    SubjectStamp::decode(stamp).map(Some)
+}
+
+/// What is known of a subject, which is known from now on.
+pub(super) fn stamp_or_first(
+    tables: &Connection,
+    key: &SubjectKey,
+    now: Timestamp,
+) -> Result<SubjectStamp, StoreError> {
+    if let Some(stamp) = stamp(tables, key)? {
+        return Ok(stamp);
+    }
+    let stamp = SubjectStamp::first(now);
+    set_stamp(tables, key, &stamp)?;
+    Ok(stamp)
+}
+
+pub(super) fn set_stamp(
+    tables: &Connection,
+    key: &SubjectKey,
+    stamp: &SubjectStamp,
+) -> Result<(), StoreError> {
+    let mut statement = tables.prepare_cached(
+        "INSERT INTO subjects (tenant, subject, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (tenant, subject) DO UPDATE SET stamp = excluded.stamp",
+    )?;
+    let due = due(stamp).as_millis();
+    statement.execute(params![key.tenant.as_str(), key.subject.as_str(), stamp.encode()?, due])?;
+    Ok(())
+}
+
+/// From when on a subject may be forgotten that nothing names: a day after anything happened to it. A login that is under
+/// way with the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
+pub(super) fn due(stamp: &SubjectStamp) -> Timestamp {
+    let floors = stamp.floors.as_deref().unwrap_or_default();
+    let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(stamp.epoch.get(), i64::max);
+    Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
+}
+
+/// True when a record, ended or not, names this subject, or names it as an actor.
+pub(super) fn is_named(tables: &Connection, key: &SubjectKey) -> Result<bool, StoreError> {
+    let mut statement = tables.prepare_cached(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM records WHERE tenant = ?1 AND subject = ?2 AND ended_at IS NULL) \
+         OR EXISTS (SELECT 1 FROM records WHERE tenant = ?1 AND subject = ?2 AND ended_at IS NOT NULL) \
+         OR EXISTS (SELECT 1 FROM actors WHERE tenant = ?1 AND actor = ?2)",
+    )?;
+    Ok(statement.exists(params![key.tenant.as_str(), key.subject.as_str()])?)
+}
+
+/// Lets the sweep look at a subject at this time, or never.
+pub(super) fn look_at(
+    tables: &Connection,
+    key: (&str, &str),
+    at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let mut statement =
+        tables.prepare_cached("UPDATE subjects SET sweep_at = ?3 WHERE tenant = ?1 AND subject = ?2")?;
+    statement.execute(params![key.0, key.1, at.map(Timestamp::as_millis)])?;
+    Ok(())
+}
+
+pub(super) fn forget(tables: &Connection, key: &SubjectKey) -> Result<(), StoreError> {
+    let mut statement = tables.prepare_cached("DELETE FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
+    statement.execute(params![key.tenant.as_str(), key.subject.as_str()])?;
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! The thread that writes, many calls a commit, and the thread that copies the log into the file.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    task::Waker,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use super::{
+    OpenError,
+    call::{Call, call},
+    connect::Readers,
+    error::{broken, kind},
+};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// How many calls may wait. One more is `Busy`.
+const QUEUE: usize = 8192;
+/// How many calls one transaction does at most, so that the first of them does not wait long for the last.
+const BATCH: usize = 256;
+/// From how many pages on the write-ahead log is copied into the file, beside the writer (4 MiB).
+const COPY_FROM: i32 = 1_000;
+/// From how many pages on the writer waits for that (64 MiB): else a log grows without end under load.
+const WAIT_FROM: i32 = 16_000;
+
+type Queue = Receiver<Box<dyn Call>>;
+
+/// Takes calls to the thread that writes. Dropped, it waits until all of them are done and the file is closed.
+pub(super) struct Writer {
+    calls: Option<SyncSender<Box<dyn Call>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(mut connection: Connection, readers: &Readers) -> Result<Self, OpenError> {
+        let copier = readers.connect()?;
+        // It takes what it can get, and waits for nobody.
+        copier.busy_timeout(Duration::ZERO)?;
+        let pages = Arc::new(AtomicI32::new(0));
+        let seen = pages.clone();
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+            seen.store(count, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let (calls, queue) = sync_channel(QUEUE);
+        let (copy, copies) = sync_channel(1);
+        let tables = Tables { connection, pages, copy };
+        Ok(Self {
+            calls: Some(calls),
+            threads: vec![
+                spawn("sqlite writer", move || tables.serve(&queue))?,
+                spawn("sqlite checkpoints", move || copy_log(&copier, &copies))?,
+            ],
+        })
+    }
+
+    /// Hands a call to the writer and waits for its answer, without blocking.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (call, answer) = call(act);
+        let calls = self.calls.as_ref().ok_or_else(broken)?;
+        calls.try_send(call).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::new(StoreErrorKind::Busy).with_source("too many calls wait"),
+            TrySendError::Disconnected(_) => broken(),
+        })?;
+        answer.await
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.calls.take());
+        let own = thread::current().id();
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != own) {
+            // A thread that panicked has answered its calls.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// The connection that writes.
+struct Tables {
+    connection: Connection,
+    /// How long the write-ahead log was after the last commit.
+    pages: Arc<AtomicI32>,
+    copy: SyncSender<()>,
+}
+
+impl Tables {
+    fn serve(self, queue: &Queue) {
+        while let Ok(first) = queue.recv() {
+            self.transact(first, queue);
+            self.keep_log_short();
+        }
+    }
+
+    /// Does what waits in one transaction, and answers when that is on the disk.
+    fn transact(&self, first: Box<dyn Call>, queue: &Queue) {
+        if !self.connection.is_autocommit() {
+            // The one before could not even be taken back.
+            let _ = self.step("ROLLBACK");
+        }
+        if let Err(error) = self.step("BEGIN IMMEDIATE") {
+            // Whoever waits has waited as long as this one; each would wait as long again.
+            return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error);
+        }
+        let mut done = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut call) = next {
+            if call.begin() {
+                let ran = self.within_savepoint(&mut *call);
+                done.push(call);
+                if let Err(error) = ran {
+                    return self.take_back(done, error);
+                }
+            }
+            next = if done.len() < BATCH { queue.try_recv().ok() } else { None };
+        }
+        match self.step("COMMIT") {
+            Ok(()) => wake(done.iter_mut().map(|call| call.finish())),
+            Err(error) => self.take_back(done, error),
+        }
+    }
+
+    /// Does a call so that its failure takes back what it wrote and nothing else.
+    fn within_savepoint(&self, call: &mut dyn Call) -> rusqlite::Result<()> {
+        self.step("SAVEPOINT this_call")?;
+        if !call.run(&self.connection) {
+            self.step("ROLLBACK TO this_call")?;
+        }
+        self.step("RELEASE this_call")
+    }
+
+    /// The transaction failed, and with it all that was done in it.
+    fn take_back(&self, done: Vec<Box<dyn Call>>, error: rusqlite::Error) {
+        if !self.connection.is_autocommit() {
+            let _ = self.step("ROLLBACK");
+        }
+        fail(done, error);
+    }
+
+    fn step(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn keep_log_short(&self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages >= WAIT_FROM {
+            // Nothing is appended meanwhile, so the next commit begins the log anew.
+            let _ = copied(&self.connection, "PASSIVE");
+        } else if pages >= COPY_FROM {
+            // Full: the other thread is about to.
+            let _ = self.copy.try_send(());
+        }
+    }
+}
+
+/// The same error for every call of a transaction.
+fn fail(mut calls: Vec<Box<dyn Call>>, error: rusqlite::Error) {
+    let kind = match kind(&error) {
+        // The commit itself: who knows.
+        StoreErrorKind::Broken => StoreErrorKind::Unavailable,
+        kind => kind,
+    };
+    let error = Arc::new(error);
+    wake(calls.iter_mut().map(|call| call.fail(StoreError::new(kind).with_source(error.clone()))));
+}
+
+/// Wakes whoever waits once all are answered: who is woken may drop what another waits for, here and now.
+fn wake(waiting: impl Iterator<Item = Option<Waker>>) {
+    waiting.collect::<Vec<_>>().into_iter().flatten().for_each(Waker::wake);
+}
+
+/// Copies the log into the file whenever it is told to, and once more at the end, when it empties the log.
+fn copy_log(connection: &Connection, copies: &Receiver<()>) {
+    while copies.recv().is_ok() {
+        let _ = copied(connection, "PASSIVE");
+    }
+    let _ = copied(connection, "TRUNCATE");
+}
+
+/// A copy that fails is made up for by the next one: until then, the log has it.
+fn copied(connection: &Connection, how: &str) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, sync::mpsc, task::Context};
+
+    use super::*;
+    use crate::store::{SqliteStore, sqlite::open};
+
+    fn started() -> (Writer, Readers, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let (connection, readers) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let writer = Writer::start(connection, &readers).unwrap();
+        (writer, readers, folder)
+    }
+
+    fn note(tables: &Connection, tenant: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO log (tenant, session, until) VALUES (?1, 's', 0)";
+        tables.execute(sql, [tenant]).map(drop).map_err(StoreError::from)
+    }
+
+    fn noted(readers: &Readers) -> String {
+        let sql = "SELECT coalesce(group_concat(tenant), '') FROM log";
+        readers.read(|tables| Ok(tables.query_row(sql, [], |row| row.get(0))?)).unwrap()
+    }
+
+    #[test]
+    fn a_call_that_fails_takes_back_what_it_wrote_and_nothing_of_its_neighbours() {
+        let (writer, readers, _folder) = started();
+        // Holds the writer until all three wait.
+        let (go, gate) = mpsc::channel::<()>();
+        let mut held = pin!(writer.call(move |_| gate.recv().map_err(|_| broken())));
+        let mut first = pin!(writer.call(|tables| note(tables, "first")));
+        let mut failing = pin!(writer.call(|tables| {
+            note(tables, "failing")?;
+            note(tables, "again")?;
+            Err::<(), _>(broken())
+        }));
+        let mut last = pin!(writer.call(|tables| note(tables, "last")));
+        let mut context = Context::from_waker(Waker::noop());
+        for call in [
+            held.as_mut() as std::pin::Pin<&mut dyn Future<Output = _>>,
+            first.as_mut(),
+            failing.as_mut(),
+            last.as_mut(),
+        ] {
+            assert!(call.poll(&mut context).is_pending());
+        }
+        go.send(()).unwrap();
+        pollster::block_on(async {
+            assert!(held.await.is_ok() && first.await.is_ok() && last.await.is_ok());
+            assert_eq!(failing.await.unwrap_err().kind(), StoreErrorKind::Broken);
+        });
+        assert_eq!(noted(&readers), "first,last");
+    }
+
+    #[test]
+    fn a_call_that_was_begun_is_done_when_its_drop_returns() {
+        let (writer, readers, _folder) = started();
+        let (begun, seen) = mpsc::channel();
+        let mut call = Box::pin(writer.call(move |tables| {
+            begun.send(()).map_err(|_| broken())?;
+            note(tables, "begun")
+        }));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        seen.recv().unwrap();
+        drop(call);
+        assert_eq!(noted(&readers), "begun");
+    }
+
+    #[test]
+    fn calls_are_answered_when_the_writer_is_gone() {
+        let (writer, readers, _folder) = started();
+        let panics = writer.call(|_| -> Result<(), StoreError> { panic!("a bug") });
+        assert_eq!(pollster::block_on(panics).unwrap_err().kind(), StoreErrorKind::Broken);
+        let later = writer.call(|tables| note(tables, "later"));
+        assert_eq!(pollster::block_on(later).unwrap_err().kind(), StoreErrorKind::Broken);
+        assert_eq!(noted(&readers), "");
+    }
+
+    #[test]
+    fn what_waits_when_the_store_is_dropped_is_done_first() {
+        let (writer, readers, _folder) = started();
+        let (call, _answer) = call(|tables| note(tables, "waiting"));
+        writer.calls.as_ref().unwrap().send(call).unwrap();
+        drop(writer);
+        assert_eq!(noted(&readers), "waiting");
+    }
+
+    #[test]
+    fn the_log_is_copied_into_the_file_and_begun_anew() {
+        let (writer, readers, folder) = started();
+        let grown = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+        let long = "x".repeat(4096);
+        for _ in 0..40 {
+            let long = long.clone();
+            let call = writer.call(move |tables| (0..500).try_for_each(|_| note(tables, &long)));
+            pollster::block_on(call).unwrap();
+        }
+        // 80 MiB were written. Whenever the log passes 64 MiB, the writer itself sees to it.
+        assert!(grown("sessions.db") > 40 * 1024 * 1024);
+        assert!(grown("sessions.db-wal") < 80 * 1024 * 1024, "{}", grown("sessions.db-wal"));
+        drop((writer, readers));
+        assert!(!folder.path().join("sessions.db-wal").exists());
+    }
+}
