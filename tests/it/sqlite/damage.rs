@@ -101,3 +101,23 @@ fn a_damaged_holder_of_a_devices_slot_makes_room() {
     let second = insert(&store, on_device());
     assert_eq!(life_of(&store, &second), Life::Live);
 }
+
+#[test]
+fn a_sweep_tells_the_host_of_rows_that_cannot_be_read() {
+    use session_issuer::{Issuer, Policy, entropy::SystemEntropy, token::TokenKeys};
+    let house = House::new();
+    let store = std::sync::Arc::new(house.open());
+    let clock = std::sync::Arc::new(session_issuer::testing::ManualClock::new());
+    let issuer = Issuer::builder()
+        .store(store.clone())
+        .clock(clock.clone())
+        .token_keys(TokenKeys::generate(&SystemEntropy).unwrap())
+        .policy(Policy::zitadel())
+        .build()
+        .unwrap();
+    let (_, bad) = (login(&*store, "alice"), login(&*store, "bob"));
+    house.operator().execute("UPDATE records SET row = '' WHERE id = ?1", [bad.id.to_string()]).unwrap();
+    clock.advance(100 * DAY);
+    let report = block_on(issuer.sweep(500)).unwrap();
+    assert_eq!((report.removed, report.damaged, report.more), (1, 1, false));
+}
