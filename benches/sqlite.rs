@@ -59,25 +59,40 @@ fn main() -> Outcome {
     let mut plain = Plain::open(&folder.path().join("plain.db"))?;
     let row = usize::try_from(bytes)? / sessions * 2 / 3;
     let grouped = plain.insert_in_groups(sessions, row)?;
-    println!("create, {TASKS} at once      {ours:>9.0}/s   plain in groups of {TASKS} {grouped:>9.0}/s   {:.2}x of it", ours / grouped);
+    println!(
+        "create, {TASKS} at once      {ours:>9.0}/s   plain in groups of {TASKS} {grouped:>9.0}/s   {:.2}x of it",
+        ours / grouped
+    );
 
     let alone = 2_000.min(sessions);
     let begun = Instant::now();
     let _ = runtime.block_on(create_some(issuer.clone(), usize::MAX / 2, alone))?;
     let ours = rate(alone, begun.elapsed());
     let single = plain.insert_alone(alone, row)?;
-    println!("create, one at a time     {ours:>9.0}/s   plain {single:>27.0}/s   {:.2}x of it", ours / single);
+    println!(
+        "create, one at a time     {ours:>9.0}/s   plain {single:>27.0}/s   {:.2}x of it",
+        ours / single
+    );
 
     let reads = 200_000.min(sessions * 4);
     let ours = rate(reads, check(&runtime, &issuer, &pairs, reads)?);
     let raw = plain.read(reads)?;
-    println!("check, one at a time      {ours:>9.0}/s   plain get {raw:>23.0}/s   {:.2} of its time", raw / ours);
+    println!(
+        "check, one at a time      {ours:>9.0}/s   plain get {raw:>23.0}/s   {:.2} of its time",
+        raw / ours
+    );
     println!("                          {:>9.2} us  plain get {:>23.2} us", 1e6 / ours, 1e6 / raw);
 
     let (refreshes, pairs) = refresh(&runtime, &issuer, pairs, 20_000.min(sessions))?;
     let updated = plain.update_in_groups(20_000.min(sessions), row)?;
-    println!("refresh, {TASKS} at once     {refreshes:>9.0}/s   plain in groups of {TASKS} {updated:>9.0}/s   {:.2}x of it", refreshes / updated);
-    println!("on disk                   {:>9} bytes a session, agent and address in it", bytes / sessions as u64);
+    println!(
+        "refresh, {TASKS} at once     {refreshes:>9.0}/s   plain in groups of {TASKS} {updated:>9.0}/s   {:.2}x of it",
+        refreshes / updated
+    );
+    println!(
+        "on disk                   {:>9} bytes a session, agent and address in it",
+        bytes / sessions as u64
+    );
 
     stalls(&runtime, &issuer, &clock, &pairs)
 }
@@ -118,7 +133,7 @@ fn create(runtime: &Runtime, issuer: &Issuer, many: usize) -> Outcome<Vec<Tokens
 async fn create_some(issuer: Issuer, from: usize, many: usize) -> Outcome<Vec<Tokens>> {
     let mut made = Vec::with_capacity(many);
     for n in 0..many {
-        let client = ClientInfo::new().user_agent(AGENT).ip([192, 0, 2, 7].into());
+        let client = ClientInfo::new().user_agent(AGENT)?.with_ip([192, 0, 2, 7].into());
         let new = NewSession::for_subject(SubjectId::new(format!("user-{}", from + n))?).client(client);
         let issued = issuer.create(new).await?;
         made.push(Tokens {
@@ -140,7 +155,12 @@ fn check(runtime: &Runtime, issuer: &Issuer, pairs: &[Tokens], many: usize) -> O
     })
 }
 
-fn refresh(runtime: &Runtime, issuer: &Issuer, mut pairs: Vec<Tokens>, many: usize) -> Outcome<(f64, Vec<Tokens>)> {
+fn refresh(
+    runtime: &Runtime,
+    issuer: &Issuer,
+    mut pairs: Vec<Tokens>,
+    many: usize,
+) -> Outcome<(f64, Vec<Tokens>)> {
     let chunk = many / TASKS;
     let rest = pairs.split_off(chunk * TASKS);
     let begun = Instant::now();
@@ -171,7 +191,10 @@ fn refresh(runtime: &Runtime, issuer: &Issuer, mut pairs: Vec<Tokens>, many: usi
 fn stalls(runtime: &Runtime, issuer: &Issuer, clock: &ManualClock, dead: &[Tokens]) -> Outcome {
     clock.advance(Duration::from_secs(4 * 86_400));
     let live = create(runtime, issuer, 2_000)?;
-    println!("\nthe slowest and the 99.9th percentile of calls beside the removal of {} sessions", dead.len());
+    println!(
+        "\nthe slowest and the 99.9th percentile of calls beside the removal of {} sessions",
+        dead.len()
+    );
     let quiet = traffic(runtime, issuer, live, None)?;
     println!("nobody sweeps             {quiet}");
     let live = create(runtime, issuer, 2_000)?;
@@ -267,7 +290,7 @@ impl Plain {
     fn insert(&mut self, row: usize) -> Outcome {
         let n = self.inserted;
         let mut insert = self.file.prepare_cached("INSERT INTO plain VALUES (?, ?, ?, ?)")?;
-        insert.execute(params![id(n), format!("user-{n}"), n, vec![b'x'; row]])?;
+        insert.execute(params![id(n), format!("user-{n}"), i64::try_from(n)?, vec![b'x'; row]])?;
         self.inserted += 1;
         Ok(())
     }
@@ -321,7 +344,13 @@ impl Plain {
 /// As long as ours, and as much in order.
 fn id(n: usize) -> String {
     let scattered = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    format!("01976c4c-{:04x}-7{:03x}-8{:03x}-{:012x}", n >> 12 & 0xffff, n & 0xfff, scattered >> 52, scattered & 0xffff_ffff_ffff)
+    format!(
+        "01976c4c-{:04x}-7{:03x}-8{:03x}-{:012x}",
+        n >> 12 & 0xffff,
+        n & 0xfff,
+        scattered >> 52,
+        scattered & 0xffff_ffff_ffff
+    )
 }
 
 fn rate(many: usize, took: Duration) -> f64 {

@@ -183,8 +183,12 @@ impl Ledger {
 
     /// Some sessions that live, for the next worker to go on with.
     pub(crate) fn some_alive(&self, many: usize, dice: &mut Dice) -> Vec<Known> {
-        let mut alive: Vec<_> =
-            self.sessions.values().filter(|entry| entry.fate == Fate::Alive).map(|entry| &entry.known).collect();
+        let mut alive: Vec<_> = self
+            .sessions
+            .values()
+            .filter(|entry| entry.fate == Fate::Alive)
+            .map(|entry| &entry.known)
+            .collect();
         alive.sort_by_key(|known| known.id);
         let mut chosen = Vec::new();
         while chosen.len() < many && !alive.is_empty() {

@@ -133,7 +133,11 @@ fn a_file_that_is_removed_takes_no_more_sessions_and_goes_on_when_it_is_back() {
     let made = login(&issuer).unwrap();
     fs::rename(&file, &away).unwrap();
     let error = login(&issuer).map(|_| ()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "a session was written where nobody will find it: {error:?}");
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Unavailable,
+        "a session was written where nobody will find it: {error:?}"
+    );
     assert!(block_on(issuer.revoke(Revoke::session(made.id))).is_err());
     // Another file in its place is not it either.
     fs::write(&file, b"").unwrap();
@@ -163,7 +167,8 @@ fn a_lock_that_another_process_holds_delays_writes_and_stops_no_read() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line)
+        .unwrap();
     assert_eq!(line.trim(), "held");
     let begun = Instant::now();
     assert!(lives(&issuer, &made), "a writer stops readers");

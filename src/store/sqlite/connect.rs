@@ -1,13 +1,13 @@
 //! One connection, and the readers that wait for their next use.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::SqliteOptions;
+use super::{SqliteOptions, place::Place};
 use crate::store::StoreError;
 
 /// How many connections are kept for the next read.
@@ -38,22 +38,25 @@ pub(super) fn connect(file: &Path, options: &SqliteOptions) -> rusqlite::Result<
 /// Connections that read. A read takes one, or opens one where none waits, so there are at most as many as threads
 /// that read at once.
 pub(super) struct Readers {
-    file: PathBuf,
+    place: Place,
     options: SqliteOptions,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(file: PathBuf, options: SqliteOptions) -> Self {
-        Self { file, options, idle: Mutex::default() }
+    pub(super) fn new(place: Place, options: SqliteOptions) -> Self {
+        Self { place, options, idle: Mutex::default() }
     }
 
-    pub(super) fn file(&self) -> &Path {
-        &self.file
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
-    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
-        connect(&self.file, &self.options)
+    /// One more connection to the same file, and to no other that stands at its path by now.
+    pub(super) fn connect(&self) -> Result<Connection, StoreError> {
+        let connection = connect(self.place.path(), &self.options)?;
+        self.place.still_there()?;
+        Ok(connection)
     }
 
     pub(super) fn read<T>(

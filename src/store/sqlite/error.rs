@@ -77,7 +77,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-pub(super) fn kind(error: &rusqlite::Error) -> StoreErrorKind {
+fn kind(error: &rusqlite::Error) -> StoreErrorKind {
     use rusqlite::Error;
     match error.sqlite_error_code() {
         _ if is_busy(error) => StoreErrorKind::Busy,

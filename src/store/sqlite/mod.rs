@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `open` | what may be opened, and how it is made or brought up to date |
 //! | `error` | what keeps a file from being opened, and how SQLite's errors read here |
+//! | `place` | which file is open, whatever stands at its path now |
 //! | `connect` | one connection, and the readers that wait for their next use |
 //! | `writer` | the one thread that writes, many calls a commit, and the one that copies the log into the file |
 //! | `call` | a call that waits for the writer, and what happens to it when it is dropped |
@@ -20,6 +21,7 @@ mod connect;
 mod error;
 mod log;
 mod open;
+mod place;
 mod read;
 mod rows;
 mod subjects;
@@ -52,6 +54,9 @@ use crate::{
 /// Several processes may open one file: each call is one transaction, so all of them see one order of things. A call
 /// that waits longer than the busy timeout for another process is
 /// [`Busy`](super::StoreErrorKind::Busy), and did nothing.
+///
+/// While the file is not where it was opened, or another stands there, writes are
+/// [`Unavailable`](super::StoreErrorKind::Unavailable); once it is back they go on.
 ///
 /// A call whose future is dropped did not happen, or has happened when the drop returns; the drop waits at most for the
 /// transaction that is under way. Dropping the store finishes what was begun, and closes the file.
@@ -131,7 +136,7 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("file", &self.readers.file()).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("file", &self.readers.place().path()).finish_non_exhaustive()
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     OpenError, SqliteOptions,
     connect::{Readers, connect},
     error::is_busy,
+    place::Place,
 };
 
 /// What each version of the tables adds to the one before. A file says in `user_version` how many of them it has.
@@ -27,13 +28,15 @@ const ATTEMPTS: u32 = 100;
 pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, Readers), OpenError> {
     let file = claim(path)?;
     look(&file, &options)?;
-    let mut connection = connect(&file, &options)?;
+    let place = Place::new(file)?;
+    let mut connection = connect(place.path(), &options)?;
+    place.still_there().map_err(|moved| OpenError::Failed(moved.into()))?;
     if connection.is_readonly(rusqlite::MAIN_DB)? {
         return Err(OpenError::ReadOnly);
     }
     migrate(&mut connection, VERSIONS)?;
     write_ahead(&mut connection)?;
-    Ok((connection, Readers::new(file, options)))
+    Ok((connection, Readers::new(place, options)))
 }
 
 /// Finds the file, or makes an empty one.

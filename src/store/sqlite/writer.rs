@@ -18,7 +18,8 @@ use super::{
     OpenError,
     call::{Call, call},
     connect::Readers,
-    error::{broken, kind},
+    error::broken,
+    place::Place,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -41,7 +42,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(mut connection: Connection, readers: &Readers) -> Result<Self, OpenError> {
-        let copier = readers.connect()?;
+        let copier = readers.connect().map_err(|error| OpenError::Failed(error.into()))?;
         // It takes what it can get, and waits for nobody.
         copier.busy_timeout(Duration::ZERO)?;
         let pages = Arc::new(AtomicI32::new(0));
@@ -52,7 +53,7 @@ impl Writer {
         }))?;
         let (calls, queue) = sync_channel(QUEUE);
         let (copy, copies) = sync_channel(1);
-        let tables = Tables { connection, pages, copy };
+        let tables = Tables { connection, place: readers.place().clone(), pages, copy };
         Ok(Self {
             calls: Some(calls),
             threads: vec![
@@ -95,6 +96,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 /// The connection that writes.
 struct Tables {
     connection: Connection,
+    place: Place,
     /// How long the write-ahead log was after the last commit.
     pages: Arc<AtomicI32>,
     copy: SyncSender<()>,
@@ -114,7 +116,8 @@ impl Tables {
             // The one before could not even be taken back.
             let _ = self.step("ROLLBACK");
         }
-        if let Err(error) = self.step("BEGIN IMMEDIATE") {
+        let begun = self.place.still_there().and_then(|()| Ok(self.step("BEGIN IMMEDIATE")?));
+        if let Err(error) = begun {
             // Whoever waits has waited as long as this one; each would wait as long again.
             return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error);
         }
@@ -150,7 +153,7 @@ impl Tables {
         if !self.connection.is_autocommit() {
             let _ = self.step("ROLLBACK");
         }
-        fail(done, error);
+        fail(done, error.into());
     }
 
     fn step(&self, sql: &str) -> rusqlite::Result<()> {
@@ -170,8 +173,8 @@ impl Tables {
 }
 
 /// The same error for every call of a transaction.
-fn fail(mut calls: Vec<Box<dyn Call>>, error: rusqlite::Error) {
-    let kind = match kind(&error) {
+fn fail(mut calls: Vec<Box<dyn Call>>, error: StoreError) {
+    let kind = match error.kind() {
         // The commit itself: who knows.
         StoreErrorKind::Broken => StoreErrorKind::Unavailable,
         kind => kind,
