@@ -64,6 +64,11 @@ fn main() -> Outcome {
         ours / grouped
     );
 
+    let begun = Instant::now();
+    create(&runtime, &issuer, sessions)?;
+    let again = rate(sessions, begun.elapsed());
+    println!("  of known subjects       {again:>9.0}/s   {:>53.2}x of it", again / grouped);
+
     let alone = 2_000.min(sessions);
     let begun = Instant::now();
     let _ = runtime.block_on(create_some(issuer.clone(), usize::MAX / 2, alone))?;

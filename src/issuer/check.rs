@@ -146,8 +146,10 @@ impl Issuer {
     /// counters.
     fn use_of(&self, record: &Record, is_current: bool, need: &Requirement, now: Timestamp) -> Option<Mark> {
         let session = record.session()?;
-        let rotates = session.credentials() == CredentialsKind::Pair;
-        let seen = is_current && rotates && !session.successor_seen() && !need.read_only;
+        // Whether the current generation was used tells a lost reply from a theft. The first one has no token before it
+        // that could come again.
+        let follows_another = session.credentials() == CredentialsKind::Pair && record.generation() > 1;
+        let seen = is_current && follows_another && !session.successor_seen() && !need.read_only;
         let touch = need.touch
             && !need.read_only
             && now > session.last_seen_at()

@@ -91,7 +91,8 @@ impl Issuer {
     pub(super) fn check(&mut self, generation: u32) -> Age {
         let age = access_age(&self.record, generation);
         if age != Age::Outdated && self.is_live() {
-            let mark = Mark { seen_at: Some(self.now), seen_generation: Some(generation), spend: Vec::new() };
+            let seen_generation = (self.record.generation() > 1).then_some(generation);
+            let mark = Mark { seen_at: Some(self.now), seen_generation, spend: Vec::new() };
             self.record.mark(&mark).unwrap();
         }
         age

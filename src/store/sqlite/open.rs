@@ -36,6 +36,7 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, R
     }
     migrate(&mut connection, VERSIONS)?;
     write_ahead(&mut connection)?;
+    connection.pragma_update(None, "cache_size", -8 * i64::from(options.cache_kib))?;
     Ok((connection, Readers::new(place, options)))
 }
 

@@ -27,8 +27,8 @@ use crate::store::{StoreError, StoreErrorKind};
 const QUEUE: usize = 8192;
 /// How many calls one transaction does at most, so that the first of them does not wait long for the last.
 const BATCH: usize = 256;
-/// From how many pages on the write-ahead log is copied into the file, beside the writer (4 MiB).
-const COPY_FROM: i32 = 1_000;
+/// From how many pages on the write-ahead log is copied into the file, beside the writer (16 MiB).
+const COPY_FROM: i32 = 4_000;
 /// From how many pages on the writer waits for that (64 MiB): else a log grows without end under load.
 const WAIT_FROM: i32 = 16_000;
 
