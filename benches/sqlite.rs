@@ -8,6 +8,9 @@
 //! with a primary key and two indexes, the same pragmas, rows as long as ours, and no sessions in it: no epochs, no caps,
 //! no log. Both write with `synchronous=FULL`. Nothing here is asserted.
 
+#![allow(clippy::disallowed_methods, reason = "what is measured is the time")]
+#![allow(clippy::indexing_slicing, reason = "a bench that is wrong may stop")]
+
 use std::{
     env,
     error::Error,

@@ -35,7 +35,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use self::ledger::{Known, Ledger};
@@ -69,7 +69,6 @@ fn crashes(kills: u32, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.db");
     let (mut ledger, mut dice) = (Ledger::default(), Dice(seed | 1));
-    let mut longest = Duration::ZERO;
     for round in 0..kills {
         let beside = round % 3 == 2;
         let known = ledger.some_alive(24, &mut dice);
@@ -77,20 +76,16 @@ fn crashes(kills: u32, seed: u64) {
         let threads = if beside { 2 } else { 4 };
         let mut victim = Worker::start(&file, &format!("r{round}a"), threads, mine);
         let other = beside.then(|| Worker::start(&file, &format!("r{round}b"), threads, theirs));
-        victim.wait_until_it_works();
-        thread::sleep(Duration::from_micros(dice.below(40_000)));
+        victim.hear(20 + dice.below(60));
         ledger.read(&victim.kill());
         if let Some(mut other) = other {
             // It goes on beside the dead one's half-done work, and is then asked to stop.
-            other.wait_until_it_works();
-            thread::sleep(Duration::from_millis(10));
+            other.hear(20);
             let lines = other.stop();
             ledger.read(&lines);
             assert!(ledger.all_answered(&format!("r{round}b")), "it stopped in the middle of something");
         }
-        let begun = Instant::now();
         audit::touched(&file, &mut ledger);
-        longest = longest.max(begun.elapsed());
         assert!(ledger.count.answered > 0, "nothing was answered: nothing is proved");
     }
     audit::everything(&file, &mut ledger);
@@ -106,7 +101,7 @@ fn crashes(kills: u32, seed: u64) {
 struct Worker {
     child: Child,
     lines: thread::JoinHandle<Vec<String>>,
-    at_work: std::sync::mpsc::Receiver<()>,
+    answers: std::sync::mpsc::Receiver<()>,
 }
 
 impl Worker {
@@ -126,9 +121,9 @@ impl Worker {
         writeln!(input, "go").unwrap();
         child.stdin = Some(input); // its end tells the worker to stop
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let (says, at_work) = std::sync::mpsc::channel();
+        let (tell, answers) = std::sync::mpsc::channel();
         let lines = thread::spawn(move || {
-            let (mut lines, mut answers) = (Vec::new(), 0);
+            let mut lines = Vec::new();
             loop {
                 let mut line = String::new();
                 // A line that was cut by the kill was never said.
@@ -136,18 +131,20 @@ impl Worker {
                     Ok(1..) if line.ends_with('\n') => {}
                     _ => return lines,
                 }
-                answers += u32::from(line.starts_with('!'));
-                if answers == 20 {
-                    let _ = says.send(());
+                if line.starts_with('!') {
+                    let _ = tell.send(());
                 }
                 lines.push(line.trim_end().to_owned());
             }
         });
-        Self { child, lines, at_work }
+        Self { child, lines, answers }
     }
 
-    fn wait_until_it_works(&mut self) {
-        self.at_work.recv_timeout(Duration::from_secs(60)).expect("a worker that gets nothing done");
+    /// Waits until so many more calls were answered.
+    fn hear(&mut self, answers: u64) {
+        for _ in 0..answers {
+            self.answers.recv_timeout(Duration::from_secs(60)).expect("a worker that gets nothing done");
+        }
     }
 
     fn kill(mut self) -> Vec<String> {

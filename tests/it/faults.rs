@@ -185,11 +185,26 @@ fn a_future_that_is_dropped_at_any_await_leaves_the_session_as_it_was_or_as_it_w
     }
 }
 
-/// Polls a future at most this often, and drops it. Says whether it was ready.
+/// Polls a future at most this often, each time when it was woken, and drops it. Says whether it was ready.
 fn poll<T>(future: impl Future<Output = T>, times: usize) -> bool {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
     let mut future = pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
-    (0..times).any(|_| matches!(future.as_mut().poll(&mut context), Poll::Ready(_)))
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    for polled in 0..times {
+        if polled > 0 {
+            std::thread::park();
+        }
+        if future.as_mut().poll(&mut context).is_ready() {
+            return true;
+        }
+    }
+    false
 }
 
 // 72

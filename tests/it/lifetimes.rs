@@ -188,10 +188,24 @@ fn a_check_that_does_not_touch_leaves_last_seen_alone() {
 #[test]
 fn a_check_whose_mark_fails_passes_all_the_same() {
     let world = World::new(opaque_pairs());
-    let login = world.login("alice");
+    let next = world.refresh(&refresh_of(&world.login("alice"))).unwrap();
     world.store.fail_next(Verb::Mark, Fault::Before);
-    world.check(login.token()).unwrap();
+    world.check(next.token()).unwrap();
     assert_eq!(world.count(|kind| matches!(kind, EventKind::WriteFailed { .. })), 1);
+}
+
+#[test]
+fn the_first_use_after_a_login_is_not_written_down_and_the_first_after_a_refresh_is() {
+    let world = World::new(opaque_pairs());
+    let login = world.login("alice");
+    world.store.reset_calls();
+    world.check(login.token()).unwrap();
+    assert_eq!(world.store.writes(), 0, "no older token could come again");
+    let next = world.refresh(&refresh_of(&login)).unwrap();
+    world.store.reset_calls();
+    world.check(next.token()).unwrap();
+    world.check(next.token()).unwrap();
+    assert_eq!(world.store.writes(), 1, "once, so that the older one is theft from now on");
 }
 
 // 59, 63 of the requirements

@@ -23,7 +23,15 @@ fn an_hour() -> Policy {
 
 /// A world with so many sessions that ended long enough ago.
 fn full_of(ended: usize) -> World {
-    let world = World::new(an_hour());
+    fill(World::new(an_hour()), ended)
+}
+
+/// The same with a store that answers at once, for tests that count turns or stop the time of the runtime.
+fn full_in_memory(ended: usize) -> World {
+    fill(World::in_memory(an_hour()), ended)
+}
+
+fn fill(world: World, ended: usize) -> World {
     for n in 0..ended {
         world.login(&format!("s{n}"));
     }
@@ -116,7 +124,7 @@ fn a_store_that_is_down_is_given_up_after_so_many_failures_in_a_row() {
 
 #[test]
 fn between_two_batches_whoever_shares_the_thread_gets_a_turn() {
-    let world = full_of(60);
+    let world = full_in_memory(60);
     let sweeper = sweeper(&world).batch(10);
     let mut run = Box::pin(sweeper.run_until_clean());
     let mut context = Context::from_waker(Waker::noop());
@@ -135,7 +143,7 @@ fn between_two_batches_whoever_shares_the_thread_gets_a_turn() {
 
 #[test]
 fn a_run_that_is_dropped_leaves_the_rest_to_the_next() {
-    let world = full_of(60);
+    let world = full_in_memory(60);
     {
         let sweeper = sweeper(&world).batch(10);
         let mut run = Box::pin(sweeper.run_until_clean());
@@ -225,7 +233,7 @@ mod again_and_again {
 
     #[test]
     fn a_running_sweeper_sweeps_again_and_again_until_it_is_dropped() {
-        let world = full_of(30);
+        let world = full_in_memory(30);
         paused().block_on(async {
             let (schedule, runs) = schedule();
             let sweeping = sweeper(&world).spawn(schedule).unwrap();
@@ -245,7 +253,7 @@ mod again_and_again {
 
     #[test]
     fn the_pauses_of_a_sweeper_differ_and_stay_near_what_was_asked() {
-        let world = full_of(0);
+        let world = full_in_memory(0);
         let pauses: Vec<_> = paused().block_on(async {
             let (schedule, runs) = schedule();
             let _sweeping = sweeper(&world).spawn(schedule).unwrap();
@@ -267,7 +275,7 @@ mod again_and_again {
 
     #[test]
     fn an_outage_is_told_of_and_a_later_run_cleans_up() {
-        let world = full_of(30);
+        let world = full_in_memory(30);
         paused().block_on(async {
             let (schedule, runs) = schedule();
             world.store.fail_all(true);
@@ -284,7 +292,7 @@ mod again_and_again {
 
     #[test]
     fn where_there_is_no_runtime_or_no_timer_a_sweeper_says_so_and_does_not_panic() {
-        let world = full_of(0);
+        let world = full_in_memory(0);
         let spawn = || sweeper(&world).spawn(Schedule::every(MINUTE)).map(drop);
         refused(spawn(), ErrorKind::InvalidConfiguration);
         let timeless = Builder::new_current_thread().build().unwrap();

@@ -63,6 +63,12 @@ impl World {
         Self::over(policy, clock, store)
     }
 
+    /// A world whose store answers at once, whatever this run is about.
+    pub fn in_memory(policy: Policy) -> Self {
+        let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::new());
+        Self::over(policy, ManualClock::new(), Arc::new(FaultyStore::new(store)))
+    }
+
     /// Another issuer over the same store, as another node would be.
     pub fn over(policy: Policy, clock: ManualClock, store: Store) -> Self {
         let (sink, people) = (Arc::new(RecordingSink::new()), Arc::new(People::default()));
