@@ -3,13 +3,16 @@
 //! ```text
 //! cargo run --example five_apis --features rust-crypto                          # a free port on loopback
 //! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080 # or --addr=127.0.0.1:8080
+//! cargo run --example five_apis --features rust-crypto,sqlite -- --addr 127.0.0.1:8080 --store sessions.db
 //! ```
 //! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
 //! HS256 signs, and there is nothing to publish. With `totp`, the demo users have an authenticator app for ZITADEL, too.
 //!
 //! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
-//! are drawn at each start, and sessions end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept
-//! every minute. A client has 5 seconds for the head of a request, and 10 for its body.
+//! are drawn at each start, and sessions end with the process; with `--store`, sessions are in that file, keys in another
+//! beside it (`sessions.db.secrets`), and a start at the same address takes up both. Second factors and changed passwords
+//! are this demo's users', and end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept every
+//! minute. A client has 5 seconds for the head of a request, and 10 for its body.
 //!
 //! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
 //! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
@@ -26,6 +29,10 @@ mod factors;
 mod hanko;
 #[path = "five_apis/host.rs"]
 mod host;
+#[path = "kept/mod.rs"]
+mod kept;
+#[path = "five_apis/keys.rs"]
+mod keys;
 #[path = "five_apis/stack_auth.rs"]
 mod stack_auth;
 #[path = "five_apis/tmdb.rs"]
@@ -35,7 +42,10 @@ mod zelf;
 #[path = "five_apis/zitadel.rs"]
 mod zitadel;
 
-use std::{collections::BTreeMap, error::Error, io::Write, pin::pin, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap, error::Error, io::Write, path::PathBuf, pin::pin, process::ExitCode,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -53,7 +63,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use serde_json::json;
-use session_issuer::Issuer;
+use session_issuer::issuer::Sweeper;
 use tokio::{net::TcpListener, time::sleep};
 
 use self::{
@@ -61,7 +71,7 @@ use self::{
     host::Host,
 };
 
-const USAGE: &str = "usage: five_apis [--addr HOST:PORT]";
+const USAGE: &str = "usage: five_apis [--addr HOST:PORT] [--store FILE]";
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often what ended a while ago is removed.
@@ -75,30 +85,45 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let address = address(std::env::args().skip(1))?;
+    let Args { address, store } = args(std::env::args().skip(1))?;
     let listener = TcpListener::bind(&address).await;
     let listener = listener.map_err(|error| format!("cannot listen at {address}: {error}"))?;
     let base = format!("http://{}", listener.local_addr()?);
-    let host = Host::new(&base)?;
+    let host = Host::new(&base, store.as_deref())?;
     let app = app(&host)?;
     writeln!(std::io::stdout(), "{}", told(&host, &base))?;
 
-    tokio::spawn(sweep(host.any_issuer()?));
+    tokio::spawn(sweep(Sweeper::new(host.any_issuer()?)));
     serve(listener, app).await;
     Ok(())
 }
 
-/// `--addr HOST:PORT` or `--addr=HOST:PORT`; without it, a free port on loopback.
-fn address(mut args: impl Iterator<Item = String>) -> Result<String, String> {
-    let mut address = "127.0.0.1:0".to_owned();
-    while let Some(arg) = args.next() {
-        address = match (arg.as_str(), arg.strip_prefix("--addr=")) {
-            ("--addr", _) => args.next().ok_or_else(|| format!("--addr needs HOST:PORT\n{USAGE}"))?,
-            (_, Some(address)) => address.to_owned(),
-            _ => return Err(format!("unknown argument {arg}\n{USAGE}")),
+struct Args {
+    /// A free port on loopback, unless said otherwise.
+    address: String,
+    /// Where sessions are kept.
+    store: Option<PathBuf>,
+}
+
+/// `--name VALUE` or `--name=VALUE`.
+fn args(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
+    let mut args = Args { address: "127.0.0.1:0".to_owned(), store: None };
+    while let Some(arg) = given.next() {
+        let (name, value) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (arg.as_str(), None),
         };
+        let mut value = |what| {
+            let value = value.clone().or_else(|| given.next());
+            value.ok_or_else(|| format!("{name} needs {what}\n{USAGE}"))
+        };
+        match name {
+            "--addr" => args.address = value("HOST:PORT")?,
+            "--store" => args.store = Some(value("FILE")?.into()),
+            _ => return Err(format!("unknown argument {arg}\n{USAGE}")),
+        }
     }
-    Ok(address)
+    Ok(args)
 }
 
 /// Answers until it is told to stop, and then what has been asked: for at most three seconds, since a client that never
@@ -134,13 +159,13 @@ async fn serve(listener: TcpListener, app: Router) {
     }
 }
 
-/// Removes what ended a while ago, of all five systems: they share a store.
-async fn sweep(issuer: Issuer) {
+/// Removes what ended a while ago, of all five systems: they share a store. With the feature `tokio`, `Sweeper::spawn` is
+/// this loop, with jitter.
+async fn sweep(sweeper: Sweeper) {
     loop {
-        match issuer.sweep(500).await {
-            Ok(swept) if swept.more => continue,
-            Ok(_) => {}
-            Err(error) => eprintln!("sweep: {error}"),
+        let run = sweeper.run_until_clean().await;
+        if let Some(error) = run.error {
+            eprintln!("sweep: {error}");
         }
         sleep(SWEEP_EVERY).await;
     }

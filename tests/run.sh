@@ -60,16 +60,39 @@ cargo run --locked --quiet --example kms_signer --features rust-crypto >/dev/nul
 
 step "a tool without a runtime"
 told=$(printf 'login alice\nwhoami\nrefresh\nwhoami\nlogout\nwhoami\n' | cargo run --locked --quiet --example desktop)
-grep -q "^alice, for session" <<<"$told" && grep -q "^generation 2$" <<<"$told"
-grep -q "the old token is revoked$" <<<"$told" && [ "$(tail -n 1 <<<"$told")" = "nobody is logged in" ]
+grep -q "^alice, for session" <<<"$told"
+grep -q "^generation 2$" <<<"$told"
+grep -q "the old token is revoked$" <<<"$told"
+[ "$(tail -n 1 <<<"$told")" = "nobody is logged in" ]
+
+step "a tool that keeps its sessions in a file"
+cargo build --locked --quiet --example desktop --features sqlite
+(
+    kept=$(mktemp -d)
+    trap 'rm -rf "$kept"' EXIT
+    desk() { "${CARGO_TARGET_DIR:-target}/debug/examples/desktop" --file "$kept/sessions.db" "$@"; }
+    [ "$(desk login alice)" = "hello, alice" ]
+    [ -z "$(find "$kept" -type f -perm /077)" ] || { echo "others can read what it keeps" >&2; exit 1; }
+    # The run before has kept a refresh token, and this one has used it.
+    told=$(desk whoami , refresh)
+    grep -q "^alice, for session" <<<"$told"
+    grep -q "^generation 3$" <<<"$told"
+    cp "$kept/sessions.db.secrets" "$kept/stolen"
+    [ "$(desk logout)" = "goodbye; the old token is revoked" ]
+    grep -q "nobody is logged in" <<<"$(desk whoami 2>&1 || true)"
+    # A copy of the token from before is worth nothing: the session itself has ended.
+    mv "$kept/stolen" "$kept/sessions.db.secrets"
+    grep -q "^the last session is over: revoked$" <<<"$(desk whoami 2>/dev/null || true)"
+)
 
 step "a store of one's own, and the suite that proves it"
 cargo run --locked --quiet --example own_store >/dev/null
 cargo test --locked --quiet --example own_store --features testing
 
-step "five APIs over real HTTP: the systems' own curl commands, and clients that others wrote"
-cargo build --locked --quiet --example five_apis --features rust-crypto,totp
+step "five APIs over real HTTP: the systems' own curl commands, a restart, and clients that others wrote"
+cargo build --locked --quiet --example five_apis --features rust-crypto,totp,sqlite
 bash tests/clients/curl.sh
+bash tests/clients/restart.sh
 bash tests/clients/run.sh
 
 step "keys and tokens with the arithmetic in pure Rust"

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     error::Error,
+    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -10,18 +11,22 @@ use async_trait::async_trait;
 use session_issuer::{
     Issuer, Policy, Timestamp,
     compat::{Profiles, hanko, stack_auth, zelf, zitadel},
-    entropy::{Entropy, SystemEntropy},
     factor::{Check, SubjectRef},
     id::{SubjectId, TenantId},
-    signer::{KeyRing, SecretKey},
-    store::{MemoryStore, SessionStore},
-    token::{Algorithm, TokenKeys},
+    signer::KeyRing,
+    store::SessionStore,
+    token::TokenKeys,
     verifier::{
         Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
     },
 };
 
-use super::{door::same, factors::Factors};
+use super::{
+    door::same,
+    factors::Factors,
+    kept,
+    keys::{ApiKeys, Keys},
+};
 
 /// The project of Stack Auth's demo.
 pub(crate) const PROJECT: &str = "00000000-0000-4000-8000-000000000001";
@@ -44,19 +49,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Everything is drawn at random: sessions and keys end with this process. A real host loads its secrets.
-    pub(crate) fn new(base: &str) -> Result<Self, Box<dyn Error>> {
-        let asymmetric = cfg!(any(feature = "aws-lc-rs", feature = "rust-crypto"));
-        let algorithm = if asymmetric { Algorithm::Es256 } else { Algorithm::Hs256 };
+    /// With sessions in this file, or in memory. A real host loads its secrets, and knows its users.
+    pub(crate) fn new(base: &str, store: Option<&Path>) -> Result<Self, Box<dyn Error>> {
+        let sessions = kept::store(store)?;
+        let keys = Keys::of(store)?;
         Ok(Self {
             base: base.to_owned(),
             users: Users,
-            keys: ApiKeys::draw()?,
             factors: Factors::new()?,
-            ring: KeyRing::new(SecretKey::generate(algorithm, &SystemEntropy)?.key),
-            zelf_ring: KeyRing::new(SecretKey::generate(Algorithm::Hs256, &SystemEntropy)?.key),
-            store: store(),
-            token_keys: TokenKeys::generate(&SystemEntropy)?,
+            ring: keys.ring()?,
+            zelf_ring: keys.zelf_ring()?,
+            store: sessions,
+            token_keys: keys.token_keys()?,
+            keys: keys.api,
         })
     }
 
@@ -94,43 +99,6 @@ pub(crate) struct System<'a> {
     pub(crate) ring: &'a KeyRing,
     pub(crate) name: String,
     pub(crate) audience: String,
-}
-
-/// The one place that chooses a store: with a path, a durable one would be opened here.
-fn store() -> Arc<dyn SessionStore> {
-    Arc::new(MemoryStore::new())
-}
-
-/// What callers prove themselves by.
-pub(crate) struct ApiKeys {
-    pub(crate) hanko: String,
-    pub(crate) stack_client: String,
-    pub(crate) stack_server: String,
-    pub(crate) stack_admin: String,
-    pub(crate) zitadel: String,
-    pub(crate) tmdb: String,
-    pub(crate) tmdb_read: String,
-}
-
-impl ApiKeys {
-    fn draw() -> Result<Self, Box<dyn Error>> {
-        Ok(Self {
-            hanko: drawn()?,
-            stack_client: format!("pck_{}", drawn()?),
-            stack_server: format!("ssk_{}", drawn()?),
-            stack_admin: format!("sak_{}", drawn()?),
-            zitadel: drawn()?,
-            tmdb: drawn()?,
-            tmdb_read: drawn()?,
-        })
-    }
-}
-
-/// 32 hexadecimal digits.
-pub(crate) fn drawn() -> Result<String, Box<dyn Error>> {
-    let mut bytes = [0; 16];
-    SystemEntropy.fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A demo user. A real host has a database, and hashes of passwords.

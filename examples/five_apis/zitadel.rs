@@ -18,7 +18,8 @@ use session_issuer::{
 use super::{
     door::{Call, Door, Fault, Outcome, Reply, same},
     factors::TENANT,
-    host::{Host, ORGANISATION, System, drawn},
+    host::{Host, ORGANISATION, System},
+    keys::drawn,
 };
 
 #[path = "zitadel_connect.rs"]

@@ -137,7 +137,8 @@ kinds! {
 
     /// The store, the signer, a verifier or the system's randomness did not answer.
     Unavailable: "unavailable", Unavailable, 503, Unavailable, "a part did not answer";
-    /// The subject's sessions were revoked while this call was verifying: read the epoch and verify again.
+    /// The subject's sessions were revoked while this call was verifying: read the epoch and verify again. To the
+    /// store it looks the same when a sweep forgets a subject in that moment that no record names any more.
     SubjectMoved: "subject_moved", Unavailable, 503, Unavailable, "the subject's sessions were revoked meanwhile";
     /// Other calls changed the session every time this one tried.
     Contention: "contention", Unavailable, 503, Unavailable, "other calls kept changing the session";

@@ -25,7 +25,7 @@ impl Issuer {
     /// # Errors
     /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session; `NotFound` where a session
     /// shall be kept that is not a live one of the subject, and `ImpersonationRefused` where it is an impersonation
-    /// (then nothing ends); `Unavailable`.
+    /// (then nothing ends); `Damaged` where a row cannot be read, after all the others have ended; `Unavailable`.
     pub async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
         let Revoke { target, reason, by } = revoke;
         match target {
@@ -148,19 +148,13 @@ impl Issuer {
         reason: RevokeReason,
         by: Option<&SubjectId>,
     ) -> Result<Revoked, Error> {
-        let mut revoked = Revoked::default();
-        for id in ids {
-            let tombstone = Tombstone::new(reason, self.now()).by(by.cloned());
-            let ended =
-                self.inner.store.end(&self.key(id), &tombstone).await.map_err(store_failed(OPERATION))?;
-            if let Ended::Ended { was } = ended {
-                self.tell(&was, EventKind::Revoked { reason, by: by.cloned() });
-                revoked.sessions.push(id);
-            }
-        }
-        Ok(revoked)
+        let mut batch = Batch::default();
+        self.end_all(ids, reason, by, &mut batch).await?;
+        batch.answer(false)
     }
 
+    /// One batch; and where a row of it cannot be read all that follow too, since the error that tells of it cannot say
+    /// that there are more.
     async fn end_batch(
         &self,
         select: Select,
@@ -169,11 +163,56 @@ impl Issuer {
     ) -> Result<Revoked, Error> {
         let mut query = Query::new(self.tenant.clone(), select);
         query.limit = BATCH;
-        let page = self.inner.store.list(&query).await.map_err(store_failed(OPERATION))?;
-        let ids: Vec<_> =
-            page.items.iter().map(|item| item.record.id()).chain(page.damaged.iter().copied()).collect();
-        let mut revoked = self.end_each(ids, reason, by).await?;
-        revoked.more = page.next.is_some();
-        Ok(revoked)
+        let mut batch = Batch::default();
+        loop {
+            let page = self.inner.store.list(&query).await.map_err(store_failed(OPERATION))?;
+            let ids: Vec<_> = page.items.iter().map(|item| item.record.id()).chain(page.damaged).collect();
+            self.end_all(ids, reason, by, &mut batch).await?;
+            query.after = page.next;
+            if batch.unread.is_none() || page.next.is_none() {
+                return batch.answer(page.next.is_some());
+            }
+        }
+    }
+
+    /// Ends all of them that it can. A store that does not answer is not asked for the rest: another try goes on there.
+    async fn end_all(
+        &self,
+        ids: impl IntoIterator<Item = SessionId>,
+        reason: RevokeReason,
+        by: Option<&SubjectId>,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        for id in ids {
+            let tombstone = Tombstone::new(reason, self.now()).by(by.cloned());
+            match self.inner.store.end(&self.key(id), &tombstone).await {
+                Ok(Ended::Ended { was }) => {
+                    self.tell(&was, EventKind::Revoked { reason, by: by.cloned() });
+                    batch.sessions.push(id);
+                }
+                Ok(Ended::AlreadyEnded | Ended::Gone) => {}
+                Err(error) if error.is_retryable() => return Err(store_failed(OPERATION)(error)),
+                Err(error) => {
+                    batch.unread.get_or_insert_with(|| store_failed(OPERATION)(error));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What became of several ends. A row that cannot be read keeps none of the others alive, and is told of at the end.
+#[derive(Default)]
+struct Batch {
+    sessions: Vec<SessionId>,
+    unread: Option<Error>,
+}
+
+impl Batch {
+    fn answer(self, more: bool) -> Result<Revoked, Error> {
+        match self.unread {
+            Some(error) => Err(error),
+            None => Ok(Revoked { sessions: self.sessions, subject: false, more }),
+        }
     }
 }

@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
 # The curl commands of the five systems' own pages, with only host, ids and keys filled in, and the calls around them.
-# Prints a line for each; ends at the first that does not answer as it should.
+# Prints a line for each; ends at the first that does not answer as it should. STORE=sqlite keeps the sessions in a file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/clients/server.sh
-for tool in curl python3; do
-    command -v "$tool" >/dev/null || die "$tool is missing"
-done
-start_server
+. tests/clients/calls.sh
+case ${STORE:-memory} in
+    memory) start_server ;;
+    sqlite) start_server --store "$TEMP/sessions.db" ;;
+    *) die "no store is called $STORE here" ;;
+esac
 python3 tests/clients/raw.py slow "$BASE" >"$TEMP/slow" 2>&1 &
 SLOW=$!
-
-# A part of the first line, as a Python subscript.
-told() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$TOLD"; }
 
 WHO=$(told "['users'][0]['id']")
 LOGIN=$(told "['users'][0]['login_name']")
@@ -25,29 +24,6 @@ STACK_CLIENT=$(told "['stack_auth']['publishable_client_key']")
 PROJECT=$(told "['stack_auth']['project_id']")
 TMDB=$(told "['tmdb']['api_key']")
 READ=$(told "['tmdb']['read_access_token']")
-JSON='Content-Type: application/json'
-BODY=$TEMP/body
-
-# call NAME STATUS EXPRESSION ARGUMENTS...: runs curl with the arguments. The expression is Python about `a`, the answer.
-call() {
-    local name=$1 expected=$2 expression=$3 status
-    shift 3
-    status=$(curl -s -S --max-time 20 -o "$BODY" -D "$TEMP/headers" -w '%{http_code}' "$@") || die "$name: no answer"
-    [ "$status" = "$expected" ] || die "$name: $status instead of $expected: $(cat "$BODY")"
-    python3 - "$expression" "$BODY" <<'PYTHON' || die "$name: not ($expression): $(cat "$BODY")"
-import json, sys
-text = open(sys.argv[2], encoding="utf-8").read()
-try:
-    a = json.loads(text)
-except ValueError:
-    a = text
-sys.exit(0 if eval(sys.argv[1]) else 1)
-PYTHON
-    printf 'ok %s %s\n' "$status" "$name"
-}
-
-# A member of the last answer.
-got() { python3 -c "import json, sys; print(json.load(open(sys.argv[1]))$1)" "$BODY"; }
 
 # ---- Hanko: the page has a schema and no command
 call 'hanko POST /sessions' 200 "a['session_token'].count('.') == 2" \
@@ -405,6 +381,7 @@ does_not_start() {
     printf 'ok does not start with %s\n' "$*"
 }
 does_not_start 'unknown argument --port' --port 8080
-does_not_start 'usage: five_apis \[--addr HOST:PORT\]' --port 8080
+does_not_start 'usage: five_apis \[--addr HOST:PORT\] \[--store FILE\]' --port 8080
 does_not_start '--addr needs HOST:PORT' --addr
+does_not_start '--store needs FILE' --store
 does_not_start 'cannot listen at nowhere' --addr=nowhere

@@ -16,7 +16,7 @@ clean_up() {
 trap clean_up EXIT
 
 start_server() {
-    [ -x "$PROGRAM" ] || die "$PROGRAM is missing: cargo build --example five_apis --features rust-crypto,totp"
+    [ -x "$PROGRAM" ] || die "$PROGRAM is missing: cargo build --example five_apis --features rust-crypto,totp,sqlite"
     : >"$TOLD"
     "$PROGRAM" "$@" </dev/null >"$TOLD" 2>"$TEMP/server.log" &
     SERVER=$!

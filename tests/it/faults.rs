@@ -9,18 +9,13 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
-    Error, Issuer, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Timestamp, Update,
-    error::{ErrorKind, SignError, SignErrorKind, StoreError, StoreErrorKind},
+    Error, Issuer, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
+    error::{ErrorKind, SignError, SignErrorKind},
     factor::{Check, FactorKind},
-    id::{AppId, SessionId, SessionKey, SubjectKey},
+    id::AppId,
     issuer::{CredentialChange, Decide, Exchange, OpenRequest},
     policy::{Cap, OnFull},
-    session::{Mark, SubjectStamp, Tombstone},
     signer::{KeyRing, SignRequest, SigningKey, TokenSigner, VerifyRequest},
-    store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, SubjectMark, SubjectMarked, Swept,
-    },
     testing::{Fault, FaultyStore, Verb, block_on},
     token::TokenKeys,
 };
@@ -413,88 +408,4 @@ fn a_caller_who_does_not_wait_for_a_slow_signer_loses_nothing() {
     assert_eq!(first.session().record().generation(), 2, "the reply that nobody waited for was the rotation");
     let listed = block_on(issuer.list(SessionQuery::of_subject(id("alice")))).unwrap();
     assert_eq!(listed.sessions().len(), 1, "and nobody's session was left behind");
-}
-
-/// A store of which one row cannot be read any more.
-#[derive(Debug)]
-struct Rotten {
-    inner: Arc<dyn SessionStore>,
-    row: std::sync::OnceLock<SessionId>,
-}
-
-impl std::fmt::Display for Rotten {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("rotten")
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl SessionStore for Rotten {
-    async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
-        self.inner.insert(new).await
-    }
-    async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
-        match self.row.get() == Some(&key.id) {
-            true => Err(StoreError::new(StoreErrorKind::Damaged)),
-            false => self.inner.load(key).await,
-        }
-    }
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
-        self.inner.stamp(subject, now).await
-    }
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.inner.commit(key, change).await
-    }
-    async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
-        self.inner.end(key, tombstone).await
-    }
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.inner.mark(key, mark, now).await
-    }
-    async fn mark_subject(
-        &self,
-        subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
-        self.inner.mark_subject(subject, mark).await
-    }
-    async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
-        let mut page = self.inner.list(query).await?;
-        page.items.retain(|item| Some(&item.record.id()) != self.row.get());
-        page.damaged.extend(self.row.get());
-        Ok(page)
-    }
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
-        self.inner.revoked_since(cursor, limit).await
-    }
-    async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
-        self.inner.sweep(now, limit).await
-    }
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-}
-
-// 68
-#[test]
-fn a_row_that_cannot_be_read_is_named_in_a_list_and_is_an_error_for_its_token_and_nobody_else_notices() {
-    let store = Arc::new(Rotten { inner: crate::world::any_store(), row: std::sync::OnceLock::new() });
-    let issuer = Issuer::builder()
-        .store(Arc::clone(&store))
-        .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
-        .policy(opaque_pairs())
-        .build()
-        .unwrap();
-    let login = || block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
-    let (good, bad) = (login(), login());
-    store.row.set(bad.session_id()).unwrap();
-    let page = block_on(issuer.list(SessionQuery::of_subject(id("alice")))).unwrap();
-    assert_eq!(page.sessions().iter().map(|view| view.id()).collect::<Vec<_>>(), [good.session_id()]);
-    assert_eq!(page.damaged(), [bad.session_id()]);
-    block_on(issuer.check(good.token().into(), &Requirement::new())).unwrap();
-    let error = refused(block_on(issuer.check(bad.token().into(), &Requirement::new())), ErrorKind::Damaged);
-    assert!(!error.is_terminal() && !error.is_retryable(), "neither a log-out nor worth another try");
-    // Revoking by device reaches it too: ending needs no reading.
-    block_on(issuer.revoke(Revoke::session(bad.session_id()))).unwrap();
 }

@@ -62,6 +62,7 @@ mod requests;
 mod revocation;
 mod rooms;
 mod rotation;
+mod rotten;
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;

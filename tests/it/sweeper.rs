@@ -202,6 +202,21 @@ fn a_clean_up_beside_live_traffic_takes_only_what_has_ended() {
     }
 }
 
+#[test]
+fn a_login_whose_subject_is_forgotten_meanwhile_is_refused_and_made_anew_it_holds() {
+    let world = World::new(opaque_pairs());
+    world.login("alice");
+    world.advance(400 * DAY);
+    // It has read what is known of its subject, and waits for the store.
+    world.store.fail_next(Verb::Insert, Fault::Delay(1));
+    let mut login = Box::pin(world.issuer.create(NewSession::for_subject(id("alice"))));
+    assert!(login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(block_on(sweeper(&world).run_until_clean()).removed, 1);
+    let error = refused(block_on(login), ErrorKind::SubjectMoved);
+    assert!(error.is_retryable() && !error.is_terminal());
+    world.check(world.login("alice").token()).unwrap();
+}
+
 #[cfg(feature = "tokio")]
 mod again_and_again {
     use std::{

@@ -81,8 +81,13 @@ async fn end_others(service: &Service, identifier: &str, own: SessionId) -> Resu
     let mut query = SessionQuery::select(Select::Fingerprint(identifier.to_owned())).limit(PAGE);
     loop {
         let page = service.issuer.list(query.clone()).await?;
-        let others = page.sessions().iter().map(SessionView::id).filter(|id| *id != own);
-        service.issuer.revoke(Revoke::sessions(others).reason(RevokeReason::Logout)).await?;
+        let found = page.sessions().iter().map(SessionView::id).chain(page.damaged().iter().copied());
+        let others = Revoke::sessions(found.filter(|id| *id != own)).reason(RevokeReason::Logout);
+        match service.issuer.revoke(others).await {
+            // What cannot be read is no session, and holds nobody up: the rest has ended.
+            Err(error) if error.kind() == ErrorKind::Damaged => {}
+            outcome => drop(outcome?),
+        }
         let Some(next) = page.next() else { return Ok(()) };
         query = query.after(next);
     }
