@@ -345,6 +345,28 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_that_fails_is_taken_back_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sessions.db");
+        let (connection, readers) = open::open(&file, SqliteStore::options()).unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        let writer = Writer::start(connection, &readers).unwrap();
+        let orphan = writer.call(|tables| {
+            let sql = "CREATE TABLE parent (x PRIMARY KEY); \
+                CREATE TABLE child (x REFERENCES parent DEFERRABLE INITIALLY DEFERRED); \
+                INSERT INTO child VALUES (1)";
+            note(tables, "orphan")?;
+            Ok(tables.execute_batch(sql)?)
+        });
+        let error = pollster::block_on(orphan).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "nobody can say what a commit did");
+        assert_eq!(noted(&readers), "");
+        let other = Connection::open(&file).unwrap();
+        other.busy_timeout(Duration::ZERO).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
+    }
+
+    #[test]
     fn what_waits_when_the_store_is_dropped_is_done_first() {
         let (writer, readers, _folder) = started();
         let (call, _answer) = call(|tables| note(tables, "waiting"));

@@ -73,6 +73,19 @@ fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
 }
 
 #[test]
+fn an_end_that_is_taken_out_of_its_columns_is_still_an_end() {
+    let house = House::new();
+    let store = house.open();
+    let key = login(&store, "alice");
+    let _ = end(&store, &key).unwrap();
+    house.operator().execute("UPDATE records SET ended_at = NULL, ended_reason = NULL", []).unwrap();
+    assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
+    assert!(matches!(end(&store, &key).unwrap(), Ended::AlreadyEnded));
+    let list = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
+    assert!(list.items.is_empty() && list.damaged.is_empty());
+}
+
+#[test]
 fn a_row_under_another_name_is_not_that_others_session() {
     let house = House::new();
     let store = house.open();

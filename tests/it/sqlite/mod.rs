@@ -292,11 +292,21 @@ fn people_can_read_the_file() {
 #[test]
 fn whoever_waits_too_long_for_another_process_is_told_busy_and_nothing_was_done() {
     let house = House::new();
-    let options = || SqliteStore::options().busy_timeout(Duration::from_millis(10));
+    let options = || SqliteStore::options().busy_timeout(Duration::from_millis(50));
     let store = options().open(&house.file).unwrap();
     let key = login(&store, "alice");
     let operator = house.operator();
     operator.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let tombstone = Tombstone::new(RevokeReason::Logout, at(1));
+    let mut waiting = [store.end(&key, &tombstone), store.end(&key, &tombstone)];
+    for call in &mut waiting {
+        assert!(
+            call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending()
+        );
+    }
+    for call in waiting {
+        assert_eq!(kind(block_on(call)), Some(StoreErrorKind::Busy));
+    }
     let error = end(&store, &key).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert!(error.is_retryable() && error.source().is_some());
@@ -411,8 +421,15 @@ fn a_subject_is_forgotten_when_nothing_names_it() {
         house.operator().query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap()
     };
     let sweep = |days: u32| block_on(store.sweep(NOW.saturating_add(days * DAY), 100)).unwrap();
+    // Something happened to this one a day and a half later.
+    let _ = block_on(store.stamp(&subject_key("changed"), NOW)).unwrap();
+    let later = NOW.saturating_add(DAY + DAY / 2);
+    let floors = SubjectMark::floors(vec![session_issuer::factor::FactorKind::Totp], later);
+    let _ = block_on(store.mark_subject(&subject_key("changed"), floors)).unwrap();
     assert!(sweep(0).removed.is_empty() && known().unwrap().contains("nobody"));
     assert!(sweep(2).removed.is_empty());
+    assert_eq!(known().as_deref(), Some("alice,changed"));
+    assert!(sweep(3).removed.is_empty());
     assert_eq!(known().as_deref(), Some("alice"));
     assert_eq!(sweep(100).removed.len(), 1);
     assert_eq!(known(), None);
