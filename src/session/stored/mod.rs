@@ -12,6 +12,8 @@ mod row;
 mod stamp;
 mod write;
 
+use serde::Deserialize;
+
 use crate::{
     actor::Actor,
     clock::Timestamp,
@@ -93,16 +95,7 @@ impl Record {
     /// `UnknownVersion` for a row of a later release, `Damaged` for whatever else is no row. Their sources say where, and
     /// show nothing of the row.
     pub fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        if row.len() > MAX_ROW_BYTES {
-            return Err(RowFault::TooLong.into());
-        }
-        match version(row).ok_or(RowFault::NoVersion)? {
-            VERSION => {
-                let row = serde_json::from_slice(row).map_err(|error| RowFault::Form(error.column()))?;
-                Ok(read::record(row)?)
-            }
-            version => Err(RowFault::Version(version).into()),
-        }
+        Ok(read::record(members(row)?)?)
     }
 
     /// What a store indexes of it.
@@ -119,6 +112,17 @@ impl Record {
             purge_at: self.purge_at(),
             ended: self.tombstone().is_some(),
         }
+    }
+}
+
+/// The members of a text of this release's version.
+fn members<'a, T: Deserialize<'a>>(row: &'a [u8]) -> Result<T, RowFault> {
+    if row.len() > MAX_ROW_BYTES {
+        return Err(RowFault::TooLong);
+    }
+    match version(row).ok_or(RowFault::NoVersion)? {
+        VERSION => serde_json::from_slice(row).map_err(|error| RowFault::Form(error.column())),
+        version => Err(RowFault::Version(version)),
     }
 }
 

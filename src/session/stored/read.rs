@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use uuid::Uuid;
 
 use super::{
     RowFault,
@@ -259,16 +260,7 @@ fn rule(holds: bool, broken: &'static str) -> Read<()> {
     }
 }
 
+/// 32 hexadecimal digits, as uuids are written without their dashes.
 fn salt_of(text: &str) -> Option<[u8; 16]> {
-    let digits = text.as_bytes();
-    let mut salt = [0; 16];
-    if digits.len() != 2 * salt.len() {
-        return None;
-    }
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    for (byte, pair) in salt.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
-    }
-    Some(salt)
+    (text.len() == 32).then(|| Uuid::try_parse(text).ok())?.map(Uuid::into_bytes)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_ROW_BYTES, RowFault, VERSION, row::required, version};
+use super::{RowFault, VERSION, members, row::required};
 use crate::{
     clock::{Epoch, Timestamp},
     error::{RevokeReason, StoreError},
@@ -60,15 +60,7 @@ impl SubjectStamp {
     /// # Errors
     /// `UnknownVersion` for the text of a later release, `Damaged` for whatever else is none.
     pub fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        if row.len() > MAX_ROW_BYTES {
-            return Err(RowFault::TooLong.into());
-        }
-        let found = version(row).ok_or(RowFault::NoVersion)?;
-        if found != VERSION {
-            return Err(RowFault::Version(found).into());
-        }
-        let StampRow { v: _, epoch, kept, reason, floors } =
-            serde_json::from_slice(row).map_err(|error| RowFault::Form(error.column()))?;
+        let StampRow { v: _, epoch, kept, reason, floors } = members(row)?;
         let floors: Vec<_> = floors
             .iter()
             .map(|floor| FactorFloor::new(floor.kind, Timestamp::from_millis(floor.at)))

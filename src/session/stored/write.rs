@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use uuid::Uuid;
 
 use super::{
     VERSION,
@@ -31,7 +32,7 @@ pub(super) fn row(record: &Record) -> Row<'_> {
         created_at: created_at.as_millis(),
         keep_secs: *keep_secs,
         generation: *generation,
-        salt: Str(Cow::Owned(hex(salt))),
+        salt: Str(Cow::Owned(Uuid::from_bytes(*salt).simple().to_string())),
         tombstone: tombstone.as_deref().map(|Tombstone { reason, at, by }| TombstoneRow {
             reason: *reason,
             at: at.as_millis(),
@@ -178,9 +179,4 @@ fn text(text: &str) -> Str<'_> {
 /// An end, or none.
 fn end(at: Timestamp) -> Option<i64> {
     (at != Timestamp::MAX).then_some(at.as_millis())
-}
-
-fn hex(bytes: &[u8; 16]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

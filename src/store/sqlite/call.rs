@@ -21,7 +21,8 @@ pub(super) trait Call: Send {
     fn run(&mut self, tables: &Connection) -> bool;
     /// The transaction is on the disk: gives the answer, and says whom to wake.
     fn finish(&mut self) -> Option<Waker>;
-    /// The call did not happen, or nobody can say, for this reason: answers that, and says whom to wake.
+    /// The call did not happen, or nobody can say, for this reason: answers that, or why the call itself failed, and says
+    /// whom to wake.
     fn fail(&mut self, error: StoreError) -> Option<Waker>;
 }
 
@@ -70,7 +71,8 @@ where
     }
 
     fn fail(&mut self, error: StoreError) -> Option<Waker> {
-        self.slot.answer(Err(error))
+        let own = self.answer.take().and_then(Result::err);
+        self.slot.answer(Err(own.unwrap_or(error)))
     }
 }
 

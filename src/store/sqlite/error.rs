@@ -91,7 +91,9 @@ fn kind(error: &rusqlite::Error) -> StoreErrorKind {
             Error::InvalidColumnType(..)
             | Error::FromSqlConversionFailure(..)
             | Error::IntegralValueOutOfRange(..)
-            | Error::Utf8Error(..) => StoreErrorKind::Damaged,
+            | Error::Utf8Error(..)
+            // Each statement that must find a row asks for one that every file has.
+            | Error::QueryReturnedNoRows => StoreErrorKind::Damaged,
             _ => StoreErrorKind::Broken,
         },
     }

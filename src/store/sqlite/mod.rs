@@ -59,7 +59,8 @@ use crate::{
 /// [`Unavailable`](super::StoreErrorKind::Unavailable); once it is back they go on.
 ///
 /// A call whose future is dropped did not happen, or has happened when the drop returns; the drop waits at most for the
-/// transaction that is under way. Dropping the store finishes what was begun, and closes the file.
+/// transaction that is under way. Dropping the store finishes what was begun, and closes the file. A process that is
+/// forked opens its own: the thread that writes stays behind.
 ///
 /// What the tables hold, and what an operator may do with them: [`guide::stores`](crate::guide::stores).
 ///

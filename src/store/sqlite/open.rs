@@ -16,7 +16,8 @@ use super::{
     place::Place,
 };
 
-/// What each version of the tables adds to the one before. A file says in `user_version` how many of them it has.
+/// What each version of the tables adds to the one before. A file says in `user_version` how many of them it has, and
+/// keeps their text: once released, no word of one changes, and no comment in it.
 const VERSIONS: &[&str] = &[include_str!("schema/1.sql")];
 
 /// `application_id` of every file of ours: "sess".
@@ -66,7 +67,7 @@ fn make(path: &Path) -> Result<(), OpenError> {
     if !path.parent().is_some_and(Path::is_dir) {
         return Err(OpenError::MissingDirectory);
     }
-    let unnamed = with_suffix(path, &format!(".{:016x}", RandomState::new().hash_one("new")));
+    let unnamed = unnamed(path);
     create(&unnamed)?;
     let named = fs::hard_link(&unnamed, path);
     fs::remove_file(&unnamed)?;
@@ -80,6 +81,18 @@ fn make(path: &Path) -> Result<(), OpenError> {
         // A file system without links.
         Err(_) => Ok(create(path)?),
     }
+}
+
+/// Fails where no file can be made beside this one.
+fn room_beside(path: &Path) -> io::Result<()> {
+    let unnamed = unnamed(path);
+    create(&unnamed)?;
+    fs::remove_file(&unnamed)
+}
+
+/// A name beside this one that nobody has.
+fn unnamed(path: &Path) -> PathBuf {
+    with_suffix(path, &format!(".{:016x}", RandomState::new().hash_one("new")))
 }
 
 fn create(path: &Path) -> io::Result<()> {
@@ -98,6 +111,10 @@ fn look(file: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
     match whose(&connection) {
         // A process died while it wrote. What it began is taken back first, and for that it must be opened to write.
         Err(OpenError::ReadOnly) => Ok(()),
+        // What cannot be opened may be the files beside it, where none can be made.
+        Err(OpenError::Failed(source)) => {
+            Err(room_beside(file).err().map_or(OpenError::Failed(source), Into::into))
+        }
         found => found.map(drop),
     }
 }
@@ -109,6 +126,7 @@ fn whose(connection: &Connection) -> Result<i64, OpenError> {
     let objects =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     match (application, version, objects) {
+        (APPLICATION, 0, 1..) => Err(OpenError::DamagedSchema),
         (APPLICATION, ..) | (0, 0, 0) => Ok(version),
         _ => Err(OpenError::OtherProgram),
     }

@@ -149,7 +149,7 @@ pub(super) fn replace(
     let row = next.encode()?;
     let (was, is) = (current.index(), next.index());
     // A sweep may look too early: then it looks again. So a use of a session touches no index.
-    if (Index { purge_at: was.purge_at, actors: was.actors, ..is }) == was && was.purge_at <= is.purge_at {
+    if (Index { purge_at: was.purge_at, ..is }) == was && was.purge_at <= is.purge_at {
         tables
             .prepare_cached("UPDATE records SET row = ?2 WHERE number = ?1")?
             .execute(params![number, row])?;
@@ -188,7 +188,8 @@ pub(super) fn end_unreadable(
 ) -> Result<(), StoreError> {
     let Tombstone { reason, at, by } = tombstone;
     let mut statement = tables.prepare_cached(
-        "UPDATE records SET ended_at = ?2, ended_reason = ?3, ended_by = ?4, device_slot = NULL WHERE number = ?1",
+        "UPDATE records SET ended_at = ?2, ended_reason = ?3, ended_by = ?4, device_slot = NULL, \
+         sweep_at = coalesce(sweep_at, ?2) WHERE number = ?1",
     )?;
     let by = by.as_ref().map(SubjectId::as_str);
     statement.execute(params![number, at.as_millis(), reason.code(), by])?;

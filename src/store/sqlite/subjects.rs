@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{
+    Connection, params,
+    types::{ToSqlOutput, ValueRef},
+};
 
 use crate::{clock::Timestamp, id::SubjectKey, session::SubjectStamp, store::StoreError};
 
@@ -65,15 +68,16 @@ pub(super) fn is_named(tables: &Connection, key: &SubjectKey) -> Result<bool, St
     Ok(statement.exists(params![key.tenant.as_str(), key.subject.as_str()])?)
 }
 
-/// Lets the sweep look at a subject at this time, or never.
+/// Lets the sweep look at a subject, whatever its name is made of, at this time, or never.
 pub(super) fn look_at(
     tables: &Connection,
-    key: (&str, &str),
+    (tenant, subject): (&[u8], &[u8]),
     at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
+    let text = |bytes| ToSqlOutput::Borrowed(ValueRef::Text(bytes));
     let mut statement =
         tables.prepare_cached("UPDATE subjects SET sweep_at = ?3 WHERE tenant = ?1 AND subject = ?2")?;
-    statement.execute(params![key.0, key.1, at.map(Timestamp::as_millis)])?;
+    statement.execute(params![text(tenant), text(subject), at.map(Timestamp::as_millis)])?;
     Ok(())
 }
 

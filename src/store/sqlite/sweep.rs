@@ -56,7 +56,7 @@ fn due_records(
          WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
     )?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
-        let tenant = TenantId::new(row.get::<_, String>(9)?).ok();
+        let tenant = row.get_ref(9)?.as_str().ok().and_then(|tenant| TenantId::new(tenant).ok());
         let found = rows::found(tenant.as_ref(), row)?;
         Ok((tenant, found))
     })?;
@@ -69,7 +69,8 @@ fn look_at_subjects(tables: &Connection, record: &Record, now: Timestamp) -> Res
     let named: BTreeSet<&SubjectId> =
         index.subject.into_iter().chain(index.actors.iter().map(|actor| actor.subject())).collect();
     for subject in named {
-        subjects::look_at(tables, (record.tenant().as_str(), subject.as_str()), Some(now))?;
+        let key = (record.tenant().as_str().as_bytes(), subject.as_str().as_bytes());
+        subjects::look_at(tables, key, Some(now))?;
     }
     Ok(())
 }
@@ -80,13 +81,12 @@ fn forget_subjects(tables: &Connection, now: Timestamp, limit: u32) -> Result<bo
         "SELECT tenant, subject, stamp FROM subjects WHERE sweep_at <= ?1 ORDER BY sweep_at LIMIT ?2",
     )?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes()?.to_vec());
+        Ok((bytes(0)?, bytes(1)?, bytes(2)?))
     })?;
     let due = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     for (tenant, subject, stamp) in &due {
-        let key =
-            TenantId::new(tenant).and_then(|tenant| Ok(SubjectKey::new(tenant, SubjectId::new(subject)?)));
-        let (Ok(key), Ok(stamp)) = (key, SubjectStamp::decode(stamp.as_bytes())) else {
+        let (Some(key), Ok(stamp)) = (subject_key(tenant, subject), SubjectStamp::decode(stamp)) else {
             // Whatever it is, nothing of it is lost.
             subjects::look_at(tables, (tenant, subject), None)?;
             continue;
@@ -99,6 +99,12 @@ fn forget_subjects(tables: &Connection, now: Timestamp, limit: u32) -> Result<bo
         }
     }
     Ok(is_full(due.len(), limit))
+}
+
+/// The names of these bytes, which somebody may have edited.
+fn subject_key(tenant: &[u8], subject: &[u8]) -> Option<SubjectKey> {
+    let tenant = TenantId::new(str::from_utf8(tenant).ok()?).ok()?;
+    Some(SubjectKey::new(tenant, SubjectId::new(str::from_utf8(subject).ok()?).ok()?))
 }
 
 fn is_full(count: usize, limit: u32) -> bool {

@@ -82,7 +82,11 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.calls.take());
         let own = thread::current().id();
-        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != own) {
+        if self.threads.iter().any(|thread| thread.thread().id() == own) {
+            // Whoever was woken has dropped the store on the thread that writes, and the other one waits for that one.
+            return;
+        }
+        for thread in self.threads.drain(..) {
             // A thread that panicked has answered its calls.
             let _ = thread.join();
         }
@@ -203,7 +207,11 @@ fn copied(connection: &Connection, how: &str) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, sync::mpsc, task::Context};
+    use std::{
+        pin::pin,
+        sync::{Mutex, mpsc},
+        task::{Context, Wake},
+    };
 
     use super::*;
     use crate::store::{SqliteStore, sqlite::open};
@@ -278,6 +286,87 @@ mod tests {
         let later = writer.call(|tables| note(tables, "later"));
         assert_eq!(pollster::block_on(later).unwrap_err().kind(), StoreErrorKind::Broken);
         assert_eq!(noted(&readers), "");
+    }
+
+    #[test]
+    fn a_store_may_be_dropped_by_whom_its_answer_wakes() {
+        struct Drops(Mutex<Option<Writer>>, mpsc::Sender<()>);
+        impl Wake for Drops {
+            fn wake(self: Arc<Self>) {
+                drop(self.0.lock().unwrap().take());
+                let _ = self.1.send(());
+            }
+        }
+        let (writer, readers, _folder) = started();
+        let (call, answer) = call(|tables| note(tables, "woken"));
+        let queue = writer.calls.clone().unwrap();
+        let (done, dropped) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(writer)), done)));
+        let mut answer = pin!(answer);
+        assert!(answer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        queue.send(call).unwrap();
+        drop(queue);
+        dropped.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(noted(&readers), "woken");
+    }
+
+    #[test]
+    fn who_fails_with_a_whole_transaction_says_why_and_so_do_its_neighbours() {
+        let (writer, readers, _folder) = started();
+        let (go, gate) = mpsc::channel::<()>();
+        let mut held = pin!(writer.call(move |tables| {
+            gate.recv().map_err(|_| broken())?;
+            note(tables, "before")
+        }));
+        // SQLite answers a full disk by taking back the whole transaction, savepoints and all.
+        let mut full = pin!(writer.call(|tables| {
+            tables.pragma_update(None, "max_page_count", 1)?;
+            (0..1000).try_for_each(|_| note(tables, &"x".repeat(4096)))
+        }));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(held.as_mut().poll(&mut context).is_pending());
+        assert!(full.as_mut().poll(&mut context).is_pending());
+        go.send(()).unwrap();
+        let (before, full) = pollster::block_on(async { (held.await, full.await) });
+        let full = full.unwrap_err();
+        assert_eq!(full.kind(), StoreErrorKind::Unavailable);
+        let why = std::error::Error::source(&full).unwrap().to_string();
+        assert!(why.contains("full"), "{why}");
+        match before {
+            Ok(()) => assert_eq!(noted(&readers), "before"),
+            Err(error) => {
+                assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+                assert_eq!(noted(&readers), "");
+            }
+        }
+        let room = writer.call(|tables| {
+            tables.pragma_update(None, "max_page_count", 1_000_000)?;
+            note(tables, "after")
+        });
+        pollster::block_on(room).unwrap();
+        assert!(noted(&readers).ends_with("after"), "and the next transaction is as any");
+    }
+
+    #[test]
+    fn a_commit_that_fails_is_taken_back_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sessions.db");
+        let (connection, readers) = open::open(&file, SqliteStore::options()).unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        let writer = Writer::start(connection, &readers).unwrap();
+        let orphan = writer.call(|tables| {
+            let sql = "CREATE TABLE parent (x PRIMARY KEY); \
+                CREATE TABLE child (x REFERENCES parent DEFERRABLE INITIALLY DEFERRED); \
+                INSERT INTO child VALUES (1)";
+            note(tables, "orphan")?;
+            Ok(tables.execute_batch(sql)?)
+        });
+        let error = pollster::block_on(orphan).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "nobody can say what a commit did");
+        assert_eq!(noted(&readers), "");
+        let other = Connection::open(&file).unwrap();
+        other.busy_timeout(Duration::ZERO).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
     }
 
     #[test]

@@ -137,7 +137,7 @@ macro_rules! __store_groups {
                 live_records_are_never_swept
                 use_puts_the_sweep_off
                 a_commit_that_moves_the_end_moves_the_sweep
-            a_sweep_takes_no_more_than_asked_and_says_that_there_is_more
+                a_sweep_takes_no_more_than_asked_and_says_that_there_is_more
                 a_tombstone_is_kept_until_the_session_would_have_ended
                 the_tombstone_of_an_endless_session_is_kept_for_thirty_days
                 a_swept_session_leaves_the_lists

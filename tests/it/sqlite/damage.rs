@@ -2,10 +2,11 @@
 
 use session_issuer::{
     error::RevokeReason,
-    id::{DeviceId, TenantId},
+    id::{DeviceId, SessionKey, TenantId},
     session::{Life, Mark},
     store::{
-        Cursor, Ended, Inserted, NewRecord, Query, RevocationEntry, Select, SessionStore, StoreErrorKind,
+        Cursor, Ended, Inserted, Marked, NewRecord, Query, RevocationEntry, Select, SessionStore,
+        StoreErrorKind,
     },
     testing::{block_on, fixtures},
 };
@@ -51,7 +52,7 @@ fn a_row_that_cannot_be_read_is_an_error_and_stops_nothing_else() {
 fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
     let house = House::new();
     let store = house.open();
-    let key = login(&store, "alice");
+    let key = insert(&store, fixtures::session().lifetime(None).idle(None).build());
     let operator = house.operator();
     let set_row = |row: &str| {
         let sql = "UPDATE records SET row = ?2 WHERE id = ?1";
@@ -67,6 +68,21 @@ fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
     assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
     let list = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
     assert!(list.items.is_empty() && list.damaged.is_empty());
+    let swept = block_on(store.sweep(NOW.saturating_add(100 * DAY), 10)).unwrap();
+    assert_eq!(swept.removed.len(), 1, "it had no end of its own");
+}
+
+#[test]
+fn an_end_that_is_taken_out_of_its_columns_is_still_an_end() {
+    let house = House::new();
+    let store = house.open();
+    let key = login(&store, "alice");
+    let _ = end(&store, &key).unwrap();
+    house.operator().execute("UPDATE records SET ended_at = NULL, ended_reason = NULL", []).unwrap();
+    assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
+    assert!(matches!(end(&store, &key).unwrap(), Ended::AlreadyEnded));
+    let list = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
+    assert!(list.items.is_empty() && list.damaged.is_empty());
 }
 
 #[test]
@@ -78,6 +94,11 @@ fn a_row_under_another_name_is_not_that_others_session() {
     let row = load(&store, &bob).record.encode().unwrap();
     operator.execute("UPDATE records SET row = ?2 WHERE id = ?1", [&alice.id.to_string(), &row]).unwrap();
     assert_eq!(kind(block_on(store.load(&alice))), Some(StoreErrorKind::Damaged));
+    operator.execute("UPDATE records SET tenant = 'other' WHERE id = ?1", [bob.id.to_string()]).unwrap();
+    let moved = SessionKey::new(TenantId::new("other").unwrap(), bob.id);
+    assert_eq!(kind(block_on(store.load(&moved))), Some(StoreErrorKind::Damaged));
+    operator.execute("UPDATE records SET tenant = 'default' WHERE id = ?1", [bob.id.to_string()]).unwrap();
+    assert_eq!(life_of(&store, &bob), Life::Live);
     operator.execute("UPDATE records SET subject = NULL WHERE id = ?1", [bob.id.to_string()]).unwrap();
     assert_eq!(
         kind(block_on(store.load(&bob))),
@@ -120,4 +141,96 @@ fn a_sweep_tells_the_host_of_rows_that_cannot_be_read() {
     clock.advance(100 * DAY);
     let report = block_on(issuer.sweep(500)).unwrap();
     assert_eq!((report.removed, report.damaged, report.more), (1, 1, false));
+}
+
+#[test]
+fn whatever_is_edited_in_a_column_hides_nobody_else_and_stops_no_sweep() {
+    const COLUMNS: &[&str] = &[
+        "records.tenant",
+        "records.id",
+        "records.row",
+        "records.ended_at",
+        "records.ended_reason",
+        "records.ended_by",
+        "records.subject",
+        "records.device",
+        "records.device_slot",
+        "records.creator",
+        "records.fingerprint",
+        "records.created_at",
+        "records.sweep_at",
+        "subjects.tenant",
+        "subjects.subject",
+        "subjects.stamp",
+        "subjects.sweep_at",
+        "log.tenant",
+        "log.session",
+        "log.subject",
+        "log.until",
+        "store.id",
+    ];
+    const EDITS: &[&str] =
+        &["NULL", "''", "'x'", "CAST(x'ff00fe' AS TEXT)", "0", "-9223372036854775808", "9223372036854775807"];
+    for column in COLUMNS {
+        let (table, name) = column.split_once('.').unwrap();
+        let mut edited = 0;
+        for edit in EDITS {
+            let house = House::new();
+            let store = house.open();
+            let device = fixtures::session().device(DeviceId::new("phone").unwrap());
+            let bad = [login(&store, "alice"), insert(&store, device.build())];
+            let _ = end(&store, &login(&store, "alice")).unwrap();
+            // What the tables themselves refuse is no edit.
+            let sql = format!(
+                "UPDATE {table} SET {name} = {edit} WHERE {name} IS (SELECT max({name}) FROM {table})"
+            );
+            let Ok(rows) = house.operator().execute(&sql, []) else { continue };
+            edited += rows;
+            let good = login(&store, "bob");
+            for bad in &bad {
+                let _ = block_on(store.load(bad));
+                let _ = block_on(store.mark(bad, Mark::default(), at(1)));
+                let _ = end(&store, bad);
+            }
+            assert_eq!(life_of(&store, &good), Life::Live, "{column} = {edit}");
+            let page = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
+            assert!(page.items.iter().any(|item| item.record.id() == good.id), "{column} = {edit}");
+            let _ = block_on(store.revoked_since(&Cursor::start(), 10));
+            let swept = block_on(store.sweep(NOW.saturating_add(100 * DAY), 100)).unwrap();
+            assert!(swept.removed.iter().any(|gone| gone.record.id() == good.id), "{column} = {edit}");
+            assert!(block_on(store.load(&good)).unwrap().is_none(), "{column} = {edit}");
+        }
+        assert!(edited > 0, "{column}");
+    }
+}
+
+#[test]
+fn a_file_without_a_name_for_its_log_is_damaged() {
+    let house = House::new();
+    let store = house.open();
+    house.operator().execute("DELETE FROM store", []).unwrap();
+    assert_eq!(kind(block_on(store.revoked_since(&Cursor::start(), 10))), Some(StoreErrorKind::Damaged));
+}
+
+#[test]
+fn an_end_by_hand_is_an_end() {
+    let house = House::new();
+    let store = house.open();
+    let device = DeviceId::new("phone").unwrap();
+    let endless = || fixtures::session().lifetime(None).idle(None).device(device.clone()).build();
+    let key = insert(&store, endless());
+    // As the guide says it.
+    let guide = include_str!("../../../src/guide/stores.md");
+    let (_, rest) = guide.split_once("```sql\nBEGIN").unwrap();
+    let (sql, _) = rest.split_once("```").unwrap();
+    let sql = format!("BEGIN{}", sql.replace("0197a0c5-7d00-7000-8000-000000000000", &key.id.to_string()));
+    house.operator().execute_batch(&sql).unwrap();
+    assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Admin));
+    let logged = entries(&store, &Cursor::start()).0;
+    assert!(matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key));
+    assert_eq!(block_on(store.mark(&key, Mark::default(), at(1))).unwrap(), Marked::NotLive);
+    let again = insert(&store, endless());
+    assert_eq!(life_of(&store, &again), Life::Live, "the slot of its device is free");
+    let years = load(&store, &key).record.tombstone().unwrap().at.saturating_add(31 * DAY);
+    assert_eq!(block_on(store.sweep(years, 10)).unwrap().removed.len(), 1);
 }

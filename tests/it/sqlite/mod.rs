@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `open` | what may be opened |
 //! | `damage` | rows that were damaged or edited |
+//! | `restart` | processes on one file, one after the other |
 
 mod damage;
 mod open;
+mod restart;
 
 use std::{error::Error as _, fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -246,6 +248,12 @@ fn people_can_read_the_file() {
     let ended = login(&store, "bob");
     let _ = end(&store, &ended).unwrap();
     insert(&store, fixtures::request(session_issuer::id::AppId::new("tv").unwrap()).build());
+    let [revoked, kept] = [login(&store, "carol"), login(&store, "carol")];
+    let mark = SubjectMark::bump(Bump::all_but(kept.id, RevokeReason::Admin), at(2));
+    let _ = block_on(store.mark_subject(&subject_key("carol"), mark)).unwrap();
+    let idle = fixtures::session().lifetime(None).idle(Some(DAY)).build();
+    let endless = insert(&store, fixtures::session().lifetime(None).idle(None).build());
+    let idle = insert(&store, idle);
     let operator = house.operator();
     let row = |id: &SessionKey, columns: &str| {
         let sql = format!("SELECT {columns} FROM sessions WHERE id = ?1");
@@ -259,11 +267,18 @@ fn people_can_read_the_file() {
     });
     assert!(row(&key, "ends") > row(&key, "created"));
     assert_eq!(row(&ended, "state || ' ' || reason"), "ended logout");
+    assert_eq!([row(&revoked, "state"), row(&kept, "state")], ["revoked", "session"]);
+    assert_eq!(row(&idle, "(ends = datetime(last_seen, '+1 day')) || state"), "1session");
+    assert_eq!(row(&endless, "(ends IS NULL) || state"), "1session");
     let count = |sql: &str| operator.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM sessions WHERE state = 'request, open'"), 1);
     operator.execute("UPDATE records SET row = 'scrambled' WHERE id = ?1", [key.id.to_string()]).unwrap();
     assert_eq!(row(&key, "state"), "unreadable", "one bad row does not hide the others");
-    assert_eq!(count("SELECT count(*) FROM sessions"), 3);
+    operator.execute("UPDATE records SET row = '{}' WHERE id = ?1", [kept.id.to_string()]).unwrap();
+    assert_eq!(row(&kept, "state"), "unreadable");
+    operator.execute("DELETE FROM subjects WHERE subject = 'carol'", []).unwrap();
+    assert_eq!(row(&revoked, "state"), "revoked", "who is not known has no session");
+    assert_eq!(count("SELECT count(*) FROM sessions"), 7);
     assert_eq!(count("PRAGMA application_id"), 0x7365_7373);
     assert_eq!(count("PRAGMA user_version"), 1);
     assert_eq!(
@@ -277,11 +292,21 @@ fn people_can_read_the_file() {
 #[test]
 fn whoever_waits_too_long_for_another_process_is_told_busy_and_nothing_was_done() {
     let house = House::new();
-    let options = || SqliteStore::options().busy_timeout(Duration::from_millis(10));
+    let options = || SqliteStore::options().busy_timeout(Duration::from_millis(50));
     let store = options().open(&house.file).unwrap();
     let key = login(&store, "alice");
     let operator = house.operator();
     operator.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let tombstone = Tombstone::new(RevokeReason::Logout, at(1));
+    let mut waiting = [store.end(&key, &tombstone), store.end(&key, &tombstone)];
+    for call in &mut waiting {
+        assert!(
+            call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending()
+        );
+    }
+    for call in waiting {
+        assert_eq!(kind(block_on(call)), Some(StoreErrorKind::Busy));
+    }
     let error = end(&store, &key).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert!(error.is_retryable() && error.source().is_some());
@@ -337,7 +362,9 @@ fn calls_that_wait_together_are_committed_together_and_fail_alone() {
 fn a_cursor_of_another_file_or_of_a_time_to_come_begins_anew() {
     let (house, other) = (House::new(), House::new());
     let (store, another) = (house.open(), other.open());
-    let _ = end(&another, &login(&another, "alice")).unwrap();
+    for store in [&store, &another] {
+        let _ = end(store, &login(store, "alice")).unwrap();
+    }
     let (_, foreign) = entries(&another, &Cursor::start());
     let text = String::from_utf8(foreign.as_bytes().to_vec()).unwrap();
     let (name, _) = text.split_once(':').unwrap();
@@ -355,10 +382,32 @@ fn the_log_forgets_what_nobody_needs_and_no_cursor_grows_old() {
     let _ = end(&store, &login(&store, "alice")).unwrap();
     let (logged, cursor) = entries(&store, &Cursor::start());
     assert_eq!(logged.len(), 1);
-    let _ = block_on(store.sweep(NOW.saturating_add(40 * DAY), 100)).unwrap();
-    assert!(entries(&store, &Cursor::start()).0.is_empty());
+    let RevocationEntry::Session { until, .. } = logged[0] else { panic!("{logged:?}") };
+    let _ = end(&store, &login(&store, "alice")).unwrap();
+    let before = Timestamp::from_millis(until.as_millis() - 1);
+    while block_on(store.sweep(before, 1)).unwrap().more {}
+    assert_eq!(entries(&store, &Cursor::start()).0.len(), 2);
+    while block_on(store.sweep(until, 1)).unwrap().more {}
+    assert!(entries(&store, &Cursor::start()).0.is_empty(), "all of it, however little at a time");
     let _ = end(&store, &login(&store, "bob")).unwrap();
     assert_eq!(entries(&store, &cursor).0.len(), 1, "a number is never given twice");
+}
+
+#[test]
+fn a_row_that_takes_the_place_of_a_swept_one_is_not_found_by_its_actors() {
+    use session_issuer::{
+        actor::{Actor, ActorChain},
+        store::Select,
+    };
+    let house = House::new();
+    let store = house.open();
+    let support = SubjectId::new("support").unwrap();
+    let chain = ActorChain::new(Actor::new(support.clone()), "T-1").unwrap();
+    insert(&store, fixtures::session().actors(chain).build());
+    assert_eq!(block_on(store.sweep(at(0).saturating_add(100 * DAY), 9)).unwrap().removed.len(), 1);
+    login(&store, "alice");
+    let query = Query::new(TenantId::default(), Select::Actor(support));
+    assert!(block_on(store.list(&query)).unwrap().items.is_empty());
 }
 
 #[test]
@@ -372,8 +421,15 @@ fn a_subject_is_forgotten_when_nothing_names_it() {
         house.operator().query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap()
     };
     let sweep = |days: u32| block_on(store.sweep(NOW.saturating_add(days * DAY), 100)).unwrap();
+    // Something happened to this one a day and a half later.
+    let _ = block_on(store.stamp(&subject_key("changed"), NOW)).unwrap();
+    let later = NOW.saturating_add(DAY + DAY / 2);
+    let floors = SubjectMark::floors(vec![session_issuer::factor::FactorKind::Totp], later);
+    let _ = block_on(store.mark_subject(&subject_key("changed"), floors)).unwrap();
     assert!(sweep(0).removed.is_empty() && known().unwrap().contains("nobody"));
     assert!(sweep(2).removed.is_empty());
+    assert_eq!(known().as_deref(), Some("alice,changed"));
+    assert!(sweep(3).removed.is_empty());
     assert_eq!(known().as_deref(), Some("alice"));
     assert_eq!(sweep(100).removed.len(), 1);
     assert_eq!(known(), None);

@@ -117,6 +117,30 @@ fn a_file_that_may_not_be_written_is_refused() {
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::ReadOnly));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_in_a_directory_that_may_not_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    drop(house.open());
+    let mode = |mode| fs::set_permissions(house.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o500);
+    if fs::write(house.folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write everything");
+        return;
+    }
+    for write_ahead in [true, false] {
+        let opened = SqliteStore::open(&house.file);
+        mode(0o700);
+        assert!(matches!(opened.unwrap_err(), OpenError::ReadOnly), "{write_ahead}");
+        assert_eq!(fs::read_dir(house.folder.path()).unwrap().count(), 1, "and nothing was left beside it");
+        // As a copy made by `VACUUM INTO` is.
+        house.operator().execute_batch("PRAGMA journal_mode = DELETE").unwrap();
+        mode(0o500);
+    }
+    mode(0o700);
+}
+
 #[test]
 fn names_that_mean_something_to_sqlite_are_names_of_files() {
     let house = House::new();
@@ -136,6 +160,8 @@ fn a_file_of_a_later_release_or_without_all_of_its_tables_is_refused() {
     let error = SqliteStore::open(&house.file).unwrap_err();
     assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }), "{error:?}");
     house.operator().execute_batch("PRAGMA user_version = -1").unwrap();
+    assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
+    house.operator().execute_batch("PRAGMA user_version = 0").unwrap();
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
     house.operator().execute_batch("PRAGMA user_version = 1; DROP INDEX records_by_device_slot").unwrap();
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));

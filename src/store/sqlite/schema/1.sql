@@ -1,5 +1,6 @@
 -- The tables of a session store, version 1. Instants are milliseconds since the Unix epoch, UTC; ids and names are text.
--- Look at the view `sessions`; write to none of this by hand while a store is open, but to end a session (see `records`).
+-- Look at the view `sessions` (sqlite3 3.38 or later). Write to none of this by hand but to end a session: the guide on
+-- stores says how. Every file keeps these texts and is compared with them: once released, no word of them changes.
 
 -- Tells this file's revocation log from that of any other file. One row.
 CREATE TABLE store (
@@ -87,7 +88,10 @@ SELECT
     id,
     CASE
         WHEN ended_at IS NOT NULL THEN 'ended'
-        WHEN json IS NULL THEN 'unreadable'
+        WHEN json -> '$.body' IS NULL THEN 'unreadable'
+        -- All sessions of its subject were revoked, and it was not kept.
+        WHEN subject IS NOT NULL AND NOT coalesce(epoch >= known ->> '$.epoch' OR id = known ->> '$.kept', FALSE)
+            THEN 'revoked'
         WHEN json -> '$.body.session' IS NOT NULL THEN 'session'
         WHEN json -> '$.body.request.decision.approved' IS NOT NULL THEN 'request, approved'
         ELSE 'request, ' || (json ->> '$.body.request.decision')
@@ -98,9 +102,25 @@ SELECT
     json ->> '$.body.session.client.ip' AS ip,
     json ->> '$.body.session.client.agent' AS agent,
     datetime(created_at / 1000, 'unixepoch') AS created,
-    datetime((json ->> '$.body.session.last_seen_at') / 1000, 'unixepoch') AS last_seen,
-    datetime(coalesce(json ->> '$.body.session.ends_at', json ->> '$.body.request.ends_at') / 1000, 'unixepoch') AS ends,
+    datetime(seen / 1000, 'unixepoch') AS last_seen,
+    -- What comes first: its own end, or that of its idle timeout.
+    datetime(min(coalesce(ends_at, idle_ends_at), coalesce(idle_ends_at, ends_at)) / 1000, 'unixepoch') AS ends,
     datetime(ended_at / 1000, 'unixepoch') AS ended,
     ended_reason AS reason,
     ended_by
-FROM (SELECT *, CASE WHEN json_valid(row) THEN row END AS json FROM records);
+FROM (
+    SELECT
+        *,
+        coalesce(json ->> '$.body.session.bound.epoch', json ->> '$.body.request.decision.approved.epoch') AS epoch,
+        json ->> '$.body.session.last_seen_at' AS seen,
+        coalesce(json ->> '$.body.session.ends_at', json ->> '$.body.request.ends_at') AS ends_at,
+        (json ->> '$.body.session.last_seen_at') + (json ->> '$.body.session.idle_ms') AS idle_ends_at
+    FROM (
+        SELECT
+            r.*,
+            CASE WHEN json_valid(r.row) THEN r.row END AS json,
+            CASE WHEN json_valid(s.stamp) THEN s.stamp END AS known
+        FROM records AS r
+        LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject
+    )
+);

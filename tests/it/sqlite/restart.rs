@@ -1,0 +1,87 @@
+//! Processes on one file, one after the other. Numbers are those of the lifecycle cases.
+
+use session_issuer::{
+    Policy, Requirement, Revoke,
+    error::ErrorKind,
+    policy::Freshness,
+    testing::{FaultyStore, Verb},
+};
+
+use super::*;
+use crate::world::{SECOND, World, id, refused};
+
+// 80
+#[test]
+fn a_revoked_access_token_stays_revoked_over_a_restart() {
+    let (house, clock) = (House::new(), ManualClock::new());
+    let start = || {
+        let store: Arc<dyn SessionStore> = Arc::new(house.open());
+        World::over(Policy::default(), clock.clone(), Arc::new(FaultyStore::new(store)))
+    };
+    let world = start();
+    let [one, other, kept] = ["alice", "bob", "carol"].map(|name| world.login(name));
+    block_on(world.issuer.revoke(Revoke::session(one.session_id()))).unwrap();
+    block_on(world.issuer.revoke(Revoke::all(id("bob")))).unwrap();
+    drop(world);
+
+    let world = start();
+    let by_the_log = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
+    for (synced, need) in [(false, Requirement::new()), (false, by_the_log.clone()), (true, by_the_log)] {
+        if synced {
+            block_on(world.issuer.sync_revocations()).unwrap();
+        }
+        refused(world.check_for(one.token(), &need), ErrorKind::Revoked);
+        refused(world.check_for(other.token(), &need), ErrorKind::Revoked);
+        world.store.reset_calls();
+        world.check_for(kept.token(), &need).unwrap();
+        assert_eq!(world.store.calls().of(Verb::Load) == 0, synced, "the log alone says so");
+    }
+}
+
+// 39
+#[test]
+fn a_file_of_the_first_release_is_read_and_written_on() {
+    let house = House::new();
+    drop(house.open());
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/rows/v1");
+    let mut rows = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap().trim_end().to_owned();
+        if let Ok(record) = Record::decode(text.as_bytes()) {
+            rows.push((record, text));
+        }
+    }
+    let operator = house.operator();
+    for (record, text) in &rows {
+        let subject = record.bound().map(|(subject, _)| subject.as_str());
+        let sql = "INSERT OR IGNORE INTO records (tenant, id, row, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let created_at = record.created_at().as_millis();
+        operator
+            .execute(sql, (record.tenant().as_str(), record.id().to_string(), text, subject, created_at))
+            .unwrap();
+    }
+    // Two processes, as when one of them was brought up to date before the other.
+    let (old, new) = (house.open(), house.open());
+    let mut refreshed = 0;
+    for (record, _) in rows {
+        let key = record.key();
+        let found = load(&old, &key).record;
+        if *found != record || found.tombstone().is_some() {
+            continue;
+        }
+        for store in [&new, &old, &new] {
+            let on = load(store, &key).record;
+            let now = on.created_at().saturating_add(DAY);
+            let Some(next) = fixtures::rotated(&on, now) else { break };
+            let mut change = Change::new(on.version(), next, now);
+            if let Some((subject, _)) = on.bound() {
+                let subject = SubjectKey::new(key.tenant.clone(), subject.clone());
+                change.observed_epoch = Some(block_on(store.stamp(&subject, now)).unwrap().epoch);
+            }
+            let committed = block_on(store.commit(&key, change)).unwrap();
+            assert!(matches!(committed, Committed::Done { .. }), "{committed:?}");
+            refreshed += 1;
+        }
+    }
+    assert!(refreshed > 9, "{refreshed}");
+}
