@@ -73,6 +73,20 @@ fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
 }
 
 #[test]
+fn a_trigger_that_was_put_into_the_file_runs_nowhere() {
+    let house = House::new();
+    drop(house.open());
+    let trigger = "CREATE TRIGGER quiet AFTER INSERT ON log BEGIN DELETE FROM log; END; \
+        CREATE TRIGGER lasting BEFORE UPDATE ON records BEGIN SELECT raise(IGNORE); END;";
+    house.operator().execute_batch(trigger).unwrap();
+    let store = house.open();
+    let key = login(&store, "alice");
+    let _ = end(&store, &key).unwrap();
+    assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
+    assert_eq!(entries(&store, &Cursor::start()).0.len(), 1);
+}
+
+#[test]
 fn an_end_that_is_taken_out_of_its_columns_is_still_an_end() {
     let house = House::new();
     let store = house.open();

@@ -403,8 +403,20 @@ fn a_row_that_takes_the_place_of_a_swept_one_is_not_found_by_its_actors() {
     let store = house.open();
     let support = SubjectId::new("support").unwrap();
     let chain = ActorChain::new(Actor::new(support.clone()), "T-1").unwrap();
+    let _ = block_on(store.stamp(&subject_key("support"), NOW)).unwrap();
     insert(&store, fixtures::session().actors(chain).build());
-    assert_eq!(block_on(store.sweep(at(0).saturating_add(100 * DAY), 9)).unwrap().removed.len(), 1);
+    let known = || {
+        let sql = "SELECT count(*) FROM subjects";
+        house.operator().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert!(block_on(store.sweep(NOW.saturating_add(2 * DAY), 9)).unwrap().removed.is_empty());
+    assert_eq!(known(), 1, "a record names it");
+    let swept = block_on(store.sweep(NOW.saturating_add(100 * DAY), 0)).unwrap();
+    assert_eq!(
+        (swept.removed.len(), known()),
+        (1, 0),
+        "a sweep of nothing takes one, so that it comes to an end"
+    );
     login(&store, "alice");
     let query = Query::new(TenantId::default(), Select::Actor(support));
     assert!(block_on(store.list(&query)).unwrap().items.is_empty());
