@@ -34,7 +34,7 @@ pub(crate) struct Host {
     pub(crate) base: String,
     pub(crate) users: Users,
     pub(crate) keys: ApiKeys,
-    pub(crate) factors: Factors,
+    pub(crate) factors: Arc<Factors>,
     /// Hanko's and Stack Auth's signing keys.
     pub(crate) ring: KeyRing,
     /// ZELF signs HS256.
@@ -52,7 +52,7 @@ impl Host {
             base: base.to_owned(),
             users: Users,
             keys: ApiKeys::draw()?,
-            factors: Factors::new()?,
+            factors: Arc::new(Factors::new()?),
             ring: KeyRing::new(SecretKey::generate(algorithm, &SystemEntropy)?.key),
             zelf_ring: KeyRing::new(SecretKey::generate(Algorithm::Hs256, &SystemEntropy)?.key),
             store: store(),

@@ -44,6 +44,9 @@
 //! precise kind is always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves nothing
 //! tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no browsers.
 //!
+//! A challenge with `returnCode` gives the code to the caller, who then has that factor without phone or mailbox: for
+//! callers who are not trusted with it, set a [`ChallengeMaker`] that has no code to return.
+//!
 //! # Examples
 //! ```
 //! use session_issuer::{

@@ -96,7 +96,8 @@ pub struct UserFactor {
     /// The name that people read, where profiles know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// The organisation of the user, as the directory said when the user was checked.
+    /// The organisation of the user, as the directory said when the user was checked; where it says none, the one of
+    /// whoever made the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
 }
