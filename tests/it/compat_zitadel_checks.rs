@@ -403,12 +403,19 @@ fn whoever_names_a_user_and_proves_something_learns_nothing_of_a_stranger() {
         succeeded: true,
         ends_at: host.world.issuer.now(),
     });
+    host.intents.table.lock().unwrap().push(Intent {
+        id: "started",
+        who: "mini@idp",
+        succeeded: false,
+        ends_at: host.world.issuer.now().saturating_add(HOUR),
+    });
     let proofs = [
         json!({ "password": { "password": "wrong" } }),
         json!({ "password": { "password": "wrong" }, "totp": { "code": "000000" } }),
         json!({ "idpIntent": { "idpIntentId": "1", "idpIntentToken": "wrong" } }),
         intent("1"),
         intent("late"),
+        intent("started"),
         json!({ "webAuthN": { "credentialAssertionData": { "id": "key-1" } } }),
         json!({ "totp": { "code": "000000" } }),
         json!({ "otpSms": { "code": "00000000" } }),
