@@ -85,21 +85,26 @@ impl Factors {
         None
     }
 
-    /// Who makes challenges.
-    pub(crate) fn challenges(&self) -> Arc<dyn ChallengeMaker> {
-        Arc::new(Returned(Arc::clone(&self.codes)))
+    /// Who makes challenges, for callers who may be given codes or not.
+    pub(crate) fn challenges(&self, gives_codes: bool) -> Arc<dyn ChallengeMaker> {
+        Arc::new(Returned { codes: Arc::clone(&self.codes), gives_codes })
     }
 }
 
 /// Gives codes back to the caller: there is no mail and no SMS here, and no user has a key.
 #[derive(Debug)]
-struct Returned(Arc<OneTimeCodes>);
+struct Returned {
+    codes: Arc<OneTimeCodes>,
+    gives_codes: bool,
+}
 
 #[async_trait]
 impl ChallengeMaker for Returned {
     async fn code(&self, ask: AskCode<'_>) -> Result<Option<OneTimeCode>, VerifyError> {
         match ask.delivery {
-            Delivery::Return => self.0.make(ask.request()).map(Some).map_err(VerifyError::new),
+            Delivery::Return if self.gives_codes => {
+                self.codes.make(ask.request()).map(Some).map_err(VerifyError::new)
+            }
             _ => Ok(None),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Host {
     pub(crate) base: String,
     pub(crate) users: Users,
     pub(crate) keys: ApiKeys,
-    pub(crate) factors: Factors,
+    pub(crate) factors: Arc<Factors>,
     /// Hanko's and Stack Auth's signing keys.
     pub(crate) ring: KeyRing,
     /// ZELF signs HS256.
@@ -56,7 +56,7 @@ impl Host {
         Ok(Self {
             base: base.to_owned(),
             users: Users,
-            factors: Factors::new()?,
+            factors: Arc::new(Factors::new()?),
             ring: keys.ring()?,
             zelf_ring: keys.zelf_ring()?,
             store: sessions,

@@ -1,5 +1,7 @@
 //! ZITADEL's session service: a session grown by checks. Each family of paths has the rule of its own era.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -9,15 +11,15 @@ use serde_json::json;
 use session_issuer::{
     Policy,
     compat::zitadel::{
-        self, ApiError, Caller, DeleteSession, GetSession, LoginPolicy, Permission, ResourceOwner, Scope,
-        Service, TokenRule,
+        self, ApiError, Caller, CreateSession, DeleteSession, GetSession, LoginPolicy, Permission,
+        ResourceOwner, Scope, Service, TokenRule,
     },
     id::CreatorId,
 };
 
 use super::{
     door::{Call, Door, Fault, Outcome, Reply, same},
-    factors::TENANT,
+    factors::{Factors, TENANT},
     host::{Host, ORGANISATION, System},
     keys::drawn,
 };
@@ -51,6 +53,7 @@ pub(crate) fn routes() -> Router<Api> {
 #[derive(Clone)]
 pub(crate) struct Api {
     service: Service,
+    factors: Arc<Factors>,
     token: String,
     login_page: Caller,
 }
@@ -67,20 +70,32 @@ impl Api {
         let login_page = Caller::new(CreatorId::new("login-page")?, ORGANISATION)?;
         let all = [Permission::SessionRead, Permission::SessionWrite, Permission::SessionDelete];
         Ok(Self {
-            service: Service::new(issuer).profiles(host.users).challenges(host.factors.challenges()),
+            service: Service::new(issuer).profiles(host.users),
+            factors: Arc::clone(&host.factors),
             token: host.keys.zitadel.clone(),
             login_page: all.into_iter().fold(login_page, |page, may| page.grant(may, Scope::Instance)),
         })
     }
 
-    /// The service under the rule of an era.
-    pub(crate) fn of(&self, era: Era) -> Service {
-        let service = self.service.clone();
+    /// The service under the rule of an era. The login page alone is trusted with every session whose id it knows, and
+    /// with codes: whoever gets one back has a second factor without the phone.
+    pub(crate) fn of(&self, era: Era, caller: &Caller) -> Service {
+        let is_page = *caller == self.login_page;
+        let service = self.service.clone().challenges(self.factors.challenges(is_page));
         match era {
             Era::V2Alpha => service.token_rule(TokenRule::V2Alpha),
-            Era::V2Beta => service.token_rule(TokenRule::V2).resource_owner(instance()),
-            Era::V2 => service.token_rule(TokenRule::Permission).resource_owner(instance()),
+            Era::V2Beta if is_page => service.token_rule(TokenRule::V2).resource_owner(instance()),
+            Era::V2Beta | Era::V2 => service.token_rule(TokenRule::Permission).resource_owner(instance()),
         }
+    }
+
+    /// A creation without the fingerprint of a user agent that anybody but the login page claims to be: sessions of one
+    /// user agent are shown to each other.
+    pub(crate) fn unclaimed(&self, mut request: CreateSession, caller: &Caller) -> CreateSession {
+        if let Some(agent) = request.user_agent.as_mut().filter(|_| *caller != self.login_page) {
+            agent.fingerprint_id = None;
+        }
+        request
     }
 
     /// The login page's service account, or the user of a session whose token is the bearer token.
@@ -148,31 +163,31 @@ fn error(status: u16, code: u8, message: &str) -> Reply {
 
 async fn create(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
-    let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::json(201, &zitadel::create_session(&api.of(era), &caller, request).await?))
+    let request = api.unclaimed(call.json().map_err(Api::tell)?, &caller);
+    Ok(Reply::json(201, &zitadel::create_session(&api.of(era, &caller), &caller, request).await?))
 }
 
 async fn set(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&zitadel::set_session(&api.of(era), &caller, call.param(0), request).await?))
+    Ok(Reply::ok(&zitadel::set_session(&api.of(era, &caller), &caller, call.param(0), request).await?))
 }
 
 async fn show(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = GetSession::of(call.param(0), call.query());
-    Ok(Reply::ok(&zitadel::get_session(&api.of(era), &caller, request).await?))
+    Ok(Reply::ok(&zitadel::get_session(&api.of(era, &caller), &caller, request).await?))
 }
 
 async fn search(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&zitadel::list_sessions(&api.of(era), &caller, request).await?))
+    Ok(Reply::ok(&zitadel::list_sessions(&api.of(era, &caller), &caller, request).await?))
 }
 
 async fn delete(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let mut request: DeleteSession = call.json().map_err(Api::tell)?;
     request.session_id = Some(call.param(0).to_owned());
-    Ok(Reply::ok(&zitadel::delete_session(&api.of(era), &caller, request).await?))
+    Ok(Reply::ok(&zitadel::delete_session(&api.of(era, &caller), &caller, request).await?))
 }

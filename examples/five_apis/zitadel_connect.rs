@@ -39,9 +39,12 @@ impl Door for Api {
 
 async fn answered(api: &super::Api, call: &Call, era: Era, name: &str) -> Result<Reply, Reply> {
     let caller = api.caller(call, era).await.map_err(not_let_in)?;
-    let service = api.of(era);
+    let service = api.of(era, &caller);
     match name {
-        "CreateSession" => told(zitadel::create_session(&service, &caller, request(call)?).await),
+        "CreateSession" => {
+            let request = api.unclaimed(request(call)?, &caller);
+            told(zitadel::create_session(&service, &caller, request).await)
+        }
         "SetSession" => set(&service, &caller, call).await,
         "GetSession" => told(zitadel::get_session(&service, &caller, request(call)?).await),
         "ListSessions" => told(zitadel::list_sessions(&service, &caller, request(call)?).await),

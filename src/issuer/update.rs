@@ -48,6 +48,13 @@ impl Issuer {
         if session.is_impersonation() && proves {
             return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
         }
+        if let LifetimeChange::Set(asked) = update.lifetime
+            && !session.is_impersonation()
+        {
+            // Before a check uses anything up: no proof makes this good.
+            let bounded = self.inner.policy.lifetime(Some(asked));
+            bounded.map_err(|input| Error::from(input).during(OPERATION))?;
+        }
         // What is known of the subject was read before anything is verified.
         let checks = Checks {
             checks: update.checks,

@@ -1,13 +1,13 @@
 //! Joints behind pointers, so that one database handle can serve several of them.
 
-pub(super) type Boxed<'f, T> =
-    std::pin::Pin<Box<dyn Future<Output = Result<T, super::VerifyError>> + Send + 'f>>;
+pub(crate) type Boxed<'f, T> =
+    std::pin::Pin<Box<dyn Future<Output = Result<T, crate::error::VerifyError>> + Send + 'f>>;
 
 /// Forwards every call through `Arc` and `Box`, and hands out the inner future as it is.
 macro_rules! forward {
     ($joint:ident $verbs:tt) => {
-        forward! { Arc $joint $verbs }
-        forward! { Box $joint $verbs }
+        $crate::verifier::forward! { Arc $joint $verbs }
+        $crate::verifier::forward! { Box $joint $verbs }
     };
     ($pointer:ident $joint:ident { $($verb:ident($input:ident) -> $output:ty;)+ }) => {
         /// Forwards every call, and hands out the inner future as it is.
@@ -17,7 +17,7 @@ macro_rules! forward {
                 fn $verb<'a, 'b, 'f>(
                     &'a self,
                     input: $input<'b>,
-                ) -> $crate::verifier::forward::Boxed<'f, $output>
+                ) -> $crate::verifier::Boxed<'f, $output>
                 where
                     'a: 'f,
                     'b: 'f,
@@ -29,3 +29,4 @@ macro_rules! forward {
         }
     };
 }
+pub(crate) use forward;

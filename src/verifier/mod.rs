@@ -30,6 +30,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
+pub(crate) use self::forward::{Boxed, forward};
 #[cfg(feature = "password")]
 #[cfg_attr(docsrs, doc(cfg(feature = "password")))]
 pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash};

@@ -201,6 +201,17 @@ for family in v2beta v2; do
         -X PATCH "$BASE/$family/sessions/$ZID" "${PAGE[@]}" -d '{"lifetime": "600s"}'
 done
 ZTOKEN=$(got "['sessionToken']")
+for family in v2beta v2; do
+    call "zitadel PATCH /$family/sessions/{session_id}, by a user" 403 "a['details'][0]['id'] == 'AUTH-5mWD2'" \
+        -X PATCH "$BASE/$family/sessions/$ZID" -H "Authorization: Bearer $ZTOKEN" -H "$JSON" -d '{"lifetime": "700s"}'
+done
+call 'zitadel PATCH /v2alpha/sessions/{session_id}, a code for nobody but the login page' 400 "a['details'][0]['id'] == 'COMMAND-BJ2g3'" \
+    -X PATCH "$BASE/v2alpha/sessions/$ZID" -H "$JSON" \
+    -d "{\"sessionToken\": \"$ZTOKEN\", \"challenges\": {\"otpSms\": {\"returnCode\": true}}}"
+call 'zitadel POST /v2/sessions, in a user agent of its own claim' 201 "a['sessionId']" \
+    -X POST "$BASE/v2/sessions" -H "$JSON" -d '{"userAgent": {"fingerprintId": "claimed", "description": "told"}}'
+call 'zitadel POST /v2/sessions/search, of that user agent' 200 "a['details']['totalResult'] == '0'" \
+    -X POST "$BASE/v2/sessions/search" "${PAGE[@]}" -d '{"queries": [{"userAgentQuery": {"fingerprintId": "claimed"}}]}'
 call 'zitadel POST /v2beta/sessions, by nobody' 401 "a['code'] == 16" -X POST "$BASE/v2beta/sessions" -H "$JSON" -d '{}'
 call 'zitadel POST /v2/sessions, by somebody unknown' 401 "a['code'] == 16" \
     -X POST "$BASE/v2/sessions" -H 'Authorization: Bearer no' -H "$JSON" -d '{}'

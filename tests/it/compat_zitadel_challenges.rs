@@ -215,6 +215,8 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
         let last = host.desk.sent.lock().unwrap().last().cloned().unwrap();
         assert_eq!((last.0.as_str(), last.1, last.2.as_deref()), (USER, kind, template));
         sent.push(last);
+        let told = host.desk.session.lock().unwrap().map(|told| told.to_string());
+        assert_eq!(told.as_deref(), Some(session.as_str()), "{request}");
     }
     assert_eq!(host.desk.sent.lock().unwrap().len(), 5);
     host.check(&session, json!({ "otpEmail": { "code": sent[4].3 } })).unwrap();
@@ -227,6 +229,7 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
     assert_eq!(host.desk.sent.lock().unwrap().len(), 5, "no wrong password sends anything");
     let created = host.create(request(PASSWORD)).unwrap();
     assert_eq!((created.details.sequence, host.desk.sent.lock().unwrap().len()), (1, 6));
+    assert_eq!(*host.desk.session.lock().unwrap(), None, "it has no id yet");
     let code = created.challenges.unwrap().otp_sms.unwrap();
     host.check(&created.session_id.to_string(), json!({ "otpSms": { "code": code.expose() } })).unwrap();
 }

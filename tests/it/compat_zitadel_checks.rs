@@ -396,11 +396,26 @@ fn whoever_names_a_user_and_proves_something_learns_nothing_of_a_stranger() {
         succeeded: true,
         ends_at: host.world.issuer.now().saturating_add(HOUR),
     });
+    // Whoever started it may hold one that has run out.
+    host.intents.table.lock().unwrap().push(Intent {
+        id: "late",
+        who: "mini@idp",
+        succeeded: true,
+        ends_at: host.world.issuer.now(),
+    });
+    host.intents.table.lock().unwrap().push(Intent {
+        id: "started",
+        who: "mini@idp",
+        succeeded: false,
+        ends_at: host.world.issuer.now().saturating_add(HOUR),
+    });
     let proofs = [
         json!({ "password": { "password": "wrong" } }),
         json!({ "password": { "password": "wrong" }, "totp": { "code": "000000" } }),
         json!({ "idpIntent": { "idpIntentId": "1", "idpIntentToken": "wrong" } }),
         intent("1"),
+        intent("late"),
+        intent("started"),
         json!({ "webAuthN": { "credentialAssertionData": { "id": "key-1" } } }),
         json!({ "totp": { "code": "000000" } }),
         json!({ "otpSms": { "code": "00000000" } }),
@@ -432,6 +447,82 @@ fn whoever_names_a_user_and_proves_something_learns_nothing_of_a_stranger() {
     let precise = host.service.clone().answers(Answers::Precise);
     let outcome = patch(&precise, &login(), &session, json!({ "checks": checks() }));
     assert_eq!(shown(outcome), (404, zitadel(5, "QUERY-Dfbg2", "Errors.User.NotFound")));
+}
+
+// 130
+#[test]
+fn whom_a_call_names_beside_an_open_or_a_late_challenge_is_not_told() {
+    let host = Host::new(Unlimited);
+    host.world.people.add("goofy", PASSWORD);
+    let session = host.begin();
+    for way in ["otpSms", "otpEmail"] {
+        host.set(&session, json!({ "challenges": { way: {} } })).unwrap();
+    }
+    host.assertion(&session, "USER_VERIFICATION_REQUIREMENT_REQUIRED", VERIFIED);
+    let key = json!({ "credentialAssertionData": { "id": "key-1" } });
+    let wrong_code = || bad(3, "CODE-woT0xc", "Errors.User.Code.Invalid");
+    let late_code = || bad(9, "CODE-QvUQ4P", "Errors.User.Code.Expired");
+    let ways = |expected: fn() -> (u16, Value), key_answer: (u16, Value)| {
+        [
+            (json!({ "otpSms": { "code": "00000000" } }), expected()),
+            (json!({ "otpEmail": { "code": "00000000" } }), expected()),
+            (json!({ "webAuthN": key }), key_answer),
+        ]
+    };
+    let everybody = |proof: &Value, expected: &(u16, Value)| {
+        for user in [USER, "goofy", STRANGER] {
+            let mut checks = proof.clone();
+            checks["user"] = json!({ "userId": user });
+            assert_eq!(&shown(host.check(&session, checks)), expected, "{user} {proof}");
+        }
+    };
+    let wrong_key = bad(3, "WEBAU-3M9si", "Errors.User.WebAuthN.ValidateLoginFailed");
+    let no_key_challenge = bad(9, "COMMAND-Ioqu5", "Errors.Session.WebAuthN.NoChallenge");
+    unchanged(&host.world, || {
+        ways(wrong_code, wrong_key).iter().for_each(|(proof, expected)| everybody(proof, expected));
+        host.world.advance(5 * MINUTE);
+        ways(late_code, no_key_challenge).iter().for_each(|(proof, expected)| everybody(proof, expected));
+    });
+}
+
+#[test]
+fn whoever_has_proved_something_is_told_precisely_what_is_wrong() {
+    let host = Host::new(Unlimited);
+    host.world.people.add("goofy", PASSWORD);
+    host.apps.0.lock().unwrap().clear();
+    let named = |user: &str| json!({ "user": { "userId": user }, "password": { "password": PASSWORD } });
+    let not_ready = || bad(9, "COMMAND-3Mif9s", "Errors.User.MFA.OTP.NotReady");
+    let mut with_code = named(USER);
+    with_code["totp"] = json!({ "code": "123456" });
+    unchanged(&host.world, || {
+        // In the same call, of what comes after the first proof.
+        assert_eq!(shown(host.create(json!({ "checks": with_code }))), not_ready());
+    });
+    let session = host.create(json!({ "checks": named(USER) })).unwrap().session_id.to_string();
+    let code = |user: &str| json!({ "user": { "userId": user }, "totp": { "code": "123456" } });
+    let change = (400, json!({ "code": 3, "message": "user change not possible", "details": [] }));
+    unchanged(&host.world, || {
+        assert_eq!(shown(host.check(&session, code(USER))), not_ready());
+        assert_eq!(shown(host.check(&session, code("goofy"))), change);
+        let unknown = (404, zitadel(5, "QUERY-Dfbg2", "Errors.User.NotFound"));
+        assert_eq!(shown(host.check(&session, code(STRANGER))), unknown);
+    });
+}
+
+#[test]
+fn a_lifetime_that_is_never_allowed_uses_no_proof_up() {
+    let host = Host::new(Unlimited);
+    let session = host.begin();
+    let recover = |lifetime: &str| {
+        let checks = json!({ "recoveryCode": { "code": host.recovery[0] } });
+        host.set(&session, json!({ "checks": checks, "lifetime": lifetime }))
+    };
+    unchanged(&host.world, || {
+        for never in ["-1s", "0.0000001s", "315360000.001s"] {
+            assert_eq!(shown(recover(never)).0, 400, "{never}");
+        }
+    });
+    recover("600s").expect("the code is still good");
 }
 
 #[test]

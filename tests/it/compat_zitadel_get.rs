@@ -350,6 +350,15 @@ fn another_tenants_session_is_not_found_by_id_or_by_token() {
 }
 
 #[test]
+fn a_request_that_is_no_session_yet_is_not_found() {
+    let world = world_of(Policy::tmdb());
+    let app = session_issuer::id::AppId::new("films").unwrap();
+    let opened = block_on(world.issuer.open(session_issuer::issuer::OpenRequest::new(app))).unwrap();
+    let id = opened.session_id().to_string();
+    assert_eq!(shown(get(&service(&world), &admin(), &id, None)), not_found());
+}
+
+#[test]
 fn a_door_reads_the_id_from_the_path_and_the_token_from_the_query() {
     let world = world_of(Policy::zitadel());
     let issued = login(&world, USER);

@@ -3,12 +3,17 @@
 use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Revoke, Timestamp,
-    compat::zitadel::{
-        ApiError, Caller, ListSessions, ListSessionsResponse, Permission, Scope, Service, list_sessions,
+    compat::{
+        Profiles,
+        zitadel::{
+            ApiError, Caller, ListSessions, ListSessionsResponse, Permission, Profile, Scope, Service,
+            list_sessions,
+        },
     },
-    id::TenantId,
+    id::{CreatorId, SubjectId, TenantId},
     store::{NewRecord, SessionStore},
     testing::{Fault, Verb, block_on, fixtures},
+    verifier::VerifyError,
 };
 
 use crate::{compat_create::*, compat_zitadel_get::*, world::*};
@@ -81,7 +86,9 @@ fn sessions_are_found_by_id_user_creator_and_user_agent() {
         json!([{ "creatorQuery": { "id": "a".repeat(201) } }]),
         json!([{ "userAgentQuery": { "fingerprintId": "a".repeat(201) } }]),
     ] {
+        world.store.reset_calls();
         assert_eq!(meet(too_long), [""; 0]);
+        assert_eq!(world.store.calls().total(), 0, "and reads nothing");
     }
     // All of them hold at once, also twice the same kind.
     assert_eq!(
@@ -214,9 +221,10 @@ fn a_page_has_at_most_a_thousand_and_no_list_is_read_beyond_ten_thousand() {
 
     let first = born(&world, "first", NewSession::anonymous());
     let store = world.store.inner();
-    for n in 0..10_000 {
+    for n in 0..10_001 {
         let at = Timestamp::from_millis(world.issuer.now().as_millis() + n);
-        let record = fixtures::session().tenant(TenantId::default()).at(at).build();
+        let many = CreatorId::new("many").unwrap();
+        let record = fixtures::session().tenant(TenantId::default()).creator(many).at(at).build();
         let _ = block_on(store.insert(NewRecord::new(record, at))).unwrap();
     }
     let last = made(&world, "last", NewSession::anonymous()).session_id().to_string();
@@ -224,6 +232,10 @@ fn a_page_has_at_most_a_thousand_and_no_list_is_read_beyond_ten_thousand() {
     let (page, total) = found(&service, &admin, json!({ "query": { "limit": 3 } }));
     assert_eq!((page.len(), total), (3, 10_000), "as many as were read");
     assert_eq!(world.store.calls().of(Verb::List), 10);
+    let limit = || json!({ "query": { "limit": 3 } });
+    assert_eq!(found(&service, &caller("many"), limit()).1, 10_000);
+    let of_two_indexes = search(&service, &caller("many").user(id(USER)), limit());
+    assert_eq!(shown(of_two_indexes).0, 429, "which of them comes first is not known");
     let too_many = json!([{ "expirationDateQuery": { "expirationDate": "2020-01-01T00:00:00Z" } }]);
     let text = "More sessions meet these queries than one call reads: narrow them.";
     assert_eq!(
@@ -320,6 +332,38 @@ fn what_has_ended_is_not_listed() {
     assert_eq!(meet(&world, &admin(), json!([])), [&*stays]);
     let ids = json!([{ "idsQuery": { "ids": [one.session_id().to_string(), stays] } }]);
     assert_eq!(meet(&world, &admin(), ids), [&*stays]);
+}
+
+#[test]
+fn a_list_names_each_user_and_asks_for_the_names_once() {
+    #[derive(Debug, Clone, Default)]
+    struct Names(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+    #[async_trait::async_trait]
+    impl Profiles<Profile> for Names {
+        async fn profile(&self, user: &SubjectId) -> Result<Profile, VerifyError> {
+            self.0.lock().unwrap().push(user.to_string());
+            let mut profile = Profile::default();
+            profile.display_name = Some(format!("{user}'s name"));
+            Ok(profile)
+        }
+    }
+
+    let world = world_of(Policy::zitadel());
+    world.people.add("goofy", "V3ryS3cure!");
+    for user in [USER, "goofy", USER] {
+        login(&world, user);
+    }
+    born(&world, "admin", NewSession::anonymous());
+    let names = Names::default();
+    let service = service(&world).profiles(names.clone());
+    let listed = search(&service, &admin(), json!({ "query": { "limit": 3 } })).unwrap();
+    let shown = listed.sessions.iter().map(|session| session.factors.as_ref()?.user.display_name.clone());
+    let name = |user: &str| Some(format!("{user}'s name"));
+    assert_eq!(shown.collect::<Vec<_>>(), [None, name(USER), name("goofy")]);
+    assert_eq!(*names.0.lock().unwrap(), [USER, "goofy"], "of this page alone");
+    search(&service, &admin(), json!({ "query": { "offset": 1 } })).unwrap();
+    assert_eq!(*names.0.lock().unwrap(), [USER, "goofy", USER, "goofy"]);
 }
 
 #[test]

@@ -343,6 +343,8 @@ fn metadata_is_merged_and_an_empty_value_removes_its_key() {
     });
     assert!(world.people.attempts.lock().unwrap().is_empty());
     set(many(0, 62)).unwrap();
+    // What is removed makes room, wherever its key stands.
+    set(json!({ "1 new": "AAAA", "9": "" })).unwrap();
     set(json!({ "k".repeat(200): "AAAA", "0": "" })).unwrap();
 }
 

@@ -16,7 +16,7 @@ use session_issuer::{
         Service, SetSessionResponse, TokenRule, UserVerificationRequirement,
     },
     factor::{Challenge, Check, FactorDetails, FactorKind},
-    id::TenantId,
+    id::{SessionId, TenantId},
     signer::KeyRing,
     testing::block_on,
     token::TokenKeys,
@@ -243,6 +243,8 @@ pub type Sent = (String, FactorKind, Option<String>, String);
 pub struct Desk {
     codes: Arc<OneTimeCodes>,
     pub sent: Mutex<Vec<Sent>>,
+    /// In which session the last code was asked for.
+    pub session: Mutex<Option<SessionId>>,
     /// Kinds that the user has not got.
     pub lacks: Mutex<HashSet<FactorKind>>,
     pub is_down: Mutex<bool>,
@@ -252,7 +254,8 @@ pub struct Desk {
 impl Desk {
     fn new(codes: Arc<OneTimeCodes>) -> Self {
         let (sent, lacks) = (Mutex::default(), Mutex::default());
-        Self { codes, sent, lacks, is_down: Mutex::default(), number: Mutex::default() }
+        let (is_down, number, session) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { codes, sent, session, lacks, is_down, number }
     }
 
     fn has(&self, kind: FactorKind) -> Result<bool, VerifyError> {
@@ -269,6 +272,7 @@ impl ChallengeMaker for Desk {
         if !self.has(ask.channel.kind())? {
             return Ok(None);
         }
+        *self.session.lock().unwrap() = ask.session;
         let made = self.codes.make(ask.request()).map_err(VerifyError::new)?;
         if let Delivery::Send { url_template } = ask.delivery {
             let (user, code) = (ask.holder.subject.to_string(), made.code.expose().to_owned());

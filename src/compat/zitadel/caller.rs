@@ -124,7 +124,8 @@ fn organization(view: &SessionView) -> Option<&str> {
 pub enum Permission {
     /// `session.read`: see them.
     SessionRead,
-    /// `session.write`: change them without their token, where the service asks for it ([`TokenRule::Permission`]).
+    /// `session.write`: change them without their token, where the service asks for it ([`TokenRule::Permission`]); and so
+    /// get the token that the change makes.
     SessionWrite,
     /// `session.delete`: end them.
     SessionDelete,
@@ -136,11 +137,15 @@ pub enum Permission {
 pub enum Scope {
     /// Everything of this instance, and alone what has no user yet.
     Instance,
-    /// What is about users of this organisation.
+    /// What is about users of this organisation: the one that the directory names, or else the one of whoever made the
+    /// session.
     Organization(String),
 }
 
 /// Whether a change needs the session's token: the rule of one era of ZITADEL's API.
+///
+/// Every change answers with the session's next token: whoever may change a session has it from then on. Where several
+/// services share an issuer, **the weakest rule that a caller reaches holds for all sessions**, whichever made them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TokenRule {

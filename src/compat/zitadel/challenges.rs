@@ -1,28 +1,23 @@
-//! Challenges: what a request asks for, who makes them, and what the answer shows of them.
+//! Challenges: what a request asks for, and what the answer shows of them.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    ApiError, Service,
-    error::{invalid, unanswered},
+    ApiError, AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN, Service,
+    error::{LENGTH, has_length, invalid, unanswered},
     proto::{message, numbered},
 };
 use crate::{
-    Timestamp,
     compat::redacted,
     error::{Error, ErrorKind, Operation, VerifyError},
-    factor::{Challenge, FactorKind},
+    factor::FactorKind,
     id::SessionId,
     secret::Secret,
-    verifier::{Ask, Asked, Challenger, Channel, CodeRequest, Holder, OneTimeCode},
+    verifier::{Ask, Asked, Challenger, Channel, OneTimeCode},
 };
 
 /// The challenges that a request asks for. Made once all its checks have passed; each takes the slot of its kind, and the
@@ -141,138 +136,6 @@ fn code<S: Serializer>(code: &Option<Secret>, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(code.as_ref().map(Secret::expose).unwrap_or_default())
 }
 
-/// Makes challenges, and sends codes: the host's WebAuthn server, and its mail and SMS.
-///
-/// # Contract
-/// - It is asked after every check of the call has passed, and before anything is stored. Where the call fails after all,
-///   what was sent proves nothing.
-/// - None says that the user has no such factor, or none that is ready.
-/// - How often somebody may be written to is the host's to limit.
-///
-/// # Examples
-/// ```
-/// use async_trait::async_trait;
-/// use session_issuer::{
-///     compat::zitadel::{AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN},
-///     verifier::{OneTimeCode, OneTimeCodes, VerifyError},
-/// };
-///
-/// #[derive(Debug)]
-/// struct Challenges {
-///     codes: std::sync::Arc<OneTimeCodes>, // the same that verifies them
-/// }
-///
-/// # fn send(_: &OneTimeCode, _: Option<&str>) {}
-/// #[async_trait]
-/// impl ChallengeMaker for Challenges {
-///     async fn code(&self, ask: AskCode<'_>) -> Result<Option<OneTimeCode>, VerifyError> {
-///         let made = self.codes.make(ask.request()).map_err(VerifyError::new)?;
-///         if let Delivery::Send { url_template } = ask.delivery {
-///             send(&made, url_template); // to the address that the host knows
-///         }
-///         Ok(Some(made))
-///     }
-///
-///     async fn web_authn(&self, _: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError> {
-///         Ok(None) // no keys here
-///     }
-/// }
-/// ```
-#[async_trait]
-pub trait ChallengeMaker: fmt::Debug + Send + Sync {
-    /// Makes a code and its challenge, and sends the code where it is to be sent.
-    async fn code(&self, ask: AskCode<'_>) -> Result<Option<OneTimeCode>, VerifyError>;
-    /// Makes a WebAuthn challenge among the user's keys: its passkeys where verification is required, its second factors
-    /// where it is not. The verifier sees the challenge again, and judges domain and verification by what stands in it.
-    async fn web_authn(&self, ask: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError>;
-}
-
-type Boxed<'f, T> = Pin<Box<dyn Future<Output = Result<Option<T>, VerifyError>> + Send + 'f>>;
-
-/// Forwards every call, and hands out the inner future as it is.
-#[deny(clippy::missing_trait_methods)]
-impl<M: ChallengeMaker + ?Sized> ChallengeMaker for Arc<M> {
-    fn code<'a, 'b, 'f>(&'a self, ask: AskCode<'b>) -> Boxed<'f, OneTimeCode>
-    where
-        'a: 'f,
-        'b: 'f,
-        Self: 'f,
-    {
-        (**self).code(ask)
-    }
-
-    fn web_authn<'a, 'b, 'f>(&'a self, ask: AskWebAuthN<'b>) -> Boxed<'f, MadeWebAuthN>
-    where
-        'a: 'f,
-        'b: 'f,
-        Self: 'f,
-    {
-        (**self).web_authn(ask)
-    }
-}
-
-/// A code to make.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct AskCode<'a> {
-    /// How it travels.
-    pub channel: Channel,
-    /// For whom.
-    pub holder: Holder<'a>,
-    /// In which session; none while it is being created.
-    pub session: Option<SessionId>,
-    /// Who brings it to the user.
-    pub delivery: Delivery<'a>,
-    /// The time.
-    pub now: Timestamp,
-}
-
-impl<'a> AskCode<'a> {
-    /// As [`OneTimeCodes::make`](crate::verifier::OneTimeCodes::make) takes it.
-    pub fn request(&self) -> CodeRequest<'a> {
-        match self.channel {
-            Channel::Sms => CodeRequest::sms(self.holder, self.now),
-            Channel::Email => CodeRequest::email(self.holder, self.now),
-        }
-    }
-}
-
-/// Who brings a code to the user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Delivery<'a> {
-    /// The host, now.
-    Send {
-        /// The template of the address in an email; none for the host's own.
-        url_template: Option<&'a str>,
-    },
-    /// The caller, whom the answer gives it to.
-    Return,
-}
-
-/// A WebAuthn challenge to make.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct AskWebAuthN<'a> {
-    /// For whom.
-    pub holder: Holder<'a>,
-    /// The domain of the relying party.
-    pub domain: &'a str,
-    /// Whether the authenticator must verify its user. Never unspecified.
-    pub user_verification: UserVerificationRequirement,
-    /// The time.
-    pub now: Timestamp,
-}
-
-/// A WebAuthn challenge.
-#[derive(Debug, Clone)]
-pub struct MadeWebAuthN {
-    /// What the session keeps, and the verifier sees again.
-    pub challenge: Challenge,
-    /// What the browser gets: an object with `publicKey`.
-    pub options: Value,
-}
-
 /// Challenges that keep every rule of the schema, and what came of them.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -380,18 +243,12 @@ impl RequestChallenges {
     }
 }
 
-const LENGTH: &str = "value length must be between 1 and 200 runes, inclusive";
-
-fn is_bounded(text: &str) -> bool {
-    (1..=200).contains(&text.chars().count())
-}
-
 impl RequestWebAuthN {
     fn read(self, outer: &str) -> Result<(String, UserVerificationRequirement), ApiError> {
         let broken =
             |field: &str, rule: &str| Err(invalid(&[outer, "RequestChallenges.WebAuthN", field], rule));
         let domain = self.domain.unwrap_or_default();
-        if !is_bounded(&domain) {
+        if !has_length(&domain) {
             return broken("RequestChallenges_WebAuthN.Domain", LENGTH);
         }
         match self.user_verification_requirement.unwrap_or_default() {
@@ -413,7 +270,7 @@ impl RequestOtpEmail {
                 Err(invalid(&path(field), "sendCode and returnCode exclude each other"))
             }
             (None, Some(_)) => Ok(Way::Back),
-            (Some(SendCode { url_template: Some(template) }), None) if !is_bounded(&template) => {
+            (Some(SendCode { url_template: Some(template) }), None) if !has_length(&template) => {
                 Err(invalid(&path("RequestChallenges_OTPEmail_SendCode.UrlTemplate"), LENGTH))
             }
             (send, None) => Ok(Way::Out(send.and_then(|send| send.url_template))),

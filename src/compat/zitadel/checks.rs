@@ -3,11 +3,15 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ApiError, error::invalid, proto::message};
+use super::{
+    ApiError,
+    error::{LENGTH, invalid},
+    proto::message,
+};
 use crate::{
     compat::{redacted, secret},
     error::{InvalidInput, Problem},
-    factor::{Check, MAX_ASSERTION_BYTES, MAX_CHECK_CHARS},
+    factor::{Check, MAX_ASSERTION_BYTES},
     id::SubjectId,
     secret::Secret,
 };
@@ -230,9 +234,7 @@ impl Rules<'_> {
                     format!("value must be at most {MAX_ASSERTION_BYTES} bytes")
                 }
                 ("CheckWebAuthN.CredentialAssertionData", _) => "value is required".to_owned(),
-                (_, Problem::Empty | Problem::TooLong(_)) => {
-                    format!("value length must be between 1 and {MAX_CHECK_CHARS} runes, inclusive")
-                }
+                (_, Problem::Empty | Problem::TooLong(_)) => LENGTH.to_owned(),
                 (_, problem) => format!("value {problem}"),
             };
             self.invalid(field, &rule)

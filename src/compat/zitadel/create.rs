@@ -5,17 +5,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Caller, Challenges, Checks, Details, RequestChallenges, Service, Span,
+    ApiError, Caller, Challenges, Checks, Details, RequestChallenges, Service, Span, UserAgent,
     challenges::Wanted,
     checks::{Asserted, Named},
-    error::{Call, POSITIVE_LIFETIME, broken, invalid},
+    error::{Call, POSITIVE_LIFETIME, broken},
     proto::{bytes, message},
 };
 use crate::{
     NewSession,
-    client::ClientInfo,
     compat::{exposed, redacted},
-    error::{InvalidInput, Problem},
     id::SessionId,
     metadata::Metadata,
     secret::Secret,
@@ -43,7 +41,7 @@ pub async fn create_session(
         new_metadata.set(&key, value).map_err(|input| broken(REQUEST, "Metadata", &input.to_string()))?;
     }
     let wanted = challenges.map(|challenges| challenges.read(REQUEST, service, None)).transpose()?;
-    let client = user_agent.map(UserAgent::read).transpose()?.unwrap_or_default();
+    let client = user_agent.map(|agent| agent.read(REQUEST)).transpose()?.unwrap_or_default();
     let first = proofs.first().map(crate::factor::Check::kind);
     let call = Call { service, request: REQUEST, names_user: user.is_some(), first, session: None };
 
@@ -99,31 +97,7 @@ pub struct CreateSession {
     pub lifetime: Option<Span>,
 }
 
-/// The client that a session lives in.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct UserAgent {
-    /// A fingerprint of the browser or device: 1 to 200 characters.
-    #[serde(alias = "fingerprint_id")]
-    pub fingerprint_id: Option<String>,
-    /// The address: IPv4 or IPv6. An empty one counts as none.
-    pub ip: Option<String>,
-    /// Words for people: 1 to 200 characters.
-    pub description: Option<String>,
-    /// Headers: names of 1 to 200 characters, 32 values in all, of at most 1024 characters each.
-    pub header: Option<BTreeMap<String, UserAgentHeader>>,
-}
-
-/// The values of one header.
-#[derive(Default, Deserialize)]
-#[non_exhaustive]
-pub struct UserAgentHeader {
-    /// The values, in their order.
-    pub values: Option<Vec<String>>,
-}
-
-redacted!(CreateSession, UserAgent, UserAgentHeader);
+redacted!(CreateSession);
 
 /// The answer to `POST /v2alpha/sessions`.
 #[derive(Debug, Serialize)]
@@ -142,48 +116,17 @@ pub struct CreateSessionResponse {
     pub challenges: Option<Challenges>,
 }
 
-impl UserAgent {
-    fn read(self) -> Result<ClientInfo, ApiError> {
-        let Self { fingerprint_id, ip, description, header } = self;
-        let broken = |input: InvalidInput| {
-            let field = match input.field {
-                "fingerprint" => "UserAgent.FingerprintId",
-                "ip" => "UserAgent.Ip",
-                "client description" => "UserAgent.Description",
-                _ => "UserAgent.Header",
-            };
-            let rule = match input.problem {
-                Problem::Empty | Problem::TooLong(200) => {
-                    "value length must be between 1 and 200 runes, inclusive".to_owned()
-                }
-                problem => format!("value {problem}"),
-            };
-            invalid(&[&format!("{REQUEST}.UserAgent"), field], &rule)
-        };
-        let mut client = ClientInfo::new().ip_text(ip.as_deref().unwrap_or_default()).map_err(broken)?;
-        if let Some(fingerprint) = fingerprint_id {
-            client = client.fingerprint(&fingerprint).map_err(broken)?;
-        }
-        if let Some(description) = description {
-            client = client.description(&description).map_err(broken)?;
-        }
-        for (name, UserAgentHeader { values }) in header.unwrap_or_default() {
-            let values = values.unwrap_or_default();
-            client = client.header(&name, values.iter().map(String::as_str)).map_err(broken)?;
-        }
-        Ok(client)
-    }
-}
-
-/// Metadata out of base64.
+/// Metadata out of base64; what is removed comes first, and makes room for the rest.
 pub(super) fn read_metadata(
     request: &str,
     metadata: Option<BTreeMap<String, String>>,
 ) -> Result<Vec<(String, Vec<u8>)>, ApiError> {
     let entries = metadata.unwrap_or_default().into_iter();
     let read = |(key, value): (String, String)| Some((key, bytes(&value)?));
-    let read: Option<_> = entries.map(read).collect();
-    read.ok_or_else(|| broken(request, "Metadata", "a value is not base64"))
+    let read: Option<Vec<_>> = entries.map(read).collect();
+    let mut read = read.ok_or_else(|| broken(request, "Metadata", "a value is not base64"))?;
+    read.sort_by_key(|(_, value)| !value.is_empty());
+    Ok(read)
 }
 
 /// A lifetime to set; none where nothing is to be set.

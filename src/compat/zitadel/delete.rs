@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiError, Caller, Details, Permission, Service, TokenRule,
-    error::{told, unanswered},
+    error::{WRONG_TOKEN, unanswered},
     get::{not_permitted, session_id},
 };
 use crate::{
@@ -35,8 +35,7 @@ pub async fn delete_session(
     let (found, reason) = match token {
         Some(token) => {
             let found = service.of_token(id, token, Operation::Revoke).await?;
-            let wrong = || told(7, 403, "COMMAND-sGr42", "Errors.Session.Token.Invalid");
-            (Some(found.ok_or_else(wrong)?), RevokeReason::Logout)
+            (Some(found.ok_or_else(|| WRONG_TOKEN.show())?), RevokeReason::Logout)
         }
         None => match service.of_id(id, Operation::Revoke).await? {
             Some(view) if caller.owns(&view) => (Some(view), RevokeReason::Logout),

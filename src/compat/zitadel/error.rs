@@ -76,6 +76,14 @@ pub(super) fn invalid(path: &[&str], rule: &str) -> ApiError {
     bare(400, 3, &message)
 }
 
+/// The rule of a text that has to be there.
+pub(super) const LENGTH: &str = "value length must be between 1 and 200 runes, inclusive";
+
+/// Says whether a text keeps [that rule](LENGTH).
+pub(super) fn has_length(text: &str) -> bool {
+    (1..=200).contains(&text.chars().count())
+}
+
 /// A broken rule of a request's own field.
 pub(super) fn broken(request: &str, field: &str, rule: &str) -> ApiError {
     invalid(&[&format!("{request}.{field}")], rule)
@@ -126,7 +134,7 @@ impl Known {
 pub(super) const POSITIVE_LIFETIME: Known = Known(3, 400, "COMMAND-asEG4", "Errors.Session.PositiveLifetime");
 pub(super) const WRONG_TOKEN: Known = Known(7, 403, "COMMAND-sGr42", "Errors.Session.Token.Invalid");
 pub(super) const NO_SESSION: Known = Known(9, 400, "COMMAND-Flk38", "Errors.Session.NotExisting");
-pub(super) const EXPIRED: Known = Known(9, 400, "COMMAND-Hkl3d", "Errors.Session.Expired");
+const EXPIRED: Known = Known(9, 400, "COMMAND-Hkl3d", "Errors.Session.Expired");
 const USER_UNKNOWN: Known = Known(5, 404, "QUERY-Dfbg2", "Errors.User.NotFound");
 const USER_GONE: Known = Known(9, 400, "COMMAND-3n77z", "Errors.User.NotFound");
 const USER_NOT_ACTIVE: Known = Known(9, 400, "SESSION-Gj4ko", "Errors.User.NotActive");
@@ -172,7 +180,7 @@ impl Call<'_> {
         let kind = error.kind();
         let refused = RefusedCheck::of(error);
         if let Some(first) = self.first.filter(|first| self.hides(kind, refused, *first)) {
-            return Some(match needs_challenge(first) && self.challenge(first).is_none() {
+            return Some(match needs_challenge(first) && !self.is_open(first) {
                 true => self.no_challenge(first),
                 false => self.wrong(first),
             });
@@ -220,6 +228,7 @@ impl Call<'_> {
                 | ErrorKind::SubjectChange
                 | ErrorKind::FactorNotSetUp
                 | ErrorKind::FactorNotReady
+                | ErrorKind::ChallengeMissing
         );
         self.service.answers == Answers::Alike && self.names_user && nothing_proved && is_early && tells
     }
@@ -229,7 +238,11 @@ impl Call<'_> {
         Some(self.session?.session()?.challenge(kind)?.ends_at())
     }
 
-    pub(super) fn terminated(&self) -> Known {
+    fn is_open(&self, kind: FactorKind) -> bool {
+        self.challenge(kind).is_some_and(|ends_at| self.service.issuer.now() < ends_at)
+    }
+
+    fn terminated(&self) -> Known {
         let id = match self.service.token_rule {
             TokenRule::V2Alpha => "COMAND-SAjeh",
             TokenRule::V2 | TokenRule::Permission => "COMMAND-Hewfq",
@@ -281,8 +294,7 @@ impl Call<'_> {
 
     /// Where a check needs an open challenge, and there is none, or one whose time is over.
     fn no_challenge(&self, kind: FactorKind) -> Known {
-        let now = self.service.issuer.now();
-        let is_over = self.challenge(kind).is_some_and(|ends_at| now >= ends_at);
+        let is_over = self.challenge(kind).is_some() && !self.is_open(kind);
         match (kind, is_over) {
             (FactorKind::OtpSms | FactorKind::OtpEmail, true) => {
                 Known(9, 400, "CODE-QvUQ4P", "Errors.User.Code.Expired")

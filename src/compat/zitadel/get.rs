@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiError, Caller, Permission, Service, Session,
-    error::{broken, told, unanswered},
+    error::{LENGTH, broken, has_length, told, unanswered},
 };
 use crate::{
     compat::{query, redacted, secret},
@@ -31,9 +31,8 @@ pub async fn get_session(
 ) -> Result<GetSessionResponse, ApiError> {
     let id = session_id(request.session_id.as_deref(), "GetSessionRequest")?;
     let token = request.session_token.as_ref().map(Secret::expose);
-    if token.is_some_and(|token| !(1..=200).contains(&token.chars().count())) {
-        let rule = "value length must be between 1 and 200 runes, inclusive";
-        return Err(broken("GetSessionRequest", "SessionToken", rule));
+    if token.is_some_and(|token| !has_length(token)) {
+        return Err(broken("GetSessionRequest", "SessionToken", LENGTH));
     }
     let shown = match token {
         Some(token) => service.of_token(id, token, Operation::Check).await?,
@@ -86,11 +85,8 @@ pub struct GetSessionResponse {
 /// The id in a request; none for text that is no session's id.
 pub(super) fn session_id(text: Option<&str>, request: &str) -> Result<Option<SessionId>, ApiError> {
     match text {
-        Some(text) if (1..=200).contains(&text.chars().count()) => Ok(text.parse().ok()),
-        _ => {
-            let rule = "value length must be between 1 and 200 runes, inclusive";
-            Err(broken(request, "SessionId", rule))
-        }
+        Some(text) if has_length(text) => Ok(text.parse().ok()),
+        _ => Err(broken(request, "SessionId", LENGTH)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     ApiError, Caller, Service, Session,
     error::{bare, told, unanswered},
     find::{Wanted, invalid, wanted},
-    proto::{date_time, numbered, read_date_time, read_uint32, read_uint64, uint64},
+    proto::{date_time, message, messages, numbered, read_date_time, read_uint32, read_uint64, uint64},
 };
 use crate::{SessionQuery, Timestamp, compat::redacted, issuer::SessionView, store::Select};
 
@@ -151,8 +151,10 @@ fn indexes(all: &[Wanted], caller: &Caller) -> Vec<Select> {
 #[non_exhaustive]
 pub struct ListSessions {
     /// Which page, and in which order.
+    #[serde(default, deserialize_with = "message")]
     pub query: Option<ListQuery>,
     /// What must hold of each session: all of it.
+    #[serde(default, deserialize_with = "messages")]
     pub queries: Option<Vec<SearchQuery>>,
     /// By what they are sorted: by their creation, whatever is said.
     #[serde(alias = "sorting_column")]
@@ -179,22 +181,22 @@ pub struct ListQuery {
 #[non_exhaustive]
 pub struct SearchQuery {
     /// It is one of these.
-    #[serde(alias = "ids_query")]
+    #[serde(default, deserialize_with = "message", alias = "ids_query")]
     pub ids_query: Option<IdsQuery>,
     /// It is about this user.
-    #[serde(alias = "user_id_query")]
+    #[serde(default, deserialize_with = "message", alias = "user_id_query")]
     pub user_id_query: Option<UserIdQuery>,
     /// It was created then.
-    #[serde(alias = "creation_date_query")]
+    #[serde(default, deserialize_with = "message", alias = "creation_date_query")]
     pub creation_date_query: Option<CreationDateQuery>,
     /// This caller made it.
-    #[serde(alias = "creator_query")]
+    #[serde(default, deserialize_with = "message", alias = "creator_query")]
     pub creator_query: Option<CreatorQuery>,
     /// It was made in this user agent.
-    #[serde(alias = "user_agent_query")]
+    #[serde(default, deserialize_with = "message", alias = "user_agent_query")]
     pub user_agent_query: Option<UserAgentQuery>,
     /// It ends then.
-    #[serde(alias = "expiration_date_query")]
+    #[serde(default, deserialize_with = "message", alias = "expiration_date_query")]
     pub expiration_date_query: Option<ExpirationDateQuery>,
 }
 

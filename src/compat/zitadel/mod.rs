@@ -44,6 +44,9 @@
 //! precise kind is always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves nothing
 //! tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no browsers.
 //!
+//! A challenge with `returnCode` gives the code to the caller, who then has that factor without phone or mailbox: for
+//! callers who are not trusted with it, set a [`ChallengeMaker`] that has no code to return.
+//!
 //! # Examples
 //! ```
 //! use session_issuer::{
@@ -115,10 +118,12 @@ mod error;
 mod find;
 mod get;
 mod list;
+mod maker;
 mod proto;
 mod set;
 mod span;
 mod sufficient;
+mod user_agent;
 mod view;
 
 use std::sync::Arc;
@@ -127,15 +132,14 @@ pub use self::{
     account::{password_changed, user_ended},
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
     challenges::{
-        AskCode, AskWebAuthN, ChallengeMaker, Challenges, Delivery, MadeWebAuthN, RequestChallenges,
-        RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode, UserVerificationRequirement,
-        WebAuthNChallenge,
+        Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode,
+        UserVerificationRequirement, WebAuthNChallenge,
     },
     checks::{
         CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
         Checks,
     },
-    create::{CreateSession, CreateSessionResponse, UserAgent, UserAgentHeader, create_session},
+    create::{CreateSession, CreateSessionResponse, create_session},
     delete::{DeleteSession, DeleteSessionResponse, delete_session},
     error::{ErrorBody, ErrorDetail, read},
     get::{GetSession, GetSessionResponse, get_session},
@@ -144,13 +148,13 @@ pub use self::{
         ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod, UserAgentQuery,
         UserIdQuery, list_sessions,
     },
+    maker::{AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN},
     proto::Details,
     set::{SetSession, SetSessionResponse, set_session},
     span::Span,
     sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, authenticate, is_sufficient, lack},
-    view::{
-        CheckedFactor, Factors, HeaderValues, Profile, Session, ShownUserAgent, UserFactor, WebAuthNFactor,
-    },
+    user_agent::{UserAgent, UserAgentHeader},
+    view::{CheckedFactor, Factors, Profile, Session, UserFactor, WebAuthNFactor},
 };
 use super::Profiles;
 use crate::Issuer;

@@ -118,6 +118,14 @@ pub(super) fn message<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(Option::<Message<T>>::deserialize(deserializer)?.map(|message| message.0))
 }
 
+/// For fields that hold several messages: as [`message`], each.
+pub(super) fn messages<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let messages = Option::<Vec<Message<T>>>::deserialize(deserializer)?;
+    Ok(messages.map(|messages| messages.into_iter().map(|message| message.0).collect()))
+}
+
 /// What only an object is read as.
 pub(super) struct Message<T>(pub(super) T);
 

@@ -8,7 +8,7 @@ use super::{
     ApiError, Caller, Challenges, Checks, Details, Permission, RequestChallenges, Service, Span, TokenRule,
     checks::{Asserted, Named},
     create::{asked, read_lifetime, read_metadata},
-    error::{Call, EXPIRED, NO_SESSION, WRONG_TOKEN, broken},
+    error::{Call, LENGTH, NO_SESSION, WRONG_TOKEN, broken, has_length},
     get::{not_permitted, session_id},
     proto::message,
 };
@@ -20,7 +20,6 @@ use crate::{
     issuer::SessionView,
     metadata::Metadata,
     secret::Secret,
-    session::Life,
 };
 
 const REQUEST: &str = "SetSessionRequest";
@@ -44,9 +43,8 @@ pub async fn set_session(
     let id = session_id(Some(session), REQUEST)?;
     let SetSession { session_token, checks, metadata, challenges, lifetime } = request;
     let token = session_token.as_ref().map(Secret::expose).unwrap_or_default();
-    if service.token_rule == TokenRule::V2Alpha && !(1..=200).contains(&token.chars().count()) {
-        let rule = "value length must be between 1 and 200 runes, inclusive";
-        return Err(broken(REQUEST, "SessionToken", rule));
+    if service.token_rule == TokenRule::V2Alpha && !has_length(token) {
+        return Err(broken(REQUEST, "SessionToken", LENGTH));
     }
     let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
     let metadata = read_metadata(REQUEST, metadata)?;
@@ -73,11 +71,6 @@ pub async fn set_session(
     };
     let first = proofs.first().map(Check::kind);
     let call = Call { service, request: REQUEST, names_user: user.is_some(), first, session: Some(&before) };
-    match before.life(service.issuer.now()) {
-        Life::Live => {}
-        Life::Revoked(_) => return Err(call.terminated().show()),
-        Life::Expired | Life::Inactive => return Err(EXPIRED.show()),
-    }
     // Before a check uses anything up: what is left to go wrong is another call's doing.
     keep_bounds(before.metadata().cloned().unwrap_or_default(), &metadata)?;
 

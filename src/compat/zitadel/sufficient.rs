@@ -139,7 +139,9 @@ pub fn amr(view: &SessionView) -> Vec<&'static str> {
 /// The caller that a session token stands for, where it is used as a bearer token: the session's user, in its user agent.
 ///
 /// The session must be live and [sufficient](is_sufficient), and the directory must still let its user in. Its user agent
-/// is what its creator said. The caller has no permissions: the host grants what the user has.
+/// is what its creator said: where callers who are not trusted create sessions, leave `fingerprintId` out of what they
+/// send, or whoever knows another's fingerprint sees what was made there. The caller's creator id is the user's id: users
+/// and service accounts must not share a name. It has no permissions: the host grants what the user has.
 ///
 /// # Errors
 /// `UNAUTHENTICATED` (401) for a token that is not the current one of a live session, of which the user has proved to be

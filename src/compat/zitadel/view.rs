@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    ApiError, Service,
+    ApiError, Service, UserAgent,
     error::unanswered,
     proto::{base64, date_time, some_date_time, uint64},
 };
 use crate::{
     Timestamp,
-    client::ClientInfo,
     compat::redacted,
     error::{Error, ErrorKind, Operation},
     factor::{Factor, FactorKind},
@@ -44,7 +43,7 @@ pub struct Session {
     pub metadata: BTreeMap<String, Vec<u8>>,
     /// The client it was made in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<ShownUserAgent>,
+    pub user_agent: Option<UserAgent>,
     /// When it ends by itself; absent when it does not. **A session is shown when that has passed**, until it is swept:
     /// whoever reads one judges it, as [`is_sufficient`](super::is_sufficient) does.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_date_time")]
@@ -97,7 +96,8 @@ pub struct UserFactor {
     /// The name that people read, where profiles know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// The organisation of the user, as the directory said when the user was checked.
+    /// The organisation of the user, as the directory said when the user was checked; where it says none, the one of
+    /// whoever made the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
 }
@@ -124,33 +124,6 @@ pub struct WebAuthNFactor {
     pub user_verified: bool,
 }
 
-/// The client of a session.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct ShownUserAgent {
-    /// The fingerprint of the browser or device.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fingerprint_id: Option<String>,
-    /// The address: IPv4 or IPv6.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// Words for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Headers, each with all its values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub header: BTreeMap<String, HeaderValues>,
-}
-
-/// The values of one header, in their order.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct HeaderValues {
-    /// The values.
-    pub values: Vec<String>,
-}
-
 /// What the host knows of a user, for [`UserFactor`].
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -161,7 +134,7 @@ pub struct Profile {
     pub display_name: Option<String>,
 }
 
-redacted!(Session, Factors, UserFactor, ShownUserAgent, HeaderValues, Profile);
+redacted!(Session, Factors, UserFactor, Profile);
 
 impl Service {
     /// The session as it is shown, with the names that profiles have for its user.
@@ -197,7 +170,7 @@ impl Session {
             sequence: view.version(),
             factors: Factors::of(view, names),
             metadata: metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            user_agent: view.client().and_then(ShownUserAgent::of),
+            user_agent: view.client().and_then(UserAgent::of),
             expiration_date: view.ends_at(),
         }
     }
@@ -233,24 +206,6 @@ impl Factors {
             otp_email: checked(FactorKind::OtpEmail),
             recovery_code: checked(FactorKind::RecoveryCode),
         })
-    }
-}
-
-impl ShownUserAgent {
-    /// None of a client of which nothing is known that ZITADEL shows.
-    fn of(client: &ClientInfo) -> Option<Self> {
-        let header = client.headers().map(|(name, values)| (name.to_owned(), values.to_vec()));
-        let shown = Self {
-            fingerprint_id: client.get_fingerprint().map(str::to_owned),
-            ip: client.ip().map(|ip| ip.to_string()),
-            description: client.get_description().map(str::to_owned),
-            header: header.map(|(name, values)| (name, HeaderValues { values })).collect(),
-        };
-        let is_empty = shown.fingerprint_id.is_none()
-            && shown.ip.is_none()
-            && shown.description.is_none()
-            && shown.header.is_empty();
-        (!is_empty).then_some(shown)
     }
 }
 

@@ -1,0 +1,91 @@
+//! The client of a session, as a request says it and as it is shown.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApiError,
+    error::{LENGTH, invalid},
+};
+use crate::{
+    client::ClientInfo,
+    compat::redacted,
+    error::{InvalidInput, Problem},
+};
+
+/// The client that a session lives in. What is absent is left out.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct UserAgent {
+    /// A fingerprint of the browser or device: 1 to 200 characters.
+    #[serde(alias = "fingerprint_id", skip_serializing_if = "Option::is_none")]
+    pub fingerprint_id: Option<String>,
+    /// The address: IPv4 or IPv6. An empty one counts as none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Words for people: 1 to 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Headers: names of 1 to 200 characters, 32 values in all, of at most 1024 characters each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<BTreeMap<String, UserAgentHeader>>,
+}
+
+/// The values of one header.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct UserAgentHeader {
+    /// The values, in their order. Always there where a session is shown.
+    pub values: Option<Vec<String>>,
+}
+
+redacted!(UserAgent, UserAgentHeader);
+
+impl UserAgent {
+    /// What is kept of it, or the first rule that it breaks.
+    pub(super) fn read(self, request: &str) -> Result<ClientInfo, ApiError> {
+        let Self { fingerprint_id, ip, description, header } = self;
+        let broken = |input: InvalidInput| {
+            let field = match input.field {
+                "fingerprint" => "UserAgent.FingerprintId",
+                "ip" => "UserAgent.Ip",
+                "client description" => "UserAgent.Description",
+                _ => "UserAgent.Header",
+            };
+            let rule = match input.problem {
+                Problem::Empty | Problem::TooLong(200) => LENGTH.to_owned(),
+                problem => format!("value {problem}"),
+            };
+            invalid(&[&format!("{request}.UserAgent"), field], &rule)
+        };
+        let mut client = ClientInfo::new().ip_text(ip.as_deref().unwrap_or_default()).map_err(broken)?;
+        if let Some(fingerprint) = fingerprint_id {
+            client = client.fingerprint(&fingerprint).map_err(broken)?;
+        }
+        if let Some(description) = description {
+            client = client.description(&description).map_err(broken)?;
+        }
+        for (name, UserAgentHeader { values }) in header.unwrap_or_default() {
+            let values = values.unwrap_or_default();
+            client = client.header(&name, values.iter().map(String::as_str)).map_err(broken)?;
+        }
+        Ok(client)
+    }
+
+    /// None of a client of which nothing is known that ZITADEL shows.
+    pub(super) fn of(client: &ClientInfo) -> Option<Self> {
+        let header: BTreeMap<_, _> = client
+            .headers()
+            .map(|(name, values)| (name.to_owned(), UserAgentHeader { values: Some(values.to_vec()) }))
+            .collect();
+        let shown = Self {
+            fingerprint_id: client.get_fingerprint().map(str::to_owned),
+            ip: client.ip().map(|ip| ip.to_string()),
+            description: client.get_description().map(str::to_owned),
+            header: Some(header).filter(|header| !header.is_empty()),
+        };
+        (shown != Self::default()).then_some(shown)
+    }
+}
