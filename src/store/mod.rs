@@ -99,7 +99,7 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// commit. A cursor older than the oldest kept entry answers [`RevocationBatch::Reset`].
     async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError>;
 
-    /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many.
+    /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many, in one act or several.
     ///
     /// A row that cannot be read MUST NOT stop it. It stays, and is reported once in a while.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;

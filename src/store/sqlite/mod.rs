@@ -201,7 +201,27 @@ impl SessionStore for SqliteStore {
     }
 
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
-        self.writer.call(move |tables| sweep::sweep(tables, now, limit)).await
+        // In parts, so that whoever writes meanwhile waits for one part and not for all.
+        let mut all = Swept::default();
+        let mut rest = limit.max(1);
+        while rest > 0 {
+            let part = rest.min(sweep::AT_ONCE);
+            rest -= part;
+            match self.writer.call(move |tables| sweep::sweep(tables, now, part)).await {
+                Ok(Swept { removed, damaged, more }) => {
+                    all.removed.extend(removed);
+                    all.damaged.extend(damaged);
+                    all.more = more;
+                }
+                // What is gone already is told of; whatever failed is met again by the next call.
+                Err(_) if !all.removed.is_empty() || !all.damaged.is_empty() => all.more = true,
+                Err(error) => return Err(error),
+            }
+            if !all.more {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -16,13 +16,12 @@ use crate::{
     store::{StoreError, Swept},
 };
 
-/// More than this at once would keep writers waiting.
-const MOST: u32 = 500;
+/// How many one transaction removes: more would keep writers waiting for longer than some milliseconds.
+pub(super) const AT_ONCE: u32 = 100;
 /// A row that cannot be read is looked at, and reported, once a day.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn sweep(tables: &Connection, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
-    let limit = limit.clamp(1, MOST);
     let records = due_records(tables, now, limit)?;
     let mut swept = Swept::new(Vec::new(), is_full(records.len(), limit));
     for (tenant, found) in records {
