@@ -89,7 +89,7 @@ pub struct SqliteOptions {
 
 impl SqliteOptions {
     fn new() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), cache_kib: 2048 }
+        Self { busy_timeout: Duration::from_secs(5), cache_kib: 4096 }
     }
 
     /// How long a call waits for another process that writes: 5 seconds unless set, at most an hour.
@@ -99,7 +99,7 @@ impl SqliteOptions {
         self
     }
 
-    /// How much of the file each connection keeps in memory, in KiB: 2048 unless set. The one that writes keeps eight times
+    /// How much of the file each connection keeps in memory, in KiB: 4096 unless set. The one that writes keeps eight times
     /// as much: it touches every index.
     #[must_use]
     pub fn cache_kib(mut self, kib: u32) -> Self {
