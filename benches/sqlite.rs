@@ -54,7 +54,7 @@ fn main() -> Outcome {
     println!("{sessions} sessions, {TASKS} tasks on two threads, synchronous=FULL\n");
 
     let begun = Instant::now();
-    let pairs = create(&runtime, &issuer, sessions)?;
+    let pairs = create(&runtime, &issuer, &clock, sessions)?;
     let ours = rate(sessions, begun.elapsed());
     drop(issuer);
     let bytes = fs::metadata(&file)?.len();
@@ -68,13 +68,13 @@ fn main() -> Outcome {
     );
 
     let begun = Instant::now();
-    create(&runtime, &issuer, sessions)?;
+    create(&runtime, &issuer, &clock, sessions)?;
     let again = rate(sessions, begun.elapsed());
     println!("  of known subjects       {again:>9.0}/s   {:>53.2}x of it", again / grouped);
 
     let alone = 2_000.min(sessions);
     let begun = Instant::now();
-    let _ = runtime.block_on(create_some(issuer.clone(), usize::MAX / 2, alone))?;
+    let _ = runtime.block_on(create_some(issuer.clone(), clock.clone(), usize::MAX / 2, alone))?;
     let ours = rate(alone, begun.elapsed());
     let single = plain.insert_alone(alone, row)?;
     println!(
@@ -124,11 +124,11 @@ struct Tokens {
     refresh: String,
 }
 
-fn create(runtime: &Runtime, issuer: &Issuer, many: usize) -> Outcome<Vec<Tokens>> {
+fn create(runtime: &Runtime, issuer: &Issuer, clock: &ManualClock, many: usize) -> Outcome<Vec<Tokens>> {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let each = many / TASKS + usize::from(task < many % TASKS);
-            runtime.spawn(create_some(issuer.clone(), task * many, each))
+            runtime.spawn(create_some(issuer.clone(), clock.clone(), task * many, each))
         })
         .collect();
     let mut all = Vec::with_capacity(many);
@@ -138,9 +138,13 @@ fn create(runtime: &Runtime, issuer: &Issuer, many: usize) -> Outcome<Vec<Tokens
     Ok(all)
 }
 
-async fn create_some(issuer: Issuer, from: usize, many: usize) -> Outcome<Vec<Tokens>> {
+/// Ten creations a millisecond.
+async fn create_some(issuer: Issuer, clock: ManualClock, from: usize, many: usize) -> Outcome<Vec<Tokens>> {
     let mut made = Vec::with_capacity(many);
     for n in 0..many {
+        if n % 10 == 9 {
+            clock.advance(Duration::from_millis(1));
+        }
         let client = ClientInfo::new().user_agent(AGENT)?.with_ip([192, 0, 2, 7].into());
         let new = NewSession::for_subject(SubjectId::new(format!("user-{}", from + n))?).client(client);
         let issued = issuer.create(new).await?;
@@ -198,14 +202,14 @@ fn refresh(
 /// What others wait for while what ended is removed: first nobody sweeps, then somebody does.
 fn stalls(runtime: &Runtime, issuer: &Issuer, clock: &ManualClock, dead: &[Tokens]) -> Outcome {
     clock.advance(Duration::from_secs(4 * 86_400));
-    let live = create(runtime, issuer, 2_000)?;
+    let live = create(runtime, issuer, clock, 2_000)?;
     println!(
         "\nthe slowest and the 99.9th percentile of calls beside the removal of {} sessions",
         dead.len()
     );
     let quiet = traffic(runtime, issuer, live, None)?;
     println!("nobody sweeps             {quiet}");
-    let live = create(runtime, issuer, 2_000)?;
+    let live = create(runtime, issuer, clock, 2_000)?;
     let swept = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let busy = traffic(runtime, issuer, live, Some(Arc::clone(&swept)))?;

@@ -85,3 +85,40 @@ fn a_file_of_the_first_release_is_read_and_written_on() {
     }
     assert!(refreshed > 9, "{refreshed}");
 }
+
+// 80: the clock of the next process is behind that of the last one.
+#[test]
+fn a_clock_that_is_set_back_over_a_restart_revives_nothing_and_locks_nobody_out() {
+    let house = House::new();
+    let start = |clock: &ManualClock| {
+        let store: Arc<dyn SessionStore> = Arc::new(house.open());
+        World::over(crate::world::opaque_pairs(), clock.clone(), Arc::new(FaultyStore::new(store)))
+    };
+    let clock = ManualClock::new();
+    clock.advance(DAY);
+    let world = start(&clock);
+    let [one, other, kept] = ["alice", "bob", "carol"].map(|name| world.login(name));
+    block_on(world.issuer.revoke(Revoke::session(one.session_id()))).unwrap();
+    block_on(world.issuer.revoke(Revoke::all(id("bob")))).unwrap();
+    let epoch = block_on(world.issuer.epoch(&id("bob"))).unwrap();
+    let refreshed = world.refresh(kept.refresh_token().unwrap()).unwrap();
+    drop(world);
+
+    let world = start(&ManualClock::new());
+    refused(world.check(one.token()), ErrorKind::Revoked);
+    refused(world.check(other.token()), ErrorKind::Revoked);
+    refused(world.refresh(one.refresh_token().unwrap()), ErrorKind::Revoked);
+    world.check(refreshed.token()).unwrap();
+    let again = world.refresh(refreshed.refresh_token().unwrap()).unwrap();
+    world.check(again.token()).unwrap();
+    refused(world.refresh(kept.refresh_token().unwrap()), ErrorKind::Superseded);
+    // Who was sent away may come again, and be sent away again.
+    let back = world.login("bob");
+    world.check(back.token()).unwrap();
+    assert!([&one, &other, &kept].iter().all(|old| old.session_id() != back.session_id()));
+    block_on(world.issuer.revoke(Revoke::all(id("bob")))).unwrap();
+    assert!(block_on(world.issuer.epoch(&id("bob"))).unwrap() > epoch);
+    refused(world.check(back.token()), ErrorKind::Revoked);
+    world.check(world.login("bob").token()).unwrap();
+    assert!(block_on(world.issuer.sweep(500)).unwrap().removed == 0, "nothing is forgotten too soon");
+}
