@@ -108,7 +108,9 @@ fn look(file: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(options.busy_timeout)?;
-    match whose(&connection) {
+    // As of one moment: another process may be making its tables.
+    let moment = connection.unchecked_transaction()?;
+    match whose(&moment) {
         // A process died while it wrote. What it began is taken back first, and for that it must be opened to write.
         Err(OpenError::ReadOnly) => Ok(()),
         // What cannot be opened may be the files beside it, where none can be made.

@@ -16,13 +16,15 @@ use super::{House, life_of, login};
 
 #[test]
 fn many_may_open_a_new_file_at_once() {
-    let house = House::new();
-    let stores: Vec<_> = std::thread::scope(|scope| {
-        let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| house.open())).collect();
-        opened.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let key = login(&stores[0], "alice");
-    assert!(stores.iter().all(|store| life_of(store, &key) == Life::Live));
+    for _ in 0..50 {
+        let house = House::new();
+        let stores: Vec<_> = std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| house.open())).collect();
+            opened.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let key = login(&stores[0], "alice");
+        assert!(stores.iter().all(|store| life_of(store, &key) == Life::Live));
+    }
 }
 
 #[test]
