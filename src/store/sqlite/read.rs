@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::rows::{self, Found, records_where};
 use crate::{
     clock::Timestamp,
-    id::SessionKey,
+    id::{SessionId, SessionKey},
     store::{PageKey, Query, RecordPage, Select, Snapshot, StoreError},
 };
 
@@ -46,8 +46,16 @@ pub(super) fn list(tables: &Connection, query: &Query) -> Result<RecordPage, Sto
     }
     let (sql, value) = match &query.select {
         Select::Ids(ids) => {
-            let ids: Vec<_> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-            let sql = both_ways!(query, "r.id IN (SELECT value FROM json_each(?2))");
+            let place = |id: &SessionId| {
+                let (first, last) = rows::places(*id).into_inner();
+                format!("[{first},{last},\"{id}\"]")
+            };
+            let ids: Vec<_> = ids.iter().map(place).collect();
+            let sql = both_ways!(
+                query,
+                "r.number IN (SELECT n.number FROM json_each(?2) AS i CROSS JOIN records AS n \
+                 WHERE n.number BETWEEN i.value ->> 0 AND i.value ->> 1 AND n.id = i.value ->> 2)"
+            );
             (sql, format!("[{}]", ids.join(",")))
         }
         Select::Subject(subject) => (both_ways!(query, "r.subject = ?2"), subject.as_str().to_owned()),

@@ -1,4 +1,6 @@
-//! Records as rows: the text of a record, and the columns that find it.
+//! Records as rows: the text of a record, the place where it stands, and the columns that find it.
+
+use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -81,12 +83,28 @@ fn tombstone(row: &Row<'_>) -> Result<Option<Tombstone>, StoreError> {
     }
 }
 
+/// The numbers that the row of this id may have: the table itself is in the order of births, and needs no index of ids.
+///
+/// The first of them is made of the id's milliseconds, its counter, and three bits of chance. Where two ids share it, the
+/// later takes the next that is free.
+pub(super) fn places(id: SessionId) -> RangeInclusive<i64> {
+    let [m0, m1, m2, m3, m4, m5, c0, c1, _, chance, ..] = id.to_bytes();
+    let millis = i64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]);
+    let counter = i64::from(u16::from_be_bytes([c0, c1]) & 0x0FFF);
+    let first = millis << 15 | counter << 3 | i64::from(chance & 0b111);
+    first..=first.saturating_add(63)
+}
+
+/// The statement that `find` runs.
+const BY_ID: &str = records_where!("r.number BETWEEN ?3 AND ?4 AND r.id = ?2");
+
 /// The record of this key.
 pub(super) fn find(tables: &Connection, key: &SessionKey) -> Result<Option<Found>, StoreError> {
     let mut buffer = Uuid::encode_buffer();
     let id = &*key.id.as_uuid().hyphenated().encode_lower(&mut buffer);
-    let mut statement = tables.prepare_cached(records_where!("r.id = ?2"))?;
-    let mut rows = statement.query(params![key.tenant.as_str(), id])?;
+    let (first, last) = places(key.id).into_inner();
+    let mut statement = tables.prepare_cached(BY_ID)?;
+    let mut rows = statement.query(params![key.tenant.as_str(), id, first, last])?;
     Ok(rows.next()?.map(|row| found(Some(&key.tenant), row)).transpose()?)
 }
 
@@ -102,13 +120,25 @@ pub(super) fn find_all(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// True when there is a row of this key, readable or not.
-pub(super) fn exists(tables: &Connection, key: &SessionKey) -> Result<bool, StoreError> {
-    let mut statement = tables.prepare_cached("SELECT 1 FROM records WHERE tenant = ?1 AND id = ?2")?;
-    Ok(statement.exists(params![key.tenant.as_str(), key.id.to_string()])?)
+/// A number for the row of this key. None when there is such a row, readable or not, or no place left for its id: which
+/// is as good as taken.
+pub(super) fn free_place(tables: &Connection, key: &SessionKey) -> Result<Option<i64>, StoreError> {
+    let (mut free, last) = places(key.id).into_inner();
+    let mut statement = tables.prepare_cached(
+        "SELECT number, id = ?4 AND tenant = ?3 FROM records WHERE number BETWEEN ?1 AND ?2 ORDER BY number",
+    )?;
+    let mut taken = statement.query(params![free, last, key.tenant.as_str(), key.id.to_string()])?;
+    while let Some(row) = taken.next()? {
+        if row.get(1)? {
+            return Ok(None);
+        }
+        free += i64::from(row.get::<_, i64>(0)? == free);
+    }
+    Ok((free <= last).then_some(free))
 }
 
-pub(super) fn insert(tables: &Connection, record: &Record, row: &str) -> Result<(), StoreError> {
+/// Adds a row in this place.
+pub(super) fn insert(tables: &Connection, number: i64, record: &Record, row: &str) -> Result<(), StoreError> {
     let Index {
         subject,
         device,
@@ -121,10 +151,12 @@ pub(super) fn insert(tables: &Connection, record: &Record, row: &str) -> Result<
         ended: _,
     } = record.index();
     let mut statement = tables.prepare_cached(
-        "INSERT INTO records (tenant, id, row, subject, device, device_slot, creator, fingerprint, created_at, sweep_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO records \
+         (number, tenant, id, row, subject, device, device_slot, creator, fingerprint, created_at, sweep_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     statement.execute(params![
+        number,
         record.tenant().as_str(),
         record.id().to_string(),
         row,
@@ -136,7 +168,7 @@ pub(super) fn insert(tables: &Connection, record: &Record, row: &str) -> Result<
         created_at.as_millis(),
         sweep_at(purge_at),
     ])?;
-    insert_actors(tables, tables.last_insert_rowid(), record)
+    insert_actors(tables, number, record)
 }
 
 /// Puts `next` in the place of `current`.
@@ -240,7 +272,10 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
-    use crate::store::{SqliteStore, sqlite::open};
+    use crate::{
+        store::{SqliteStore, sqlite::open},
+        testing::fixtures,
+    };
 
     #[test]
     fn a_read_compiles_its_statement_once() {
@@ -252,9 +287,56 @@ mod tests {
                 let id = SessionId::assemble(Timestamp::from_secs(1), number, [0; 6], 0);
                 assert!(find(tables, &SessionKey::new(TenantId::default(), id))?.is_none());
             }
-            let statement = tables.prepare_cached(records_where!("r.id = ?2"))?;
+            let statement = tables.prepare_cached(BY_ID)?;
             Ok((statement.get_status(StatementStatus::Run), statement.get_status(StatementStatus::RePrepare)))
         };
         assert_eq!(readers.read(read).unwrap(), (9, 0));
+    }
+
+    /// Ids that differ in bits that make no place.
+    fn sharing_a_place(number: u16) -> SessionKey {
+        SessionKey::new(TenantId::default(), SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], number))
+    }
+
+    #[test]
+    fn ids_that_share_a_place_stand_side_by_side_and_none_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let insert = |key: &SessionKey| {
+            let place = free_place(&tables, key).unwrap();
+            let record = fixtures::session().at(Timestamp::from_secs(1)).id(key.id).build();
+            place.map(|place| super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap())
+        };
+        let keys: Vec<_> = (0..64).map(sharing_a_place).collect();
+        assert!(keys.iter().all(|key| places(key.id) == places(keys[0].id)));
+        assert!(keys.iter().all(|key| insert(key).is_some()));
+        assert!(keys.iter().all(|key| insert(key).is_none()), "each is taken");
+        assert!(
+            insert(&sharing_a_place(64)).is_none(),
+            "no room is as good as taken: the issuer draws another id"
+        );
+        let read = |key: &SessionKey| find(&tables, key).unwrap().map(|found| (found.number, found.id));
+        for (key, number) in keys.iter().zip(places(keys[0].id)) {
+            assert_eq!(read(key), Some((number, Some(key.id))));
+        }
+        // What goes leaves a gap; those behind it are found, and the next comes into it.
+        let (number, _) = read(&keys[9]).unwrap();
+        remove(&tables, number).unwrap();
+        assert_eq!(read(&keys[9]), None);
+        assert_eq!(read(&keys[63]).unwrap().1, Some(keys[63].id));
+        assert!(insert(&sharing_a_place(64)).is_some());
+        assert_eq!(read(&sharing_a_place(64)).unwrap().0, number);
+    }
+
+    #[test]
+    fn places_are_in_the_order_of_births_and_the_last_of_all_is_one_too() {
+        let place = |millis, counter, random| {
+            *places(SessionId::assemble(Timestamp::from_millis(millis), counter, random, 0)).start()
+        };
+        assert!(place(1_000, 0xFFF, [255; 6]) < place(1_001, 0, [0; 6]));
+        assert!(place(1_000, 1, [255; 6]) < place(1_000, 2, [0; 6]));
+        assert_ne!(place(1_000, 1, [0; 6]), place(1_000, 1, [0, 1, 2, 3, 4, 5]), "of two issuers");
+        let last = places(SessionId::assemble(Timestamp::from_millis((1 << 48) - 1), 0xFFF, [255; 6], 0));
+        assert!(*last.start() > 0 && last.contains(last.start()));
     }
 }

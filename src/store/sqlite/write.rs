@@ -30,9 +30,7 @@ pub(super) fn insert(tables: &Connection, new: NewRecord, row: &str) -> Result<I
     if record.tombstone().is_some() {
         return Err(broken());
     }
-    if rows::exists(tables, &record.key())? {
-        return Ok(Inserted::DuplicateId);
-    }
+    let Some(number) = rows::free_place(tables, &record.key())? else { return Ok(Inserted::DuplicateId) };
     let mut leaving = match entry(tables, &record, observed_epoch, rule, now)? {
         Entry::Moved => return Ok(Inserted::EpochMoved),
         Entry::Full => return Ok(Inserted::CapReached),
@@ -47,7 +45,7 @@ pub(super) fn insert(tables: &Connection, new: NewRecord, row: &str) -> Result<I
         }
     }
     let evicted = end_all(tables, leaving, now)?;
-    rows::insert(tables, &record, row)?;
+    rows::insert(tables, number, &record, row)?;
     Ok(Inserted::Created { evicted })
 }
 

@@ -52,13 +52,13 @@ fn a_file_of_the_first_release_is_read_and_written_on() {
         }
     }
     let operator = house.operator();
-    for (record, text) in &rows {
+    for ((record, text), at) in rows.iter().zip(0_i64..) {
+        // The ids are of one millisecond, and have neither a counter nor chance in them.
+        let place = 0x01a3_185c_5c00 * 32_768 + at;
         let subject = record.bound().map(|(subject, _)| subject.as_str());
-        let sql = "INSERT OR IGNORE INTO records (tenant, id, row, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let created_at = record.created_at().as_millis();
-        operator
-            .execute(sql, (record.tenant().as_str(), record.id().to_string(), text, subject, created_at))
-            .unwrap();
+        let sql = "INSERT OR IGNORE INTO records (number, tenant, id, row, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let (tenant, created_at) = (record.tenant().as_str(), record.created_at().as_millis());
+        operator.execute(sql, (place, tenant, record.id().to_string(), text, subject, created_at)).unwrap();
     }
     // Two processes, as when one of them was brought up to date before the other.
     let (old, new) = (house.open(), house.open());

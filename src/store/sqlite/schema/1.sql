@@ -10,6 +10,7 @@ INSERT INTO store (id) VALUES (lower(hex(randomblob(8))));
 
 -- One session or request token a row.
 CREATE TABLE records (
+    -- Follows from the id, so that a session is found without an index: its milliseconds times 32768, and what follows.
     number       INTEGER PRIMARY KEY,
     tenant       TEXT NOT NULL,
     id           TEXT NOT NULL,
@@ -30,7 +31,6 @@ CREATE TABLE records (
     sweep_at     INTEGER,
     CHECK ((ended_at IS NULL) = (ended_reason IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX records_by_id ON records (id, tenant);
 CREATE UNIQUE INDEX records_by_device_slot ON records (tenant, device_slot) WHERE device_slot IS NOT NULL;
 CREATE INDEX records_by_subject ON records (tenant, subject, created_at, id)
     WHERE subject IS NOT NULL AND ended_at IS NULL;
