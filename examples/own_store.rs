@@ -51,15 +51,18 @@ impl FileStore {
 
 #[async_trait]
 impl SessionStore for FileStore {
-    async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
-        let NewRecord { record, observed_epoch, admit: rule, replace_device, now, .. } = new;
-        if record.tombstone().is_some() {
+    async fn insert(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
+        if new.record.tombstone().is_some() {
             return Err(StoreError::new(StoreErrorKind::Broken));
         }
         self.0.act(|rows, writes| {
-            if rows.is_taken(&record.key()) {
+            if rows.is_taken(&new.record.key()) {
                 return Ok(Inserted::DuplicateId);
             }
+            if let Some(subject) = new.record.subject_key().filter(|_| new.adopt_epoch) {
+                new.adopt(stamp_or_first(rows, writes, &subject, new.now)?.epoch);
+            }
+            let NewRecord { record, observed_epoch, admit: rule, replace_device, now, .. } = new;
             let mut leaving = match entry(rows, &record, observed_epoch, rule, now) {
                 Entry::Open(leaving) => leaving,
                 Entry::Full => return Ok(Inserted::CapReached),
@@ -73,7 +76,7 @@ impl SessionStore for FileStore {
             }
             let evicted = end_all(writes, leaving, now)?;
             writes.put(&record)?;
-            Ok(Inserted::Created { evicted })
+            Ok(Inserted::Created { record, evicted })
         })
     }
 

@@ -10,12 +10,12 @@ use super::{
 };
 use crate::{
     actor::ActorChain,
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     error::{Error, ErrorKind, InvalidInput, Operation, Problem, RevokeReason},
     event::EventKind,
     id::SessionId,
     policy::Credentials,
-    session::{CapRule, CredentialsKind, Record, SessionBirth},
+    session::{CapRule, CredentialsKind, Record, SessionBirth, SubjectStamp},
     store::{Inserted, NewRecord, Snapshot},
 };
 
@@ -63,7 +63,9 @@ impl Issuer {
                 true => {
                     // The host names the subject, and nobody is asked who that is or what it can prove.
                     let mut proven = Proven { subject: new.subject, epoch: new.epoch, ..Proven::default() };
-                    self.read_stamp(&mut proven, OPERATION).await?;
+                    if self.signs() {
+                        self.read_stamp(&mut proven, OPERATION).await?;
+                    }
                     proven.add_verified(&new.verified, now).map_err(|kind| Error::new(kind, OPERATION))?;
                     proven
                 }
@@ -94,7 +96,7 @@ impl Issuer {
                 salt,
                 now,
                 keep: policy.keep_after_end,
-                bound: subject.zip(epoch),
+                bound: subject.map(|subject| (subject, epoch.unwrap_or(Epoch::first(now)))),
                 factors,
                 client: new.client,
                 device: new.device,
@@ -119,8 +121,9 @@ impl Issuer {
                 }
                 false => None,
             };
-            let (record, stamp, evicted) = match self.insert(record, new.replace_device, now).await? {
+            let (record, stamp, evicted) = match self.insert(record, epoch, new.replace_device, now).await? {
                 Stored::New(record, evicted) => {
+                    let stamp = stamp.or(record.bound().map(|(_, epoch)| SubjectStamp::unmoved(epoch)));
                     (Arc::clone(&record), self.stamp_now(&record, stamp).await, evicted)
                 }
                 Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
@@ -133,21 +136,24 @@ impl Issuer {
         }
     }
 
-    /// Stores a new record, or finds the session that has its device's slot.
+    /// Stores a new record, or finds the session that has its device's slot. Where nothing was verified or signed under
+    /// an epoch, it comes under the one that its subject has then.
     async fn insert(
         &self,
         mut record: Arc<Record>,
+        observed: Option<Epoch>,
         replace_device: bool,
         now: Timestamp,
     ) -> Result<Stored, Error> {
         // An id comes twice when two nodes draw the same 46 bits in one millisecond: a second draw settles it.
         for _ in 0..3 {
             let mut new = NewRecord::new(Arc::clone(&record), now);
-            new.observed_epoch = record.bound().map(|(_, epoch)| epoch);
+            new.observed_epoch = observed;
+            new.adopt_epoch = observed.is_none();
             new.admit = self.cap_rule();
             new.replace_device = replace_device;
             match self.inner.store.insert(new).await.map_err(store_failed(OPERATION))? {
-                Inserted::Created { evicted } => {
+                Inserted::Created { record, evicted } => {
                     self.tell(&record, EventKind::Created);
                     let evicted = self.tell_evicted(&evicted);
                     return Ok(Stored::New(record, evicted));

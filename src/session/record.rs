@@ -240,6 +240,13 @@ impl Record {
         }
     }
 
+    /// Binds it to the subject that it has under another epoch.
+    pub(crate) fn adopt(&mut self, now_of_subject: Epoch) {
+        if let Body::Session(Session { bound: Some((_, epoch)), .. }) = &mut self.body {
+            *epoch = now_of_subject;
+        }
+    }
+
     /// Where what a store knows of its subject is found.
     pub fn subject_key(&self) -> Option<SubjectKey> {
         self.bound().map(|(subject, _)| SubjectKey::new(self.tenant.clone(), subject.clone()))

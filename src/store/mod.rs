@@ -62,6 +62,9 @@ pub use crate::{
 pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// Adds a record, if the epoch it was decided under still stands and the cap admits it.
     ///
+    /// A record that [adopts](NewRecord::adopt_epoch) its subject's epoch MUST be brought under it, and its subject
+    /// begun to be known where it is new, in the same act.
+    ///
     /// A holder of the device's slot that is not live is replaced; a live one is answered, unless `replace_device`
     /// asks to end it.
     async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError>;
@@ -114,8 +117,11 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 pub struct NewRecord {
     /// The record.
     pub record: Arc<Record>,
-    /// The subject's epoch as it was before anything was verified. A record with a subject needs it.
+    /// The subject's epoch as it was before anything was verified. A record with a subject needs it, or adopts one.
     pub observed_epoch: Option<Epoch>,
+    /// Nothing was verified before, so there was nothing to observe: the record comes under the epoch that its subject has
+    /// in this act, and a subject that is new becomes known in it. See [`NewRecord::adopt`].
+    pub adopt_epoch: bool,
     /// The cap on the subject's sessions.
     pub admit: Option<CapRule>,
     /// Ends a live holder of the device's slot and takes it.
@@ -127,7 +133,23 @@ pub struct NewRecord {
 impl NewRecord {
     /// This record, now, under no epoch and no cap.
     pub fn new(record: impl Into<Arc<Record>>, now: Timestamp) -> Self {
-        Self { record: record.into(), observed_epoch: None, admit: None, replace_device: false, now }
+        Self {
+            record: record.into(),
+            observed_epoch: None,
+            adopt_epoch: false,
+            admit: None,
+            replace_device: false,
+            now,
+        }
+    }
+
+    /// Brings the record under this epoch, the one that its subject has now: what a store does first with a record that
+    /// has a subject and says `adopt_epoch`. From there on it is a record like any other.
+    pub fn adopt(&mut self, epoch: Epoch) {
+        self.observed_epoch = Some(epoch);
+        if self.record.bound().is_some_and(|(_, named)| named != epoch) {
+            Arc::make_mut(&mut self.record).adopt(epoch);
+        }
     }
 }
 
@@ -137,6 +159,8 @@ impl NewRecord {
 pub enum Inserted {
     /// It is there. These were ended in the same act, by the cap or by `replace_device`.
     Created {
+        /// The record as it is there.
+        record: Arc<Record>,
         /// What was ended, with its tombstone.
         evicted: Vec<Arc<Record>>,
     },

@@ -23,24 +23,32 @@ use crate::{
 };
 
 impl MemoryStore {
-    pub(super) fn insert_now(&self, new: NewRecord) -> Result<Inserted, StoreError> {
-        let NewRecord { record, observed_epoch, admit: rule, replace_device, now } = new;
-        if record.tombstone().is_some() {
+    pub(super) fn insert_now(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
+        if new.record.tombstone().is_some() {
             return Err(broken());
         }
-        let mut slot = self.devices.slot_of(&record)?;
+        let mut slot = self.devices.slot_of(&new.record)?;
         let holder = slot.as_ref().and_then(|slot| slot.holder());
-        let (named, own) = (Named::of(&record), ShardSet::of(record.id()));
-        let home = named.map_or(own, Named::shard);
+        let own = ShardSet::of(new.record.id());
+        let home = Named::of(&new.record).map_or(own, Named::shard);
         let wanted = own.and(home).and(ShardSet::of_all(holder.as_ref()));
         self.shards.act(wanted, |held| {
-            if held.record(record.tenant(), record.id())?.is_some() {
+            if held.record(new.record.tenant(), new.record.id())?.is_some() {
                 return Ok(Inserted::DuplicateId);
             }
-            let mut leaving = match entry(held, &record, named, observed_epoch, rule, now)? {
+            if new.adopt_epoch
+                && let Some(named) = Named::of(&new.record)
+            {
+                let epoch = held.stamp_or_first(named, new.now)?.epoch;
+                new.adopt(epoch);
+            }
+            let NewRecord { record, observed_epoch, adopt_epoch: _, admit: rule, replace_device, now } = &new;
+            let (observed_epoch, rule, now) = (*observed_epoch, *rule, *now);
+            let named = Named::of(record);
+            let mut leaving = match entry(held, record, named, observed_epoch, rule, now)? {
                 Entry::Moved => return Ok(Inserted::EpochMoved),
                 Entry::Full => return Ok(Inserted::CapReached),
-                Entry::Open(ids) => leaving(held, &record, &ids, RevokeReason::Limit)?,
+                Entry::Open(ids) => leaving(held, record, &ids, RevokeReason::Limit)?,
             };
             let device = slot.as_ref().map(|slot| slot.device());
             if let Some(holder) = holder
@@ -48,14 +56,14 @@ impl MemoryStore {
                 && held_by.device_slot() == device
                 && life(held_by, held.stamp_of(held_by)?.as_ref(), now) == Life::Live
             {
-                if !replace_device {
+                if !*replace_device {
                     return Ok(Inserted::DeviceTaken(snapshot(held, held_by)?));
                 }
                 leaving.push((held_by.clone(), RevokeReason::Superseded));
             }
 
             let log = self.log.lock().map_err(|error| Halt::Failed(poisoned(error)))?;
-            self.actors.add(&record)?;
+            self.actors.add(record)?;
             let evicted = end_all(held, log, leaving, now)?;
             held.put(record.clone(), named, observed_epoch)?;
             if let Some(named) = named {
@@ -64,7 +72,7 @@ impl MemoryStore {
             if let Some(slot) = &mut slot {
                 slot.take(record.id());
             }
-            Ok(Inserted::Created { evicted })
+            Ok(Inserted::Created { record: record.clone(), evicted })
         })
     }
 

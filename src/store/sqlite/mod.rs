@@ -40,7 +40,7 @@ use super::{
     RevocationBatch, SessionStore, Snapshot, StoreError, SubjectMark, SubjectMarked, Swept,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     id::{SessionKey, SubjectKey},
     session::{MAX_ROW_BYTES, Mark, SubjectStamp, Tombstone},
 };
@@ -151,9 +151,16 @@ impl fmt::Display for SqliteStore {
 /// Reads block their thread for some microseconds; writes go to the writer and wait for it without blocking.
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
+        // The row is written here, and not where all writers wait: under the epoch that its subject most likely has.
+        if new.adopt_epoch
+            && let Some(key) = new.record.subject_key()
+        {
+            let known = self.readers.read(|tables| subjects::stamp(tables, &key))?;
+            new.adopt(known.map_or_else(|| Epoch::first(new.now), |stamp| stamp.epoch));
+        }
         let row = new.record.encode()?;
-        self.writer.call(move |tables| write::insert(tables, new, &row)).await
+        self.writer.call(move |tables| write::insert(tables, new, row)).await
     }
 
     async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {

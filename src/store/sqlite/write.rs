@@ -25,12 +25,27 @@ use crate::{
 };
 
 /// Adds a record, whose row was written before.
-pub(super) fn insert(tables: &Connection, new: NewRecord, row: &str) -> Result<Inserted, StoreError> {
-    let NewRecord { record, observed_epoch, admit: rule, replace_device, now } = new;
-    if record.tombstone().is_some() {
+pub(super) fn insert(
+    tables: &Connection,
+    mut new: NewRecord,
+    mut row: String,
+) -> Result<Inserted, StoreError> {
+    if new.record.tombstone().is_some() {
         return Err(broken());
     }
-    let Some(number) = rows::free_place(tables, &record.key())? else { return Ok(Inserted::DuplicateId) };
+    let Some(number) = rows::free_place(tables, &new.record.key())? else {
+        return Ok(Inserted::DuplicateId);
+    };
+    if new.adopt_epoch
+        && let Some(key) = new.record.subject_key()
+    {
+        let before = new.observed_epoch;
+        new.adopt(subjects::stamp_or_first(tables, &key, new.now)?.epoch);
+        if new.observed_epoch != before {
+            row = new.record.encode()?;
+        }
+    }
+    let NewRecord { record, observed_epoch, adopt_epoch: _, admit: rule, replace_device, now } = new;
     let mut leaving = match entry(tables, &record, observed_epoch, rule, now)? {
         Entry::Moved => return Ok(Inserted::EpochMoved),
         Entry::Full => return Ok(Inserted::CapReached),
@@ -45,8 +60,8 @@ pub(super) fn insert(tables: &Connection, new: NewRecord, row: &str) -> Result<I
         }
     }
     let evicted = end_all(tables, leaving, now)?;
-    rows::insert(tables, number, &record, row)?;
-    Ok(Inserted::Created { evicted })
+    rows::insert(tables, number, &record, &row)?;
+    Ok(Inserted::Created { record, evicted })
 }
 
 pub(super) fn commit(tables: &Connection, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {

@@ -86,7 +86,7 @@ pub(super) async fn create(store: &Store, record: Record) -> SessionKey {
 #[track_caller]
 pub(super) fn created(inserted: Inserted) -> Vec<Arc<Record>> {
     match inserted {
-        Inserted::Created { evicted } => evicted,
+        Inserted::Created { evicted, .. } => evicted,
         other => panic!("not created: {other:?}"),
     }
 }
