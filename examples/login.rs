@@ -2,10 +2,22 @@
 //!
 //! ```text
 //! cargo run --example login --features password,totp
+//! cargo run --example login --features password,totp,sqlite -- --file sessions.db
 //! ```
+//!
+//! With `--file`, sessions are in that file, and those of earlier runs are counted at the end. Users with their passwords
+//! and apps, and the keys, are in memory and end with the run: the next one signs alice up again, and tokens of this one
+//! are good no more. How a host goes on with its sessions is in `desktop.rs`.
+
+#[path = "kept/args.rs"]
+mod args;
+#[path = "kept/mod.rs"]
+#[expect(dead_code, reason = "no later run needs a secret of this one")]
+mod kept;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -16,8 +28,7 @@ use session_issuer::{
     entropy::{Entropy, SystemEntropy},
     factor::{AssuranceLevel, Check, FactorKind, SubjectRef},
     id::{SubjectId, TenantId},
-    issuer::Issued,
-    store::MemoryStore,
+    issuer::{Issued, SessionQuery},
     token::TokenKeys,
     verifier::{
         Attempt, AttemptLimit, CodeRequest, Found, Holder, Lookup, OneTimeCodes, Outcome, PasswordStore,
@@ -29,10 +40,11 @@ use session_issuer::{
 type Done = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Done {
-    pollster::block_on(run())
+    let file = args::file("login");
+    pollster::block_on(run(file.as_deref()))
 }
 
-async fn run() -> Done {
+async fn run(file: Option<&Path>) -> Done {
     // Parts: one limit for all factors of a subject kind, five attempts, then a pause of a quarter of an hour.
     let people = Arc::new(People::default());
     let limit = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?);
@@ -43,7 +55,7 @@ async fn run() -> Done {
     let codes = Arc::new(OneTimeCodes::new(&key, Arc::clone(&limit))?);
     let recovery = Arc::new(RecoveryCodes::new(&key, Arc::clone(&people), limit)?);
     let issuer = Issuer::builder()
-        .store(MemoryStore::new())
+        .store(kept::store(file)?)
         .token_keys(TokenKeys::generate(&SystemEntropy)?)
         .directory(Arc::clone(&people))
         .verifier(
@@ -57,6 +69,7 @@ async fn run() -> Done {
         .build()?;
     let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?);
     let holder = Holder::new(&tenant, &alice);
+    let begun = issuer.now();
 
     println!("sign-up");
     let hash = passwords.hash("correct horse battery staple").await?;
@@ -122,6 +135,12 @@ async fn run() -> Done {
         tell(&format!("attempt {attempt}"), &login("letmein").await);
     }
     tell("the right password, now", &login("correct horse battery staple").await);
+
+    let Some(file) = file else { return Ok(()) };
+    println!("what stays in {}", file.display());
+    let page = issuer.list(SessionQuery::of_subject(alice.clone()).limit(1000)).await?;
+    let earlier = page.sessions().iter().filter(|session| session.created_at() < begun).count();
+    println!("  live sessions of alice: {}, from earlier runs: {earlier}", page.sessions().len());
     Ok(())
 }
 

@@ -2,16 +2,26 @@
 //!
 //! ```text
 //! cargo run --example quickstart
+//! cargo run --example quickstart --features sqlite -- --file sessions.db
 //! ```
 //!
 //! The first part sends the body of each system's own page (`examples/bodies/`) through `compat`. The second part uses
 //! the issuer itself: a refresh, a lost reply, a thief, a logout. What a host brings along (users, passwords, keys), and
 //! how the lines are printed, is in `quickstart/demo.rs`.
+//!
+//! With `--file`, sessions are in that file, and at the end one more login stays in it. Each run tells the same story, from
+//! the same moment in June 2025. Keys are drawn anew each time and kept nowhere, so the next run lists what stayed, and no
+//! token of it is good any more. How a host goes on with its sessions is in `desktop.rs`.
 
+#[path = "kept/args.rs"]
+mod args;
 #[path = "quickstart/demo.rs"]
 mod demo;
+#[path = "kept/mod.rs"]
+#[expect(dead_code, reason = "no later run needs a secret of this one")]
+mod kept;
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{error::Error, net::IpAddr, path::Path, time::Duration};
 
 use session_issuer::{
     NewSession, Policy, Revoke,
@@ -19,7 +29,7 @@ use session_issuer::{
     compat::{hanko, stack_auth, tmdb, zelf, zitadel},
     factor::Check,
     id::{AppId, CreatorId, SubjectId},
-    issuer::Decide,
+    issuer::{Decide, SessionQuery},
 };
 
 use self::demo::{Host, USER, checked, json, pair, refresh_token, revoked, say, told};
@@ -27,8 +37,9 @@ use self::demo::{Host, USER, checked, json, pair, refresh_token, revoked, say, t
 type Done = Result<(), Box<dyn Error>>;
 
 fn main() -> Done {
+    let file = args::file("quickstart");
     pollster::block_on(async {
-        let host = Host::new()?;
+        let host = Host::new(file.as_deref())?;
         println!("Time is a manual clock in June 2025, tokens are cut, and the user is Mini Mouse: {USER}\n");
         println!("Five create calls, each with the body of its page\n");
         hanko(&host).await?;
@@ -37,7 +48,10 @@ fn main() -> Done {
         tmdb(&host).await?;
         zelf(&host).await?;
         println!("\nThe life of a session\n");
-        life_of_a_session(&host).await
+        life_of_a_session(&host).await?;
+        let Some(file) = file else { return Ok(()) };
+        println!("\nWhat stays in {}\n", file.display());
+        what_stays(&host, &file).await
     })
 }
 
@@ -154,5 +168,19 @@ async fn life_of_a_session(host: &Host) -> Done {
     say("logout", "revoke", "ok".to_owned());
     say("", "check", checked(&issuer, other.token()).await);
     say("", "refresh", told(issuer.refresh(refresh_token(&other).into()).await.map(|issued| pair(&issued))));
+    Ok(())
+}
+
+async fn what_stays(host: &Host, file: &Path) -> Done {
+    let issuer = host.issuer("host", Policy::default())?;
+    let stays = issuer.create(NewSession::for_subject(SubjectId::new(USER)?)).await?;
+    say("last login", "create", pair(&stays));
+    let query = SessionQuery::of_subject(SubjectId::new(USER)?).limit(1000);
+    let page = issuer.list(query).await?;
+    let earlier = page.sessions().iter().filter(|session| session.id() != stays.session_id()).count();
+    let live = page.sessions().len();
+    say("", "list", format!("ok       live sessions of Mini Mouse: {live}, from earlier runs: {earlier}"));
+    let rows = "SELECT tenant, state, reason, count(*) FROM sessions GROUP BY 1, 2, 3";
+    say("ended too", "look", format!("sqlite3 -box {} '{rows}'", file.display()));
     Ok(())
 }

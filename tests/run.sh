@@ -66,7 +66,7 @@ grep -q "the old token is revoked$" <<<"$told"
 [ "$(tail -n 1 <<<"$told")" = "nobody is logged in" ]
 
 step "a tool that keeps its sessions in a file"
-cargo build --locked --quiet --example desktop --features sqlite
+cargo build --locked --quiet --example desktop --example quickstart --example login --features password,totp,sqlite
 (
     kept=$(mktemp -d)
     trap 'rm -rf "$kept"' EXIT
@@ -83,6 +83,29 @@ cargo build --locked --quiet --example desktop --features sqlite
     # A copy of the token from before is worth nothing: the session itself has ended.
     mv "$kept/stolen" "$kept/sessions.db.secrets"
     grep -q "^the last session is over: revoked$" <<<"$(desk whoami 2>/dev/null || true)"
+)
+
+step "stories that are told twice on one file"
+(
+    kept=$(mktemp -d)
+    trap 'rm -rf "$kept"' EXIT
+    run() { "${CARGO_TARGET_DIR:-target}/debug/examples/$1" "${@:2}"; }
+    # Without what is drawn anew in each run: tokens, and ids.
+    story() { sed -E '/^[Ww]hat stays/,$d; s/[^" ]+\.\.\.[^", ]+/TOKEN/g; s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ID/g' <<<"$1"; }
+    for example in quickstart login; do
+        first=$(run $example --file "$kept/$example.db")
+        second=$(run $example --file "$kept/$example.db")
+        diff <(story "$first") <(story "$second")
+        grep -q ", from earlier runs: 0$" <<<"$first"
+        # Each run counts the sessions that it leaves, and finds as many of the one before.
+        left=$(sed -n 's/.*live sessions of .*: \([1-9][0-9]*\), from.*/\1/p' <<<"$first")
+        grep -q ": $((2 * left)), from earlier runs: ${left:?}$" <<<"$second"
+        [ -z "$(find "$kept" -type f -perm /077)" ] || { echo "others can read what it keeps" >&2; exit 1; }
+        for wrong in --file --flie; do
+            told=$(run $example $wrong 2>&1) && exit 1 || [ $? = 2 ]
+            [ "$told" = "usage: $example [--file PATH]" ]
+        done
+    done
 )
 
 step "a store of one's own, and the suite that proves it"

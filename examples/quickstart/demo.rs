@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -18,12 +19,14 @@ use session_issuer::{
     id::{SubjectId, TenantId},
     issuer::{Checked, Issued},
     signer::KeyRing,
-    store::MemoryStore,
+    store::SessionStore,
     token::TokenKeys,
     verifier::{
         Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
     },
 };
+
+use super::kept;
 
 /// The user of ZITADEL's page, with her login name and password.
 pub(crate) const USER: &str = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
@@ -32,19 +35,19 @@ const PASSWORD: &str = "V3ryS3cure!";
 
 /// One store and one set of keys for all issuers here; each has its own tenant and policy.
 pub(crate) struct Host {
-    store: Arc<MemoryStore>,
+    store: Arc<dyn SessionStore>,
     keys: TokenKeys,
     ring: KeyRing,
     pub(crate) clock: Arc<DemoClock>,
 }
 
 impl Host {
-    /// Random keys: sessions end with this process. A real host loads its secrets.
-    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
+    /// With sessions in this file, or in memory. Random keys: no token outlives this process. A real host loads its secrets.
+    pub(crate) fn new(file: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let mut secret = [0; 32];
         SystemEntropy.fill(&mut secret)?;
         Ok(Self {
-            store: Arc::new(MemoryStore::new()),
+            store: kept::store(file)?,
             keys: TokenKeys::generate(&SystemEntropy)?,
             ring: KeyRing::hs256("demo", &secret)?,
             clock: Arc::new(DemoClock(AtomicI64::new(1_749_743_895_000))),
