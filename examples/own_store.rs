@@ -59,11 +59,18 @@ impl SessionStore for FileStore {
             if rows.is_taken(&new.record.key()) {
                 return Ok(Inserted::DuplicateId);
             }
-            if let Some(subject) = new.record.subject_key().filter(|_| new.adopt_epoch) {
-                new.adopt(stamp_or_first(rows, writes, &subject, new.now)?.epoch);
-            }
+            let subject = new.record.subject_key();
+            let known = match &subject {
+                Some(subject) if new.adopt_epoch => {
+                    let stamp = stamp_or_first(rows, writes, subject, new.now)?;
+                    new.adopt(stamp.epoch);
+                    Some(stamp)
+                }
+                Some(subject) => rows.stamp(subject).cloned(),
+                None => None,
+            };
             let NewRecord { record, observed_epoch, admit: rule, replace_device, now, .. } = new;
-            let mut leaving = match entry(rows, &record, observed_epoch, rule, now) {
+            let mut leaving = match entry(rows, &record, known, observed_epoch, rule, now) {
                 Entry::Open(leaving) => leaving,
                 Entry::Full => return Ok(Inserted::CapReached),
                 Entry::Moved => return Ok(Inserted::EpochMoved),
@@ -102,7 +109,9 @@ impl SessionStore for FileStore {
                 return Err(StoreError::new(StoreErrorKind::Broken));
             }
             let is_new = is_session_of_subject(&next) && !is_session_of_subject(&current);
-            let leaving = match entry(rows, &next, observed_epoch, rule.filter(|_| is_new), now) {
+            let known = next.subject_key().and_then(|subject| rows.stamp(&subject).cloned());
+            let rule = rule.filter(|_| is_new);
+            let leaving = match entry(rows, &next, known, observed_epoch, rule, now) {
                 Entry::Open(leaving) => leaving,
                 Entry::Full => return Ok(Committed::CapReached),
                 Entry::Moved => return Ok(Committed::EpochMoved),
@@ -245,16 +254,15 @@ enum Entry {
 fn entry(
     rows: &Rows,
     record: &Record,
+    known: Option<SubjectStamp>,
     observed: Option<Epoch>,
     rule: Option<CapRule>,
     now: Timestamp,
 ) -> Entry {
     let Some(subject) = record.subject_key() else { return Entry::Open(Vec::new()) };
-    let Some(stamp) = rows.stamp(&subject).filter(|stamp| observed == Some(stamp.epoch)) else {
-        return Entry::Moved;
-    };
+    let Some(stamp) = known.filter(|stamp| observed == Some(stamp.epoch)) else { return Entry::Moved };
     let others = || rows.records().filter(|other| other.subject_key().as_ref() == Some(&subject));
-    match admit(rule, record, others().map(|other| &**other), stamp, now) {
+    match admit(rule, record, others().map(|other| &**other), &stamp, now) {
         Admission::Full => Entry::Full,
         Admission::Admit(ids) => {
             let leaving = others().filter(|other| ids.contains(&other.id()));

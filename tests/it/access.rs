@@ -9,6 +9,7 @@ use session_issuer::{
     id::{CreatorId, DeviceId},
     metadata::Metadata,
     policy::{OnStoreFailure, Spend},
+    session::Life,
     store::Select,
     testing::{Fault, Verb, block_on},
 };
@@ -335,6 +336,50 @@ fn while_the_store_is_away_nobody_gets_in_unless_the_policy_says_so_and_then_onl
         ErrorKind::Unavailable,
     );
     refused(open.refresh(&refresh_of(&login)), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_login_on_the_hosts_word_is_one_call_of_the_store_and_as_good_as_any() {
+    let world = World::on_the_hosts_word(opaque_pairs());
+    for round in 0..2 {
+        world.store.reset_calls();
+        let login = world.login("alice");
+        let calls = world.store.calls();
+        assert_eq!((calls.of(Verb::Insert), calls.of(Verb::Stamp), calls.of(Verb::Load)), (1, 0, 0));
+        assert_eq!(login.session().life(world.issuer.now()), Life::Live);
+        let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
+        assert_eq!(login.session().record().bound(), Some((&id("alice"), epoch)));
+        let told = world.sink.events().pop().unwrap();
+        assert!(matches!(told.kind, EventKind::Created) && told.session == Some(login.session_id()));
+        world.check(login.token()).unwrap();
+        block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
+        refused(world.check(login.token()), ErrorKind::Revoked);
+        assert!(round == 1 || block_on(world.issuer.epoch(&id("alice"))).unwrap() > epoch);
+    }
+    // What a host has verified itself is bound by what it read before.
+    let read_before = block_on(world.issuer.epoch(&id("alice"))).unwrap();
+    block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
+    let login = NewSession::for_subject(id("alice")).epoch(read_before);
+    refused(world.create(login), ErrorKind::SubjectMoved);
+    // A factor that was voided while the login was under way is not told of as proved.
+    world.store.reset_calls();
+    let login = NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password);
+    let login = world.create(login).unwrap();
+    assert_eq!(world.store.calls().of(Verb::Stamp), 1);
+    assert_eq!(login.session().factors().len(), 1);
+}
+
+#[test]
+fn a_signed_token_tells_of_the_epoch_that_was_read_before_its_session_was_stored() {
+    let world = World::on_the_hosts_word(Policy::default());
+    for _ in 0..2 {
+        let login = world.login("alice");
+        let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
+        let (_, bound) = login.session().record().bound().unwrap();
+        assert_eq!((bound, world.issuer.verify(login.token()).unwrap().epoch()), (epoch, Some(epoch)));
+        block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
+        refused(world.check(login.token()), ErrorKind::Revoked);
+    }
 }
 
 #[test]

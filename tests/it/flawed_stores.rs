@@ -19,7 +19,9 @@ use session_issuer::{
     },
     testing::{
         DurableStore, Tampering,
-        suite::{cancellation, damage, errors, races, reopening, run, run_durable, sweeping, two_handles},
+        suite::{
+            adoption, cancellation, damage, errors, races, reopening, run, run_durable, sweeping, two_handles,
+        },
     },
 };
 
@@ -46,6 +48,8 @@ enum Flaw {
     MarksInTwoSteps,
     BumpsInTwoSteps,
     EvictsFirst,
+    /// It is added, and bound to what it was made with.
+    AdoptsInNameAlone,
     /// A sweep.
     ForgetsStamps,
     SweepsTwice,
@@ -114,6 +118,13 @@ impl SessionStore for Flawed {
                 let _ = self.inner.end(&old.record.key(), &tombstone).await?;
             }
             pause().await;
+        }
+        if self.flaw == Flaw::AdoptsInNameAlone
+            && new.adopt_epoch
+            && let Some(subject) = new.record.subject_key()
+        {
+            new.adopt_epoch = false;
+            new.observed_epoch = Some(self.inner.stamp(&subject, new.now).await?.epoch);
         }
         self.inner.insert(new).await
     }
@@ -292,6 +303,8 @@ finds! {
         run cancellation::a_bump_that_is_dropped_is_whole_and_logged_if_it_happened finds BumpsInTwoSteps;
     who_evicts_before_it_inserts_is_found:
         run cancellation::an_insert_that_is_dropped_pushes_nobody_out_for_nothing finds EvictsFirst;
+    who_adopts_in_name_alone_is_found:
+        run adoption::a_record_that_adopts_comes_under_the_epoch_that_its_subject_has finds AdoptsInNameAlone;
     who_sweeps_without_stamps_is_found:
         run sweeping::what_is_swept_comes_with_the_stamp_of_its_subject finds ForgetsStamps;
     who_answers_a_swept_record_twice_is_found:

@@ -217,6 +217,18 @@ fn a_login_whose_subject_is_forgotten_meanwhile_is_refused_and_made_anew_it_hold
     world.check(world.login("alice").token()).unwrap();
 }
 
+#[test]
+fn a_login_on_the_hosts_word_does_not_mind_that_its_subject_is_forgotten_meanwhile() {
+    let world = World::on_the_hosts_word(opaque_pairs());
+    world.login("alice");
+    world.advance(400 * DAY);
+    world.store.fail_next(Verb::Insert, Fault::Delay(1));
+    let mut login = Box::pin(world.issuer.create(NewSession::for_subject(id("alice"))));
+    assert!(login.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(block_on(sweeper(&world).run_until_clean()).removed, 1);
+    world.check(block_on(login).unwrap().token()).unwrap();
+}
+
 #[cfg(feature = "tokio")]
 mod again_and_again {
     use std::{

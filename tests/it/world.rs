@@ -13,7 +13,7 @@ use session_issuer::{
     event::{Event, EventKind},
     factor::{Check, FactorKind, SubjectRef},
     id::{DeviceId, SubjectId},
-    issuer::{Checked, Issued},
+    issuer::{Checked, Issued, IssuerBuilder},
     policy::{AccessFormat, Credentials},
     signer::KeyRing,
     store::{MemoryStore, SessionStore},
@@ -71,13 +71,29 @@ impl World {
 
     /// Another issuer over the same store, as another node would be.
     pub fn over(policy: Policy, clock: ManualClock, store: Store) -> Self {
-        let (sink, people) = (Arc::new(RecordingSink::new()), Arc::new(People::default()));
-        let issuer = Issuer::builder()
+        let people = Arc::new(People::default());
+        let built = Issuer::builder().verifier(Arc::clone(&people)).directory(Arc::clone(&people));
+        Self::build(built, people, policy, clock, store)
+    }
+
+    /// A world whose host knows its people itself: it has neither directory nor verifier.
+    pub fn on_the_hosts_word(policy: Policy) -> Self {
+        let (clock, store) = (ManualClock::new(), Arc::new(FaultyStore::new(any_store())));
+        Self::build(Issuer::builder(), Arc::default(), policy, clock, store)
+    }
+
+    fn build(
+        builder: IssuerBuilder,
+        people: Arc<People>,
+        policy: Policy,
+        clock: ManualClock,
+        store: Store,
+    ) -> Self {
+        let sink = Arc::new(RecordingSink::new());
+        let issuer = builder
             .store(Arc::clone(&store))
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
-            .verifier(Arc::clone(&people))
-            .directory(Arc::clone(&people))
             .events(Arc::clone(&sink))
             .clock(clock.clone())
             .entropy(SeededEntropy::new(clock.entropy_seed()))

@@ -92,7 +92,8 @@ impl NewSession {
     }
 
     /// The subject's epoch, read by [`Issuer::epoch`](crate::Issuer::epoch) before the host verified its credential: if
-    /// all of its sessions are revoked in between, there is no new one.
+    /// all of its sessions are revoked in between, there is no new one. Without it, what counts is the epoch at the moment
+    /// of this call: a revocation before it does not concern the session, one after it ends it.
     #[must_use]
     pub fn epoch(mut self, epoch: Epoch) -> Self {
         self.epoch = Some(epoch);

@@ -106,6 +106,14 @@ macro_rules! __store_groups {
                 a_bump_and_floors_are_one_act
                 a_bump_keeps_the_floors
             }
+            adoption {
+                a_record_that_adopts_comes_under_the_epoch_that_its_subject_has
+                a_record_that_adopts_makes_its_subject_known
+                a_record_that_adopts_is_capped_like_any_other
+                a_record_that_adopts_and_has_no_subject_is_like_any_other
+                many_first_records_that_adopt_come_under_one_epoch
+                a_record_that_adopts_beside_a_bump_is_dead_or_under_the_new_epoch
+            }
             revocation_log {
                 an_empty_log_has_nothing_to_tell
                 an_end_is_logged_with_the_time_from_which_nobody_needs_to_know

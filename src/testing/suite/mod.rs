@@ -11,6 +11,7 @@
     reason = "a case that fails panics"
 )]
 
+pub mod adoption;
 pub mod basics;
 pub mod cancellation;
 pub mod caps;
@@ -96,6 +97,7 @@ pub fn run_durable<P, Made, Done>(
 /// | `devices` | a device has one slot |
 /// | `caps` | a subject has at most so many sessions, whoever goes |
 /// | `epochs` | a bump ends all sessions of a subject but one, and a stamp only grows |
+/// | `adoption` | a record for which nothing was verified comes under the epoch of the act that adds it |
 /// | `revocation_log` | whoever follows the log learns of every revocation |
 /// | `listing` | pages in the order of (created at, id), complete and without duplicates |
 /// | `sweeping` | what ended a while ago goes, a bounded number at a time, and nothing else |

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use session_issuer::{
     Timestamp,
+    clock::Epoch,
     error::RevokeReason,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
     session::{Life, Mark, Record, SubjectStamp, Tombstone, life},
@@ -332,6 +333,35 @@ fn a_call_that_is_dropped_before_its_turn_never_happens() {
     operator.execute_batch("ROLLBACK").unwrap();
     login(&store, "alice");
     assert!(block_on(store.load(&key)).unwrap().is_none());
+}
+
+#[test]
+fn a_record_that_adopts_comes_under_the_epoch_that_there_is_when_its_turn_comes() {
+    let house = House::new();
+    let store = house.open();
+    login(&store, "alice");
+    let operator = house.operator();
+    for (name, epoch) in [("alice", at(60)), ("a new one", at(70))] {
+        operator.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let name = SubjectId::new(name).unwrap();
+        let record = fixtures::session().subject(name.clone(), Epoch::from_number(1)).build();
+        let key = record.key();
+        let mut new = NewRecord::new(record, NOW);
+        new.adopt_epoch = true;
+        let mut insert = store.insert(new);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(insert.as_mut().poll(&mut context).is_pending());
+        // Another process revokes all of its sessions meanwhile.
+        let stamp = SubjectStamp::first(epoch);
+        let sql = "INSERT INTO subjects (tenant, subject, stamp) VALUES ('default', ?1, ?2) \
+            ON CONFLICT DO UPDATE SET stamp = excluded.stamp";
+        operator.execute(sql, (name.as_str(), stamp.encode().unwrap())).unwrap();
+        operator.execute_batch("COMMIT").unwrap();
+        let Inserted::Created { record, .. } = block_on(insert).unwrap() else { panic!("{name}") };
+        assert_eq!(record.bound(), Some((&name, stamp.epoch)));
+        assert_eq!(load(&store, &key).record, record);
+        assert_eq!(life_of(&store, &key), Life::Live);
+    }
 }
 
 #[test]
