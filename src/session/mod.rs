@@ -3,11 +3,13 @@
 //! | file | rule |
 //! | --- | --- |
 //! | `record` | what is kept of a session, and the states it can be in |
-//! | `change` | how a record is born and what may change it: every transition is here |
+//! | `birth` | what a new session or request token is made of, and what an approved request becomes |
+//! | `change` | what may change a record: every other transition is here |
 //! | `life` | when a session is live, why not, and which sessions a cap lets go |
 //! | `rotation` | the refresh rule: rotate, replay, reuse, refuse |
 //! | `stored` | the form in which stores keep it: versioned, legible, read on no trust |
 
+mod birth;
 mod change;
 mod life;
 #[cfg(test)]
@@ -16,7 +18,8 @@ mod record;
 mod rotation;
 mod stored;
 
-pub(crate) use change::{Lifetime, RequestBirth, SessionBirth, SessionChange};
+pub(crate) use birth::{Lifetime, RequestBirth, SessionBirth};
+pub(crate) use change::SessionChange;
 pub use change::{Mark, SpendRefused};
 pub use life::{
     Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, is_session_of_subject, life,

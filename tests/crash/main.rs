@@ -49,6 +49,7 @@ fn main() {
     }
     for (name, run) in [
         ("--full", trouble::full_disk as fn(&Path)),
+        ("--filled", trouble::filled_disk),
         ("--read-only", trouble::read_only),
         ("--hold", trouble::hold),
     ] {

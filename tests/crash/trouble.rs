@@ -14,16 +14,18 @@ use session_issuer::{
     Issuer, NewSession, Requirement, Revoke,
     error::ErrorKind,
     id::{SessionId, SubjectId},
+    policy::Spend,
     store::SqliteStore,
     testing::block_on,
 };
 
-use crate::worker::issuer;
+use crate::worker::{SPEND, issuer};
 
 pub(crate) fn all() {
     a_file_that_is_removed_takes_no_more_sessions_and_goes_on_when_it_is_back();
     a_lock_that_another_process_holds_delays_writes_and_stops_no_read();
-    for (name, options) in [("--full", "size=6m"), ("--read-only", "size=6m")] {
+    a_log_at_the_limit_of_its_size_is_begun_anew();
+    for (name, options) in [("--full", "size=6m"), ("--filled", "size=6m"), ("--read-only", "size=6m")] {
         let folder = tempfile::tempdir().unwrap();
         let script = format!("mount -t tmpfs -o {options} tmpfs \"$1\" && exec \"$0\" {name} \"$1\"");
         let run = Command::new("unshare")
@@ -42,6 +44,20 @@ pub(crate) fn all() {
     }
 }
 
+/// Two megabytes for each file. What is too much reads as a failure to write, and not as a full disk.
+fn a_log_at_the_limit_of_its_size_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "trap '' XFSZ && ulimit -f 4096 && exec \"$0\" --filled \"$1\"";
+    let run = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    print!("{}", String::from_utf8_lossy(&run.stdout));
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
 struct Made {
     id: SessionId,
     access: String,
@@ -50,6 +66,11 @@ struct Made {
 fn login(issuer: &Issuer) -> Result<Made, session_issuer::Error> {
     let made = block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice").unwrap())))?;
     Ok(Made { id: made.session_id(), access: made.token().to_owned() })
+}
+
+fn used(issuer: &Issuer, made: &Made) -> Result<(), session_issuer::Error> {
+    let spend = Requirement::new().spend(Spend::one(SPEND.0, SPEND.1));
+    block_on(issuer.check(made.access.as_str().into(), &spend)).map(drop)
 }
 
 fn lives(issuer: &Issuer, made: &Made) -> bool {
@@ -105,6 +126,44 @@ pub(crate) fn full_disk(folder: &Path) {
     println!(
         "full disk: {on_full} sessions fitted, {failures} refused with a typed error, none lost; {} of {} revocations went through",
         revoked.iter().filter(|done| **done).count(),
+        revoked.len()
+    );
+}
+
+/// Runs where a file that needs no more room has a log that gets none: something else has filled the disk, or files may
+/// not grow that long.
+pub(crate) fn filled_disk(folder: &Path) {
+    let file = folder.join("sessions.db");
+    let made: Vec<Made> = {
+        let issuer = issuer(&file);
+        (0..50).map(|_| login(&issuer).unwrap()).collect()
+    };
+    let issuer = issuer(&file);
+    // All that fits.
+    let _ = fs::write(folder.join("another"), vec![1; 5 << 20]);
+    let (revoked, kept) = made.split_at(10);
+    let mut uses = 0_u32;
+    for made in revoked {
+        // Each time, the log has taken all the room there is.
+        let error = loop {
+            match used(&issuer, &kept[0]) {
+                Ok(()) => uses += 1,
+                Err(error) => break error,
+            }
+            assert!(uses < 100_000, "the disk is never full");
+        };
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        block_on(issuer.revoke(Revoke::session(made.id))).expect("a full disk keeps somebody logged in");
+    }
+    assert!(fs::write(folder.join("more"), vec![1; 5 << 20]).is_err(), "the disk was full all the time");
+    drop(issuer);
+    let issuer = self::issuer(&file);
+    assert!(!revoked.iter().any(|made| lives(&issuer, made)), "a revocation was lost");
+    assert!(kept.iter().all(|made| lives(&issuer, made)), "a session was lost");
+    drop(issuer);
+    sound(&file);
+    println!(
+        "no room for the log, {} times in {uses} uses: each time the next revocation went through",
         revoked.len()
     );
 }

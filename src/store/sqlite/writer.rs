@@ -154,10 +154,17 @@ impl Tables {
 
     /// The transaction failed, and with it all that was done in it.
     fn take_back(&self, done: Vec<Box<dyn Call>>, error: rusqlite::Error) {
-        if !self.connection.is_autocommit() {
+        let by_itself = self.connection.is_autocommit();
+        if !by_itself {
             let _ = self.step("ROLLBACK");
         }
         fail(done, error.into());
+        if by_itself {
+            // What SQLite takes back by itself could not be written, for want of room most often. Much of the log may
+            // be pages that later ones in it replace: copied, it is begun anew by the next commit, in the room that it
+            // has. Where the file would have to grow for that, this fails too.
+            let _ = copied(&self.connection, "PASSIVE");
+        }
     }
 
     fn step(&self, sql: &str) -> rusqlite::Result<()> {

@@ -199,7 +199,7 @@ pub async fn a_sweep_that_is_dropped_leaves_records_whole_or_gone(store: Store) 
         }
         assert!(is_live(&store, &lasting, 60 * DAY).await);
         // The next one takes the rest.
-        while store.sweep(at(60 * DAY), 3).await.unwrap().more {}
+        sweep_all(&store, 60 * DAY, 3).await;
         for key in &keys {
             assert!(!is_there(&store, key).await);
         }

@@ -224,6 +224,20 @@ pub(super) async fn log_after(store: &Store, mut cursor: Cursor) -> (Vec<Revocat
     }
 }
 
+/// Sweeps until nothing is left to sweep; what went.
+pub(super) async fn sweep_all(store: &Store, now: u64, limit: u32) -> Vec<Snapshot> {
+    let mut gone = Vec::new();
+    for _ in 0..10_000 {
+        let swept = store.sweep(at(now), limit).await.unwrap();
+        assert!(swept.removed.len() <= usize::try_from(limit).unwrap());
+        gone.extend(swept.removed);
+        if !swept.more {
+            return gone;
+        }
+    }
+    panic!("a sweep ends");
+}
+
 /// True when the log says that this session ended.
 pub(super) fn names(entries: &[RevocationEntry], session: &SessionKey) -> bool {
     entries.iter().any(|entry| matches!(entry, RevocationEntry::Session { key, .. } if key == session))
@@ -243,6 +257,11 @@ pub(super) fn skips_lists(store: &Store) -> bool {
 
 pub(super) fn skips_log(store: &Store) -> bool {
     skips(store.capabilities().revocation_log, "keeps no revocation log")
+}
+
+/// The first and the last of these, which may be one.
+pub(super) fn first_and_last(handles: &[Store]) -> (&Store, &Store) {
+    (handles.first().unwrap(), handles.last().unwrap())
 }
 
 /// Runs this on so many threads that all begin at once; the answers in the order of their numbers.

@@ -1,6 +1,12 @@
 //! Two handles on one place are one store: what one did, the other knows, and they race as two threads would.
 
-use super::tools::*;
+use super::{
+    races::{
+        a_reader_misses_nothing, an_end_wins, each_is_swept_once, hundred_against_five, one_commit_wins,
+        one_takes_the_slot,
+    },
+    tools::*,
+};
 
 async fn two(place: &Place) -> [Store; 2] {
     [place.open().await, place.open().await]
@@ -39,124 +45,31 @@ pub async fn a_bump_on_one_handle_is_known_to_the_other_at_once(place: Place) {
 }
 
 pub async fn of_many_commits_over_two_handles_one_wins(place: Place) {
-    let handles = two(&place).await;
-    let key = login(&handles[0], &subject("alice"), 0).await;
-    for round in 1..=10 {
-        let on = load(&handles[1], &key).await;
-        let won =
-            together(64, |number| block_on(commit(&handles[number % 2], &on, refreshed(&on, round), round)))
-                .into_iter()
-                .filter(|committed| matches!(committed, Committed::Done { .. }))
-                .count();
-        assert_eq!((won, load(&handles[0], &key).await.record.version()), (1, round + 1));
-    }
+    one_commit_wins(&two(&place).await, 10).await;
 }
 
 pub async fn a_cap_holds_over_two_handles(place: Place) {
-    let handles = two(&place).await;
-    let alice = subject("alice");
-    let known = epoch(&handles[0], &alice).await;
-    let keys = together(64, |number| {
-        let record = fixtures::session().subject(alice.clone(), known).build();
-        let key = record.key();
-        let rule = cap(5, OnFull::EvictOldest);
-        created(block_on(insert_with(&handles[number % 2], record, |new| new.admit = rule)));
-        key
-    });
-    let live = keys.iter().filter(|key| block_on(is_live(&handles[1], key, 0))).count();
-    assert_eq!(live, 5);
-    if handles[0].capabilities().lists {
-        assert_eq!(sessions_of(&handles[0], &alice).await.len(), 5);
-    }
+    hundred_against_five(&two(&place).await, OnFull::EvictOldest, 1).await;
 }
 
 pub async fn a_device_has_one_slot_over_two_handles(place: Place) {
-    let handles = two(&place).await;
-    for round in 0..10 {
-        let name = format!("d{round}");
-        let record = || fixtures::session().device(device(&name)).build();
-        let inserted = together(16, |number| block_on(insert(&handles[number % 2], record())));
-        let came = inserted.iter().filter(|inserted| matches!(inserted, Inserted::Created { .. })).count();
-        assert_eq!(came, 1);
-    }
+    one_takes_the_slot(&two(&place).await, 10).await;
 }
 
 pub async fn an_end_on_one_handle_wins_against_the_commits_of_the_other(place: Place) {
-    let [here, there] = two(&place).await;
-    for _ in 0..50 {
-        let key = login(&here, &subject("alice"), 0).await;
-        together(3, |number| {
-            block_on(async {
-                match number {
-                    0 => drop(end(&here, &key, RevokeReason::Logout, 1).await),
-                    _ => {
-                        let on = load(&there, &key).await;
-                        if on.record.tombstone().is_none() {
-                            drop(commit(&there, &on, refreshed(&on, 2), 2).await);
-                        }
-                    }
-                }
-            });
-        });
-        for store in [&here, &there] {
-            assert_eq!(life_of(store, &key, 3).await, Life::Revoked(RevokeReason::Logout));
-        }
-    }
+    an_end_wins(&two(&place).await, 50).await;
 }
 
 pub async fn a_reader_of_the_log_on_one_handle_misses_nothing_of_the_other(place: Place) {
     let [here, there] = two(&place).await;
-    if skips_log(&here) {
-        return;
-    }
-    let finished = std::sync::atomic::AtomicBool::new(false);
-    let outcomes = together(2, |number| {
-        block_on(async {
-            let (mut keys, mut seen, mut cursor) = (Vec::new(), Vec::new(), Cursor::start());
-            if number == 0 {
-                for _ in 0..100 {
-                    let key = create(&here, fixtures::session().build()).await;
-                    let _ = end(&here, &key, RevokeReason::Logout, 1).await;
-                    keys.push(key);
-                }
-                finished.store(true, std::sync::atomic::Ordering::SeqCst);
-                return (keys, seen);
-            }
-            loop {
-                let is_last = finished.load(std::sync::atomic::Ordering::SeqCst);
-                let (entries, next) = log_after(&there, cursor).await;
-                seen.extend(entries);
-                cursor = next;
-                if is_last {
-                    return (keys, seen);
-                }
-                std::thread::yield_now();
-            }
-        })
-    });
-    assert!(outcomes[0].0.iter().all(|key| names(&outcomes[1].1, key)));
+    a_reader_misses_nothing(&there, &[&here]).await;
 }
 
 pub async fn two_handles_that_sweep_answer_each_record_once(place: Place) {
     let (writer, handles) = (place.open().await, two(&place).await);
-    let mut keys = Vec::new();
+    let mut ids = Vec::new();
     for born in 0..60 {
-        keys.push(create(&writer, fixtures::session().at(at(born)).build()).await.id);
+        ids.push(create(&writer, fixtures::session().at(at(born)).build()).await.id);
     }
-    let mut gone: Vec<_> = together(4, |number| {
-        block_on(async {
-            let mut gone = Vec::new();
-            loop {
-                let swept = handles[number % 2].sweep(at(60 * DAY), 7).await.unwrap();
-                gone.extend(swept.removed.iter().map(|gone| gone.record.id()));
-                if !swept.more {
-                    return gone;
-                }
-            }
-        })
-    })
-    .concat();
-    gone.sort_unstable();
-    keys.sort_unstable();
-    assert_eq!(gone, keys);
+    each_is_swept_once(&handles, ids).await;
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `open` | what may be opened |
 //! | `damage` | rows that were damaged or edited |
-//! | `restart` | processes on one file, one after the other |
+//! | `restart` | processes on one file, one after the other or beside each other |
 
 mod damage;
 mod open;

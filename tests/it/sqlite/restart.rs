@@ -1,4 +1,6 @@
-//! Processes on one file, one after the other. Numbers are those of the lifecycle cases.
+//! Processes on one file, one after the other or beside each other. Numbers are those of the lifecycle cases.
+
+use std::{env, process::Command};
 
 use session_issuer::{
     Policy, Requirement, Revoke,
@@ -43,14 +45,7 @@ fn a_revoked_access_token_stays_revoked_over_a_restart() {
 fn a_file_of_the_first_release_is_read_and_written_on() {
     let house = House::new();
     drop(house.open());
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/rows/v1");
-    let mut rows = Vec::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap().trim_end().to_owned();
-        if let Ok(record) = Record::decode(text.as_bytes()) {
-            rows.push((record, text));
-        }
-    }
+    let rows = rows_of_the_first_release();
     let operator = house.operator();
     for ((record, text), at) in rows.iter().zip(0_i64..) {
         // The ids are of one millisecond, and have neither a counter nor chance in them.
@@ -61,29 +56,77 @@ fn a_file_of_the_first_release_is_read_and_written_on() {
         operator.execute(sql, (place, tenant, record.id().to_string(), text, subject, created_at)).unwrap();
     }
     // Two processes, as when one of them was brought up to date before the other.
-    let (old, new) = (house.open(), house.open());
-    let mut refreshed = 0;
-    for (record, _) in rows {
-        let key = record.key();
-        let found = load(&old, &key).record;
-        if *found != record || found.tombstone().is_some() {
-            continue;
-        }
-        for store in [&new, &old, &new] {
-            let on = load(store, &key).record;
-            let now = on.created_at().saturating_add(DAY);
-            let Some(next) = fixtures::rotated(&on, now) else { break };
-            let mut change = Change::new(on.version(), next, now);
-            if let Some((subject, _)) = on.bound() {
-                let subject = SubjectKey::new(key.tenant.clone(), subject.clone());
-                change.observed_epoch = Some(block_on(store.stamp(&subject, now)).unwrap().epoch);
-            }
-            let committed = block_on(store.commit(&key, change)).unwrap();
-            assert!(matches!(committed, Committed::Done { .. }), "{committed:?}");
-            refreshed += 1;
+    let this = house.open();
+    let another_process = || {
+        let name = "sqlite::restart::another_process_refreshes_what_is_in_the_file";
+        let mut process = Command::new(env::current_exe().unwrap());
+        let ran =
+            process.args(["--exact", name, "--ignored"]).env(SHARED_FILE, &house.file).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    };
+    assert!(rows.iter().all(|(record, _)| *load(&this, &record.key()).record == *record));
+    let begun = versions(&this);
+    another_process();
+    let theirs = versions(&this) - begun;
+    assert!(theirs > 9, "the other process has refreshed {theirs}");
+    assert_eq!(refresh_each(&this), theirs);
+    another_process();
+    assert_eq!(
+        versions(&this),
+        begun + 3 * theirs,
+        "what this process refreshed, the other one refreshed again"
+    );
+}
+
+/// Where a test tells another process which file they share.
+const SHARED_FILE: &str = "SESSION_ISSUER_SHARED_FILE";
+
+#[test]
+#[ignore = "the half of another test that is another process"]
+fn another_process_refreshes_what_is_in_the_file() {
+    if let Some(file) = env::var_os(SHARED_FILE) {
+        refresh_each(&SqliteStore::open(file).unwrap());
+    }
+}
+
+fn rows_of_the_first_release() -> Vec<(Record, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/rows/v1");
+    let mut rows = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap().trim_end().to_owned();
+        if let Ok(record) = Record::decode(text.as_bytes()) {
+            rows.push((record, text));
         }
     }
-    assert!(refreshed > 9, "{refreshed}");
+    rows
+}
+
+/// What a store has of the rows of the first release.
+fn shared(store: &SqliteStore) -> Vec<Snapshot> {
+    rows_of_the_first_release().iter().map(|(record, _)| load(store, &record.key())).collect()
+}
+
+fn versions(store: &SqliteStore) -> u64 {
+    shared(store).iter().map(|on| on.record.version()).sum()
+}
+
+/// Refreshes each session that is there; how many.
+fn refresh_each(store: &SqliteStore) -> u64 {
+    let mut refreshed = 0;
+    for on in shared(store) {
+        let now = on.record.created_at().saturating_add(DAY);
+        let rotated = fixtures::rotated(&on.record, now).filter(|_| on.record.tombstone().is_none());
+        let Some(next) = rotated else { continue };
+        let mut change = Change::new(on.record.version(), next, now);
+        if let Some((subject, _)) = on.record.bound() {
+            let subject = SubjectKey::new(on.record.tenant().clone(), subject.clone());
+            change.observed_epoch = Some(block_on(store.stamp(&subject, now)).unwrap().epoch);
+        }
+        let committed = block_on(store.commit(&on.record.key(), change)).unwrap();
+        assert!(matches!(committed, Committed::Done { .. }), "{committed:?}");
+        refreshed += 1;
+    }
+    refreshed
 }
 
 // 80: the clock of the next process is behind that of the last one.
