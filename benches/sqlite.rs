@@ -295,7 +295,7 @@ impl Plain {
         file.pragma_update(None, "journal_mode", "WAL")?;
         file.pragma_update(None, "synchronous", "FULL")?;
         file.execute_batch(
-            "CREATE TABLE plain (id TEXT PRIMARY KEY, subject TEXT NOT NULL, purge INTEGER NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+            "CREATE TABLE plain (id TEXT PRIMARY KEY, subject TEXT NOT NULL, purge INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
              CREATE INDEX plain_subject ON plain (subject);
              CREATE INDEX plain_purge ON plain (purge);",
         )?;

@@ -121,7 +121,11 @@ fn members<'a, T: Deserialize<'a>>(row: &'a [u8]) -> Result<T, RowFault> {
         return Err(RowFault::TooLong);
     }
     match version(row).ok_or(RowFault::NoVersion)? {
-        VERSION => serde_json::from_slice(row).map_err(|error| RowFault::Form(error.column())),
+        VERSION => {
+            // Asked once of all of it, and not again of each text in it.
+            let row = str::from_utf8(row).map_err(|error| RowFault::Form(error.valid_up_to() + 1))?;
+            serde_json::from_str(row).map_err(|error| RowFault::Form(error.column()))
+        }
         version => Err(RowFault::Version(version)),
     }
 }

@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::error::damaged;
+use super::{error::damaged, subjects};
 use crate::{
     clock::Timestamp,
     error::RevokeReason,
     id::{CreatorId, DeviceId, SessionId, SessionKey, SubjectId, TenantId},
-    session::{Index, Record, SubjectStamp, Tombstone},
+    session::{Index, Record, Tombstone},
     store::{Snapshot, StoreError},
 };
 
@@ -18,7 +18,8 @@ use crate::{
 macro_rules! records_where {
     ($($condition:literal),+ $(,)?) => {
         concat!(
-            "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at ",
+            "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, ",
+            "s.epoch ",
             "FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject ",
             "WHERE r.tenant = ?1 AND ",
             $($condition),+
@@ -68,8 +69,8 @@ fn snapshot(
     if let Some(tombstone) = tombstone {
         record = record.ended(&tombstone);
     }
-    let stamp = row.get_ref(7)?.as_bytes_or_null().map_err(|_| damaged("a stamp that is no text"))?;
-    Ok(Snapshot::new(record.into(), stamp.map(SubjectStamp::decode).transpose()?))
+    let stamp = row.get::<_, Option<i64>>(9)?.map(|epoch| subjects::stamp_of(epoch, row.get_ref(7)?));
+    Ok(Snapshot::new(record.into(), stamp.transpose()?))
 }
 
 fn tombstone(row: &Row<'_>) -> Result<Option<Tombstone>, StoreError> {

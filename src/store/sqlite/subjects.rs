@@ -7,7 +7,13 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use crate::{clock::Timestamp, id::SubjectKey, session::SubjectStamp, store::StoreError};
+use super::error::damaged;
+use crate::{
+    clock::{Epoch, Timestamp},
+    id::SubjectKey,
+    session::SubjectStamp,
+    store::StoreError,
+};
 
 /// How long what is known of a subject without records is kept.
 pub(super) const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -15,11 +21,25 @@ pub(super) const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is known of a subject; none when nothing is.
 pub(super) fn stamp(tables: &Connection, key: &SubjectKey) -> Result<Option<SubjectStamp>, StoreError> {
     let mut statement =
-        tables.prepare_cached("SELECT stamp FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
+        tables.prepare_cached("SELECT epoch, stamp FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
     let mut rows = statement.query(params![key.tenant.as_str(), key.subject.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let stamp = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
-    SubjectStamp::decode(stamp).map(Some)
+    stamp_of(row.get(0)?, row.get_ref(1)?).map(Some)
+}
+
+/// A stamp of its columns.
+pub(super) fn stamp_of(epoch: i64, stamp: ValueRef<'_>) -> Result<SubjectStamp, StoreError> {
+    let epoch = Epoch::from_number(epoch);
+    match stamp.as_bytes_or_null().map_err(|_| damaged("a stamp that is no text"))? {
+        None => Ok(SubjectStamp::unmoved(epoch)),
+        Some(stamp) => {
+            let stamp = SubjectStamp::decode(stamp)?;
+            if stamp.epoch != epoch {
+                return Err(damaged("a stamp of another epoch"));
+            }
+            Ok(stamp)
+        }
+    }
 }
 
 /// What is known of a subject, which is known from now on.
@@ -42,11 +62,15 @@ pub(super) fn set_stamp(
     stamp: &SubjectStamp,
 ) -> Result<(), StoreError> {
     let mut statement = tables.prepare_cached(
-        "INSERT INTO subjects (tenant, subject, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (tenant, subject) DO UPDATE SET stamp = excluded.stamp",
+        "INSERT INTO subjects (tenant, subject, epoch, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (tenant, subject) DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp",
     )?;
-    let due = due(stamp).as_millis();
-    statement.execute(params![key.tenant.as_str(), key.subject.as_str(), stamp.encode()?, due])?;
+    let (epoch, due) = (stamp.epoch, due(stamp).as_millis());
+    let moved = match *stamp == SubjectStamp::unmoved(epoch) {
+        true => None,
+        false => Some(stamp.encode()?),
+    };
+    statement.execute(params![key.tenant.as_str(), key.subject.as_str(), epoch.get(), moved, due])?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Record, SubjectStamp, is_purgeable},
+    session::{Record, is_purgeable},
     store::{StoreError, Swept},
 };
 
@@ -51,11 +51,11 @@ fn due_records(
 ) -> Result<Vec<(Option<TenantId>, Found)>, StoreError> {
     let mut statement = tables.prepare_cached(
         "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, \
-         r.tenant FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject \
+         s.epoch, r.tenant FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject \
          WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
     )?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
-        let tenant = row.get_ref(9)?.as_str().ok().and_then(|tenant| TenantId::new(tenant).ok());
+        let tenant = row.get_ref(10)?.as_str().ok().and_then(|tenant| TenantId::new(tenant).ok());
         let found = rows::found(tenant.as_ref(), row)?;
         Ok((tenant, found))
     })?;
@@ -77,20 +77,20 @@ fn look_at_subjects(tables: &Connection, record: &Record, now: Timestamp) -> Res
 /// Forgets subjects that nothing names and to which nothing happened for a day; true when there may be more.
 fn forget_subjects(tables: &Connection, now: Timestamp, limit: u32) -> Result<bool, StoreError> {
     let mut statement = tables.prepare_cached(
-        "SELECT tenant, subject, stamp FROM subjects WHERE sweep_at <= ?1 ORDER BY sweep_at LIMIT ?2",
+        "SELECT tenant, subject, epoch, stamp FROM subjects WHERE sweep_at <= ?1 ORDER BY sweep_at LIMIT ?2",
     )?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
         let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_bytes()?.to_vec());
-        Ok((bytes(0)?, bytes(1)?, bytes(2)?))
+        Ok((bytes(0)?, bytes(1)?, subjects::stamp_of(row.get(2)?, row.get_ref(3)?)))
     })?;
     let due = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     for (tenant, subject, stamp) in &due {
-        let (Some(key), Ok(stamp)) = (subject_key(tenant, subject), SubjectStamp::decode(stamp)) else {
+        let (Some(key), Ok(stamp)) = (subject_key(tenant, subject), stamp) else {
             // Whatever it is, nothing of it is lost.
             subjects::look_at(tables, (tenant, subject), None)?;
             continue;
         };
-        match (subjects::is_named(tables, &key)?, subjects::due(&stamp)) {
+        match (subjects::is_named(tables, &key)?, subjects::due(stamp)) {
             // The sweep of the last record that names it has it looked at again.
             (true, _) => subjects::look_at(tables, (tenant, subject), None)?,
             (false, due) if due > now => subjects::look_at(tables, (tenant, subject), Some(due))?,

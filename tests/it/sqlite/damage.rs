@@ -3,7 +3,7 @@
 use session_issuer::{
     error::RevokeReason,
     id::{DeviceId, SessionKey, TenantId},
-    session::{Life, Mark},
+    session::{Life, Mark, SubjectStamp},
     store::{
         Cursor, Ended, Inserted, Marked, NewRecord, Query, RevocationEntry, Select, SessionStore,
         StoreErrorKind,
@@ -120,8 +120,11 @@ fn a_row_under_another_name_is_not_that_others_session() {
         "whose epoch nobody would ask"
     );
     operator.execute("UPDATE records SET subject = 'bob' WHERE id = ?1", [bob.id.to_string()]).unwrap();
-    operator.execute("UPDATE subjects SET stamp = '{}' WHERE subject = 'bob'", []).unwrap();
-    assert_eq!(kind(block_on(store.load(&bob))), Some(StoreErrorKind::Damaged));
+    let other = SubjectStamp::first(at(9)).encode().unwrap();
+    for stamp in ["{}", &other] {
+        operator.execute("UPDATE subjects SET stamp = ?1 WHERE subject = 'bob'", [stamp]).unwrap();
+        assert_eq!(kind(block_on(store.load(&bob))), Some(StoreErrorKind::Damaged), "{stamp}");
+    }
     operator.execute("DELETE FROM subjects WHERE subject = 'bob'", []).unwrap();
     assert_eq!(life_of(&store, &bob), Life::Revoked(RevokeReason::Admin), "a missing epoch is never zero");
 }
@@ -175,6 +178,7 @@ fn whatever_is_edited_in_a_column_hides_nobody_else_and_stops_no_sweep() {
         "records.sweep_at",
         "subjects.tenant",
         "subjects.subject",
+        "subjects.epoch",
         "subjects.stamp",
         "subjects.sweep_at",
         "log.tenant",

@@ -353,9 +353,9 @@ fn a_record_that_adopts_comes_under_the_epoch_that_there_is_when_its_turn_comes(
         assert!(insert.as_mut().poll(&mut context).is_pending());
         // Another process revokes all of its sessions meanwhile.
         let stamp = SubjectStamp::first(epoch);
-        let sql = "INSERT INTO subjects (tenant, subject, stamp) VALUES ('default', ?1, ?2) \
-            ON CONFLICT DO UPDATE SET stamp = excluded.stamp";
-        operator.execute(sql, (name.as_str(), stamp.encode().unwrap())).unwrap();
+        let sql = "INSERT INTO subjects (tenant, subject, epoch) VALUES ('default', ?1, ?2) \
+            ON CONFLICT DO UPDATE SET epoch = excluded.epoch";
+        operator.execute(sql, (name.as_str(), stamp.epoch.get())).unwrap();
         operator.execute_batch("COMMIT").unwrap();
         let Inserted::Created { record, .. } = block_on(insert).unwrap() else { panic!("{name}") };
         assert_eq!(record.bound(), Some((&name, stamp.epoch)));

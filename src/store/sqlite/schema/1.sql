@@ -58,7 +58,9 @@ CREATE INDEX actors_of_record ON actors (record);
 CREATE TABLE subjects (
     tenant   TEXT NOT NULL,
     subject  TEXT NOT NULL,
-    stamp    TEXT NOT NULL,
+    epoch    INTEGER NOT NULL,
+    -- All that is known, as JSON, the epoch again; none while that is the epoch alone, as with most subjects.
+    stamp    TEXT,
     -- When a sweep asks whether anything still names it. None while a record is known to.
     sweep_at INTEGER,
     PRIMARY KEY (tenant, subject)
@@ -90,7 +92,7 @@ SELECT
         WHEN ended_at IS NOT NULL THEN 'ended'
         WHEN json -> '$.body' IS NULL THEN 'unreadable'
         -- All sessions of its subject were revoked, and it was not kept.
-        WHEN subject IS NOT NULL AND NOT coalesce(epoch >= known ->> '$.epoch' OR id = known ->> '$.kept', FALSE)
+        WHEN subject IS NOT NULL AND NOT coalesce(epoch >= known_epoch OR id = known ->> '$.kept', FALSE)
             THEN 'revoked'
         WHEN json -> '$.body.session' IS NOT NULL THEN 'session'
         WHEN json -> '$.body.request.decision.approved' IS NOT NULL THEN 'request, approved'
@@ -119,6 +121,7 @@ FROM (
         SELECT
             r.*,
             CASE WHEN json_valid(r.row) THEN r.row END AS json,
+            s.epoch AS known_epoch,
             CASE WHEN json_valid(s.stamp) THEN s.stamp END AS known
         FROM records AS r
         LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject
