@@ -99,7 +99,7 @@ fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
     let factors: Vec<_> = factors.into_iter().map(factor).collect();
     once_each(factors.iter().map(Factor::kind), "a kind of factor that comes twice")?;
     let bound = bound.map(self::bound).transpose()?;
-    let rare = more.map(self::more).transpose()?;
+    let rare = more.map(|more| self::more(*more)).transpose()?;
     if let Some(rare) = rare.as_ref().filter(|rare| rare.holds_device_slot) {
         let may = rare.device.is_some() && bound.is_none() && factors.is_empty();
         rule(may, "a device's slot held by what cannot hold it")?;

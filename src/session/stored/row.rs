@@ -110,7 +110,7 @@ pub(super) struct SessionRow<'a> {
     #[serde(borrow, deserialize_with = "required")]
     pub(super) client: Option<ClientRow<'a>>,
     #[serde(borrow, deserialize_with = "required")]
-    pub(super) more: Option<MoreRow<'a>>,
+    pub(super) more: Option<Box<MoreRow<'a>>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -96,7 +96,7 @@ fn session_row(session: &Session) -> SessionRow<'_> {
         successor_seen: *successor_seen,
         mac_key: *mac_key,
         client: client_row(client),
-        more: rare.as_deref().map(more_row),
+        more: rare.as_deref().map(more_row).map(Box::new),
     }
 }
 
