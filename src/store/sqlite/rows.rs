@@ -132,7 +132,10 @@ pub(super) fn free_place(tables: &Connection, key: &SessionKey) -> Result<Option
         if row.get(1)? {
             return Ok(None);
         }
-        free += i64::from(row.get::<_, i64>(0)? == free);
+        if row.get::<_, i64>(0)? == free {
+            let Some(next) = free.checked_add(1) else { return Ok(None) };
+            free = next;
+        }
     }
     Ok((free <= last).then_some(free))
 }
@@ -326,6 +329,21 @@ mod tests {
         assert_eq!(read(&keys[63]).unwrap().1, Some(keys[63].id));
         assert!(insert(&sharing_a_place(64)).is_some());
         assert_eq!(read(&sharing_a_place(64)).unwrap().0, number);
+    }
+
+    #[test]
+    fn behind_the_last_place_of_all_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let end = Timestamp::from_millis((1 << 48) - 1);
+        let place = |number| {
+            let id = SessionId::assemble(end, 0xFFF, [255; 6], number);
+            let place = free_place(&tables, &SessionKey::new(TenantId::default(), id)).unwrap()?;
+            let record = fixtures::session().id(id).build();
+            super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap();
+            Some(place)
+        };
+        assert_eq!([place(0), place(1)], [Some(i64::MAX), None]);
     }
 
     #[test]
