@@ -326,6 +326,7 @@ mod tests {
         let (number, _) = read(&keys[9]).unwrap();
         remove(&tables, number).unwrap();
         assert_eq!(read(&keys[9]), None);
+        assert!(insert(&keys[63]).is_none(), "it is taken, although there is a place before it");
         assert_eq!(read(&keys[63]).unwrap().1, Some(keys[63].id));
         assert!(insert(&sharing_a_place(64)).is_some());
         assert_eq!(read(&sharing_a_place(64)).unwrap().0, number);
@@ -353,6 +354,9 @@ mod tests {
         };
         assert!(place(1_000, 0xFFF, [255; 6]) < place(1_001, 0, [0; 6]));
         assert!(place(1_000, 1, [255; 6]) < place(1_000, 2, [0; 6]));
+        // Each counter has eight numbers of its own, and so has the last one of a millisecond.
+        assert_eq!(place(1_000, 2, [0; 6]) - place(1_000, 1, [0; 6]), 8);
+        assert_eq!(place(1_001, 0, [0; 6]) - place(1_000, 0xFFF, [0; 6]), 8);
         assert_ne!(place(1_000, 1, [0; 6]), place(1_000, 1, [0, 1, 2, 3, 4, 5]), "of two issuers");
         let last = places(SessionId::assemble(Timestamp::from_millis((1 << 48) - 1), 0xFFF, [255; 6], 0));
         assert!(*last.start() > 0 && last.contains(last.start()));
