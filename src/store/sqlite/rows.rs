@@ -14,16 +14,20 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of one moment.
+/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of one moment. Those
+/// that are named `by number` are found by nothing else.
 macro_rules! records_where {
-    ($($condition:literal),+ $(,)?) => {
+    (by number, $($condition:literal),+ $(,)?) => { records_where!(@ "NOT INDEXED ", $($condition),+) };
+    (@ $how:literal, $($condition:literal),+) => {
         concat!(
             "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at ",
-            "FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject ",
+            "FROM records AS r ", $how,
+            "LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject ",
             "WHERE r.tenant = ?1 AND ",
             $($condition),+
         )
     };
+    ($($condition:literal),+ $(,)?) => { records_where!(@ "", $($condition),+) };
 }
 pub(super) use records_where;
 
