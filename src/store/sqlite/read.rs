@@ -123,7 +123,33 @@ mod tests {
     use crate::{
         id::{CreatorId, DeviceId, SubjectId, TenantId},
         store::{SqliteStore, sqlite::open},
+        testing::fixtures,
     };
+
+    #[test]
+    fn ids_that_share_a_place_are_listed_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let tenants = [TenantId::default(), TenantId::new("other").unwrap()];
+        let ids: Vec<_> =
+            (0..9).map(|tag| SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], tag)).collect();
+        for id in &ids {
+            for tenant in &tenants {
+                let record = fixtures::session().tenant(tenant.clone()).id(*id).build();
+                let number = rows::free_place(&tables, &record.key()).unwrap().unwrap();
+                rows::insert(&tables, number, &record, &record.encode().unwrap()).unwrap();
+            }
+        }
+        for tenant in tenants {
+            let asked = [ids[8], ids[1], ids[4], ids[1]];
+            let mut query = Query::new(tenant.clone(), Select::Ids(asked.to_vec()));
+            query.limit = 9;
+            let items = list(&tables, &query).unwrap().items;
+            let mut found: Vec<_> = items.iter().map(|on| (on.record.tenant(), on.record.id())).collect();
+            found.sort_unstable();
+            assert_eq!(found, [1, 4, 8].map(|number| (&tenant, ids[number])));
+        }
+    }
 
     #[test]
     fn a_list_looks_at_what_was_named_and_walks_through_the_tenant_when_that_was_asked_for_alone() {
