@@ -242,8 +242,14 @@ impl Record {
 
     /// Binds it to the subject that it has under another epoch.
     pub(crate) fn adopt(&mut self, now_of_subject: Epoch) {
-        if let Body::Session(Session { bound: Some((_, epoch)), .. }) = &mut self.body {
-            *epoch = now_of_subject;
+        match &mut self.body {
+            Body::Session(Session { bound: Some((_, epoch)), .. }) => *epoch = now_of_subject,
+            Body::Session(_) => {}
+            Body::Request(request) => {
+                if let Decision::Approved { epoch, .. } = &mut request.decision {
+                    *epoch = now_of_subject;
+                }
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! Checks, factors, updates, devices, counters. Numbers are those of the lifecycle and seed cases.
 
+use std::sync::Arc;
+
 use session_issuer::{
-    NewSession, Policy, Requirement, Revoke, SessionQuery, Update,
+    Issuer, NewSession, Policy, Requirement, Revoke, SessionQuery, Update,
     client::ClientInfo,
     error::{ErrorKind, RevokeReason},
     event::EventKind,
@@ -11,7 +13,8 @@ use session_issuer::{
     policy::{OnStoreFailure, Spend},
     session::Life,
     store::Select,
-    testing::{Fault, Verb, block_on},
+    testing::{Fault, ManualClock, SeededEntropy, Verb, block_on},
+    token::TokenKeys,
 };
 
 use crate::world::*;
@@ -379,6 +382,61 @@ fn a_signed_token_tells_of_the_epoch_that_was_read_before_its_session_was_stored
         assert_eq!((bound, world.issuer.verify(login.token()).unwrap().epoch()), (epoch, Some(epoch)));
         block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
         refused(world.check(login.token()), ErrorKind::Revoked);
+    }
+}
+
+#[test]
+fn a_login_on_the_hosts_word_is_bound_to_what_was_known_of_its_subject_before_whatever_else_it_asks_for() {
+    for policy in [opaque_pairs(), Policy::default(), Policy::zitadel()] {
+        let world = World::on_the_hosts_word(policy);
+        let known = world.login("alice").session().record().bound().unwrap().1;
+        world.advance(DAY);
+        let device = || DeviceId::new("phone").unwrap();
+        let operator = session_issuer::actor::Actor::new(id("op"));
+        let chain = session_issuer::actor::ActorChain::new(operator, "t").unwrap();
+        let login = || NewSession::for_subject(id("alice"));
+        for new in [
+            login(),
+            login().device(device()),
+            login().device(device()).replace_device(),
+            login().verified_by_host(FactorKind::Password),
+            NewSession::impersonating(id("alice"), chain),
+        ] {
+            let made = world.create(new).unwrap();
+            assert_eq!(made.session().record().bound(), Some((&id("alice"), known)));
+            assert_eq!(made.session().life(world.issuer.now()), Life::Live);
+            world.check(made.token()).unwrap();
+            if let Ok(claims) = world.issuer.verify(made.token()) {
+                assert_eq!(claims.epoch(), Some(known));
+            }
+        }
+        let page = SessionQuery::of_subject(id("alice"));
+        assert_eq!(block_on(world.issuer.list(page)).unwrap().sessions().len(), 5);
+    }
+}
+
+#[test]
+fn a_login_on_the_hosts_word_whose_id_was_taken_gets_another_and_the_same_epoch() {
+    let (store, clock) = (any_store(), ManualClock::new());
+    let node = |seed| {
+        Issuer::builder()
+            .store(Arc::clone(&store))
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+            .clock(clock.clone())
+            .entropy(SeededEntropy::new(seed))
+            .policy(opaque_pairs())
+            .build()
+            .unwrap()
+    };
+    let login = |node: &Issuer| block_on(node.create(NewSession::for_subject(id("alice")))).unwrap();
+    let known = login(&node(1)).session().record().bound().unwrap().1;
+    clock.advance(DAY);
+    // Two nodes that draw the same.
+    let [first, second] = [login(&node(2)), login(&node(2))];
+    assert_ne!(first.session_id(), second.session_id());
+    for made in [first, second] {
+        assert_eq!(made.session().record().bound(), Some((&id("alice"), known)));
+        block_on(node(3).check(made.token().into(), &Requirement::new())).unwrap();
     }
 }
 

@@ -185,6 +185,28 @@ fn a_login_that_races_revoke_all_ends_revoked_or_listed() {
     assert!(refused == 0 && dead > 0 && alive > 0, "refused {refused}, dead {dead}, alive {alive}");
 }
 
+#[test]
+fn a_login_on_the_hosts_word_that_is_counted_while_all_are_revoked_is_never_refused() {
+    let world = World::on_the_hosts_word(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
+    for round in 0..40 {
+        let subject = format!("s{round}");
+        // Sessions that got their subject late lie anywhere, so that counting them takes more than one look.
+        for _ in 0..8 {
+            let session = world.create(NewSession::anonymous()).unwrap();
+            let update = Update::with_token(session.token()).check(Check::subject(id(&subject)));
+            block_on(world.issuer.update(update)).unwrap();
+        }
+        together(4, |n| {
+            for _ in 0..20 {
+                match n {
+                    0 | 1 => drop(block_on(world.issuer.revoke(Revoke::all(id(&subject)))).unwrap()),
+                    _ => drop(world.login(&subject)),
+                }
+            }
+        });
+    }
+}
+
 /// How many logins were refused, are dead, and are alive and listed.
 fn race_revoke_all(world: &World) -> (usize, usize, usize) {
     let (mut refused, mut dead, mut alive) = (0, 0, 0);

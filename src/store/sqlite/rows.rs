@@ -14,17 +14,21 @@ use crate::{
     store::{Snapshot, StoreError},
 };
 
-/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of one moment.
+/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of one moment. Those
+/// that are named `by number` are found by nothing else.
 macro_rules! records_where {
-    ($($condition:literal),+ $(,)?) => {
+    (by number, $($condition:literal),+ $(,)?) => { records_where!(@ "NOT INDEXED ", $($condition),+) };
+    (@ $how:literal, $($condition:literal),+) => {
         concat!(
             "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, ",
-            "s.epoch ",
-            "FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject ",
+            "s.epoch FROM records AS r ",
+            $how,
+            "LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject ",
             "WHERE r.tenant = ?1 AND ",
             $($condition),+
         )
     };
+    ($($condition:literal),+ $(,)?) => { records_where!(@ "", $($condition),+) };
 }
 pub(super) use records_where;
 
@@ -133,7 +137,10 @@ pub(super) fn free_place(tables: &Connection, key: &SessionKey) -> Result<Option
         if row.get(1)? {
             return Ok(None);
         }
-        free += i64::from(row.get::<_, i64>(0)? == free);
+        if row.get::<_, i64>(0)? == free {
+            let Some(next) = free.checked_add(1) else { return Ok(None) };
+            free = next;
+        }
     }
     Ok((free <= last).then_some(free))
 }
@@ -324,9 +331,25 @@ mod tests {
         let (number, _) = read(&keys[9]).unwrap();
         remove(&tables, number).unwrap();
         assert_eq!(read(&keys[9]), None);
+        assert!(insert(&keys[63]).is_none(), "it is taken, although there is a place before it");
         assert_eq!(read(&keys[63]).unwrap().1, Some(keys[63].id));
         assert!(insert(&sharing_a_place(64)).is_some());
         assert_eq!(read(&sharing_a_place(64)).unwrap().0, number);
+    }
+
+    #[test]
+    fn behind_the_last_place_of_all_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let end = Timestamp::from_millis((1 << 48) - 1);
+        let place = |number| {
+            let id = SessionId::assemble(end, 0xFFF, [255; 6], number);
+            let place = free_place(&tables, &SessionKey::new(TenantId::default(), id)).unwrap()?;
+            let record = fixtures::session().id(id).build();
+            super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap();
+            Some(place)
+        };
+        assert_eq!([place(0), place(1)], [Some(i64::MAX), None]);
     }
 
     #[test]
@@ -336,6 +359,9 @@ mod tests {
         };
         assert!(place(1_000, 0xFFF, [255; 6]) < place(1_001, 0, [0; 6]));
         assert!(place(1_000, 1, [255; 6]) < place(1_000, 2, [0; 6]));
+        // Each counter has eight numbers of its own, and so has the last one of a millisecond.
+        assert_eq!(place(1_000, 2, [0; 6]) - place(1_000, 1, [0; 6]), 8);
+        assert_eq!(place(1_001, 0, [0; 6]) - place(1_000, 0xFFF, [0; 6]), 8);
         assert_ne!(place(1_000, 1, [0; 6]), place(1_000, 1, [0, 1, 2, 3, 4, 5]), "of two issuers");
         let last = places(SessionId::assemble(Timestamp::from_millis((1 << 48) - 1), 0xFFF, [255; 6], 0));
         assert!(*last.start() > 0 && last.contains(last.start()));

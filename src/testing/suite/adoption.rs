@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tools::*;
-use crate::testing::fixtures::SessionBuilder;
+use crate::{id::AppId, testing::fixtures::SessionBuilder};
 
 async fn stamp(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
     store.stamp(&of(name), at(now)).await.unwrap()
@@ -47,6 +47,17 @@ pub async fn a_record_that_adopts_comes_under_the_epoch_that_its_subject_has(sto
     assert_eq!(load(&store, &after.key()).await.record, after, "what is answered is what is there");
     assert!(is_live(&store, &after.key(), 6).await && !is_live(&store, &before.key(), 6).await);
     assert_eq!(stamp(&store, &alice, 7).await, known, "and nothing of what is known has changed");
+    // An approved request has a subject too; here it claims an epoch that no revocation would reach.
+    let request = fixtures::request(AppId::new("tv").unwrap()).at(at(6)).build();
+    let approved = fixtures::approved(&request, alice.clone(), Epoch::from_number(i64::MAX), at(6)).unwrap();
+    let adopting = insert_with(&store, approved, |new| {
+        new.observed_epoch = None;
+        new.adopt_epoch = true;
+    });
+    let approved = adopted(adopting.await);
+    assert_eq!(approved.bound(), Some((&alice, known.epoch)));
+    revoke_all(&store, &alice, 7).await;
+    assert!(!is_live(&store, &approved.key(), 7).await);
 }
 
 pub async fn a_record_that_adopts_makes_its_subject_known(store: Store) {
