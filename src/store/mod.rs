@@ -63,7 +63,8 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// Adds a record, if the epoch it was decided under still stands and the cap admits it.
     ///
     /// A record that [adopts](NewRecord::adopt_epoch) its subject's epoch MUST be brought under it, and its subject
-    /// begun to be known where it is new, in the same act.
+    /// begun to be known where it is new, in the same act. What revokes all of the subject's sessions while the call is
+    /// under way MUST end the record, or refuse it as `EpochMoved`, unless it came before the store looked at all.
     ///
     /// A holder of the device's slot that is not live is replaced; a live one is answered, unless `replace_device`
     /// asks to end it.
@@ -120,7 +121,7 @@ pub struct NewRecord {
     /// The subject's epoch as it was before anything was verified. A record with a subject needs it, or adopts one.
     pub observed_epoch: Option<Epoch>,
     /// Nothing was verified before, so there was nothing to observe: the record comes under the epoch that its subject has
-    /// in this act, and a subject that is new becomes known in it. See [`NewRecord::adopt`].
+    /// at this call, and a subject that is new becomes known in it. See [`NewRecord::adopt`].
     pub adopt_epoch: bool,
     /// The cap on the subject's sessions.
     pub admit: Option<CapRule>,

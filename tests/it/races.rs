@@ -179,15 +179,16 @@ fn a_login_that_races_revoke_all_ends_revoked_or_listed() {
         dead + refused > 0 && alive > 0,
         "no race was seen: refused {refused}, dead {dead}, alive {alive}"
     );
-    // Here a login is one act of the store, so none is ever refused.
+    // Here a login is one call of the store.
     let world = World::on_the_hosts_word(opaque_pairs());
     let (refused, dead, alive) = race_revoke_all(&world);
-    assert!(refused == 0 && dead > 0 && alive > 0, "refused {refused}, dead {dead}, alive {alive}");
+    assert!(dead + refused > 0 && alive > 0, "refused {refused}, dead {dead}, alive {alive}");
 }
 
+// In memory a call never waits between its look at the subject and its write.
 #[test]
-fn a_login_on_the_hosts_word_that_is_counted_while_all_are_revoked_is_never_refused() {
-    let world = World::on_the_hosts_word(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
+fn a_login_on_the_hosts_word_that_is_counted_while_all_are_revoked_is_never_refused_in_memory() {
+    let world = World::on_the_hosts_word_in_memory(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
     for round in 0..40 {
         let subject = format!("s{round}");
         // Sessions that got their subject late lie anywhere, so that counting them takes more than one look.

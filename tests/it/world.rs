@@ -82,6 +82,13 @@ impl World {
         Self::build(Issuer::builder(), Arc::default(), policy, clock, store)
     }
 
+    /// The same with a store in memory, whatever this run is about.
+    pub fn on_the_hosts_word_in_memory(policy: Policy) -> Self {
+        let store: Arc<dyn SessionStore> = Arc::new(MemoryStore::new());
+        let store = Arc::new(FaultyStore::new(store));
+        Self::build(Issuer::builder(), Arc::default(), policy, ManualClock::new(), store)
+    }
+
     fn build(
         builder: IssuerBuilder,
         people: Arc<People>,

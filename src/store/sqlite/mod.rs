@@ -152,11 +152,12 @@ impl fmt::Display for SqliteStore {
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn insert(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
-        // The row is written here, and not where all writers wait: under the epoch that its subject most likely has.
+        // What revokes all sessions of its subject while this call waits for its turn wins: the epoch is that of now.
         if new.adopt_epoch
             && let Some(key) = new.record.subject_key()
         {
             let known = self.readers.read(|tables| subjects::stamp(tables, &key))?;
+            new.adopt_epoch = known.is_none();
             new.adopt(known.map_or_else(|| Epoch::first(new.now), |stamp| stamp.epoch));
         }
         let row = new.record.encode()?;

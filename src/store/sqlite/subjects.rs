@@ -52,25 +52,46 @@ pub(super) fn stamp_or_first(
         return Ok(stamp);
     }
     let stamp = SubjectStamp::first(now);
-    set_stamp(tables, key, &stamp)?;
+    put(tables, key, &stamp, None)?;
     Ok(stamp)
 }
 
+/// The epoch of a subject that is known from now on, or has been since another call like this one. None when anything was
+/// revoked since.
+pub(super) fn begin(
+    tables: &Connection,
+    key: &SubjectKey,
+    now: Timestamp,
+) -> Result<Option<Epoch>, StoreError> {
+    let mut statement = tables
+        .prepare_cached("SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?2 AND stamp IS NOT NULL")?;
+    match statement.exists(params![key.tenant.as_str(), key.subject.as_str()])? {
+        true => Ok(None),
+        false => stamp_or_first(tables, key, now).map(|stamp| Some(stamp.epoch)),
+    }
+}
+
+/// Keeps what is known after a revocation.
 pub(super) fn set_stamp(
     tables: &Connection,
     key: &SubjectKey,
     stamp: &SubjectStamp,
 ) -> Result<(), StoreError> {
+    put(tables, key, stamp, Some(&stamp.encode()?))
+}
+
+fn put(
+    tables: &Connection,
+    key: &SubjectKey,
+    stamp: &SubjectStamp,
+    all: Option<&str>,
+) -> Result<(), StoreError> {
     let mut statement = tables.prepare_cached(
         "INSERT INTO subjects (tenant, subject, epoch, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (tenant, subject) DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp",
     )?;
-    let (epoch, due) = (stamp.epoch, due(stamp).as_millis());
-    let moved = match *stamp == SubjectStamp::unmoved(epoch) {
-        true => None,
-        false => Some(stamp.encode()?),
-    };
-    statement.execute(params![key.tenant.as_str(), key.subject.as_str(), epoch.get(), moved, due])?;
+    let (epoch, due) = (stamp.epoch.get(), due(stamp).as_millis());
+    statement.execute(params![key.tenant.as_str(), key.subject.as_str(), epoch, all, due])?;
     Ok(())
 }
 

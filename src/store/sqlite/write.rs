@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Adds a record, whose row was written before.
+/// Adds a record, whose row was written before. One that adopts is of a subject that was not known then.
 pub(super) fn insert(
     tables: &Connection,
     mut new: NewRecord,
@@ -39,9 +39,9 @@ pub(super) fn insert(
     if new.adopt_epoch
         && let Some(key) = new.record.subject_key()
     {
-        let before = new.observed_epoch;
-        new.adopt(subjects::stamp_or_first(tables, &key, new.now)?.epoch);
-        if new.observed_epoch != before {
+        let Some(epoch) = subjects::begin(tables, &key, new.now)? else { return Ok(Inserted::EpochMoved) };
+        if new.observed_epoch != Some(epoch) {
+            new.adopt(epoch);
             row = new.record.encode()?;
         }
     }

@@ -125,7 +125,11 @@ pub async fn a_record_that_adopts_beside_a_bump_is_dead_or_under_the_new_epoch(s
                 block_on(revoke_all(&store, &name, 1));
                 None
             }
-            _ => Some(adopted(block_on(adopting(&store, of_subject(&name, 1), None)))),
+            _ => match block_on(adopting(&store, of_subject(&name, 1), None)) {
+                Inserted::Created { record, .. } => Some(record),
+                Inserted::EpochMoved => None,
+                other => panic!("neither created nor overtaken: {other:?}"),
+            },
         });
         let bumped = stamp(&store, &name, 2).await.epoch;
         let listed = if store.capabilities().lists { Some(sessions_of(&store, &name).await) } else { None };

@@ -336,12 +336,13 @@ fn a_call_that_is_dropped_before_its_turn_never_happens() {
 }
 
 #[test]
-fn a_record_that_adopts_comes_under_the_epoch_that_there_is_when_its_turn_comes() {
+fn a_login_that_waits_for_its_turn_is_refused_when_all_sessions_are_revoked_meanwhile() {
     let house = House::new();
     let store = house.open();
     login(&store, "alice");
     let operator = house.operator();
-    for (name, epoch) in [("alice", at(60)), ("a new one", at(70))] {
+    // What another process does meanwhile, and whether it is a revocation or the first login of somebody new.
+    for (name, is_revocation) in [("alice", true), ("bob", true), ("carol", false)] {
         operator.execute_batch("BEGIN IMMEDIATE").unwrap();
         let name = SubjectId::new(name).unwrap();
         let record = fixtures::session().subject(name.clone(), Epoch::from_number(1)).build();
@@ -351,16 +352,25 @@ fn a_record_that_adopts_comes_under_the_epoch_that_there_is_when_its_turn_comes(
         let mut insert = store.insert(new);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(insert.as_mut().poll(&mut context).is_pending());
-        // Another process revokes all of its sessions meanwhile.
-        let stamp = SubjectStamp::first(epoch);
-        let sql = "INSERT INTO subjects (tenant, subject, epoch) VALUES ('default', ?1, ?2) \
-            ON CONFLICT DO UPDATE SET epoch = excluded.epoch";
-        operator.execute(sql, (name.as_str(), stamp.epoch.get())).unwrap();
+        let stamp = SubjectStamp::first(at(60));
+        let sql = "INSERT INTO subjects (tenant, subject, epoch, stamp) VALUES ('default', ?1, ?2, ?3) \
+            ON CONFLICT DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp";
+        let all = is_revocation.then(|| stamp.encode().unwrap());
+        operator.execute(sql, (name.as_str(), stamp.epoch.get(), all)).unwrap();
         operator.execute_batch("COMMIT").unwrap();
-        let Inserted::Created { record, .. } = block_on(insert).unwrap() else { panic!("{name}") };
-        assert_eq!(record.bound(), Some((&name, stamp.epoch)));
-        assert_eq!(load(&store, &key).record, record);
-        assert_eq!(life_of(&store, &key), Life::Live);
+        match block_on(insert).unwrap() {
+            Inserted::EpochMoved => {
+                assert!(is_revocation, "{name}");
+                assert!(block_on(store.load(&key)).unwrap().is_none());
+            }
+            Inserted::Created { record, .. } => {
+                assert!(!is_revocation, "{name}");
+                assert_eq!(record.bound(), Some((&name, stamp.epoch)));
+                assert_eq!(load(&store, &key).record, record);
+                assert_eq!(life_of(&store, &key), Life::Live);
+            }
+            other => panic!("{name}: {other:?}"),
+        }
     }
 }
 

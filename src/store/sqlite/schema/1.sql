@@ -59,7 +59,7 @@ CREATE TABLE subjects (
     tenant   TEXT NOT NULL,
     subject  TEXT NOT NULL,
     epoch    INTEGER NOT NULL,
-    -- All that is known, as JSON, the epoch again; none while that is the epoch alone, as with most subjects.
+    -- All that is known, as JSON, the epoch again; none until all of its sessions, or factors, were revoked for once.
     stamp    TEXT,
     -- When a sweep asks whether anything still names it. None while a record is known to.
     sweep_at INTEGER,
