@@ -13,33 +13,7 @@
 mod access;
 mod attacks;
 mod bad_input;
-mod compat_create;
-mod compat_hanko;
-mod compat_hanko_keys;
-mod compat_hanko_sessions;
-mod compat_hanko_validate;
-mod compat_stack_auth;
-mod compat_stack_auth_refresh;
-mod compat_stack_auth_sessions;
-mod compat_stack_auth_tokens;
-mod compat_tmdb;
-mod compat_tmdb_sessions;
-mod compat_types;
-mod compat_zelf;
-mod compat_zelf_usage;
-mod compat_zitadel;
-mod compat_zitadel_callers;
-#[cfg(all(feature = "password", feature = "totp"))]
-mod compat_zitadel_challenges;
-#[cfg(all(feature = "password", feature = "totp"))]
-mod compat_zitadel_checks;
-mod compat_zitadel_delete;
-mod compat_zitadel_get;
-mod compat_zitadel_lifetime;
-mod compat_zitadel_list;
-mod compat_zitadel_proto;
-mod compat_zitadel_set;
-mod compat_zitadel_sufficient;
+mod compat;
 mod core_flows;
 mod errors;
 mod factors;
@@ -75,5 +49,3 @@ mod tokens;
 mod totp;
 mod vectors;
 mod world;
-#[cfg(all(feature = "password", feature = "totp"))]
-mod zitadel_host;

@@ -22,7 +22,14 @@ use session_issuer::{
     testing::{FaultyStore, ManualClock, Verb, block_on},
 };
 
-use crate::{compat_create::shown, compat_hanko_validate::created, compat_zelf, world::*};
+use crate::{
+    compat::{
+        create::shown,
+        hanko::validate::created,
+        zelf::create::{create as zelf_create, from},
+    },
+    world::*,
+};
 
 /// A store of which some rows cannot be read any more.
 #[derive(Debug)]
@@ -264,7 +271,7 @@ fn a_finished_operation_of_zelf_ends_the_rest_and_is_not_held_up_by_a_row_that_c
         let (world, store) = Rotten::world(Policy::zelf(), end);
         let token = |ip: [u8; 4]| {
             let request = json!({ "identifier": "device-1" });
-            compat_zelf::create(&world, &compat_zelf::from(ip), request).token.expose().to_owned()
+            zelf_create(&world, &from(ip), request).token.expose().to_owned()
         };
         let (own, bad, other) = (token([192, 0, 2, 7]), token([192, 0, 2, 8]), token([192, 0, 2, 9]));
         store.rot(world.check(&bad).unwrap().session_id());

@@ -17,8 +17,10 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_hanko::{Same, post, service},
+    compat::{
+        create::*,
+        hanko::create::{Same, post, service},
+    },
     world::*,
 };
 

@@ -15,7 +15,7 @@ use session_issuer::{
     testing::block_on,
 };
 
-use crate::{compat_create::*, world::*};
+use crate::{compat::create::*, world::*};
 
 fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
     let caller = Caller::new(CreatorId::new("login-page").unwrap(), "acme").unwrap();

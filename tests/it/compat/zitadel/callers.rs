@@ -7,7 +7,10 @@ use session_issuer::{
     id::CreatorId,
 };
 
-use crate::{compat_create::*, compat_zitadel_get::*, world::*};
+use crate::{
+    compat::{create::*, zitadel::get::*},
+    world::*,
+};
 
 const ALL: [Permission; 3] = [Permission::SessionRead, Permission::SessionWrite, Permission::SessionDelete];
 

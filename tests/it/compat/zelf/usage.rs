@@ -18,7 +18,10 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, compat_zelf::*, world::*};
+use crate::{
+    compat::{create::*, zelf::create::*},
+    world::*,
+};
 
 fn token(world: &World, identifier: &str) -> String {
     create(world, &from(HOME), json!({ "identifier": identifier })).token.expose().to_owned()

@@ -16,9 +16,13 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_stack_auth::{Same, service},
-    compat_stack_auth_refresh::{Users, over, pair, refresh, rotating},
+    compat::{
+        create::*,
+        stack_auth::{
+            create::{Same, service},
+            refresh::{Users, over, pair, refresh, rotating},
+        },
+    },
     world::*,
 };
 

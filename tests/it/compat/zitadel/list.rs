@@ -16,7 +16,10 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, compat_zitadel_get::*, world::*};
+use crate::{
+    compat::{create::*, zitadel::get::*},
+    world::*,
+};
 
 fn search(service: &Service, caller: &Caller, request: Value) -> Result<ListSessionsResponse, ApiError> {
     block_on(list_sessions(service, caller, body::<ListSessions>(request)))
@@ -74,10 +77,7 @@ fn sessions_are_found_by_id_user_creator_and_user_agent() {
     assert_eq!(meet(json!([{ "userAgentQuery": { "fingerprintId": "fp-1" } }])), [&*mini]);
     assert_eq!(meet(json!([{ "userAgentQuery": { "fingerprintId": "wrong" } }])), [""; 0]);
     let in_fp_1 = admin.clone().fingerprint("fp-1").unwrap();
-    assert_eq!(
-        crate::compat_zitadel_list::meet(&world, &in_fp_1, json!([{ "userAgentQuery": {} }])),
-        [&*mini]
-    );
+    assert_eq!(self::meet(&world, &in_fp_1, json!([{ "userAgentQuery": {} }])), [&*mini]);
     assert_eq!(meet(json!([])), all);
     assert_eq!(meet(json!(null)), all);
     // What nobody can be named finds nothing.
@@ -195,7 +195,7 @@ fn pages_are_cut_from_the_order_of_creation() {
     }
     // The same pages, where they are put together from two indexes.
     let own = caller("admin").user(id(USER));
-    let mine = crate::compat_zitadel_list::born(&world, "else", with_password(USER));
+    let mine = self::born(&world, "else", with_password(USER));
     let pages = |query: Value| found(&service, &own, json!({ "query": query }));
     assert_eq!(pages(json!({ "limit": 2 })), (vec![mine.clone(), newest[0].clone()], 6));
     assert_eq!(pages(json!({ "asc": true, "offset": 4 })), (vec![born[4].clone(), mine], 6));

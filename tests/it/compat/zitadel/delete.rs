@@ -13,7 +13,10 @@ use session_issuer::{
     testing::{Fault, Verb, block_on},
 };
 
-use crate::{compat_create::*, compat_zitadel_get::*, world::*};
+use crate::{
+    compat::{create::*, zitadel::get::*},
+    world::*,
+};
 
 fn delete(
     service: &Service,

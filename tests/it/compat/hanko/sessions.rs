@@ -17,9 +17,13 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_hanko::{MALFORMED_UUIDS, post, service},
-    compat_hanko_validate::created,
+    compat::{
+        create::*,
+        hanko::{
+            create::{MALFORMED_UUIDS, post, service},
+            validate::created,
+        },
+    },
     world::*,
 };
 

@@ -10,11 +10,15 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_zitadel::zitadel,
-    compat_zitadel_set::{PASSWORD, get, login, patch},
+    compat::{
+        create::*,
+        zitadel::{
+            create::zitadel,
+            host::*,
+            set::{PASSWORD, get, login, patch},
+        },
+    },
     world::*,
-    zitadel_host::*,
 };
 
 const REQUIRED: &str = "USER_VERIFICATION_REQUIREMENT_REQUIRED";

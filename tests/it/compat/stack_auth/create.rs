@@ -20,7 +20,10 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, compat_hanko::MALFORMED_UUIDS, world::*};
+use crate::{
+    compat::{create::*, hanko::create::MALFORMED_UUIDS},
+    world::*,
+};
 
 pub fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
     block_on(create_session(service, caller, body::<CreateSession>(request)))

@@ -28,8 +28,10 @@ use session_issuer::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    compat_create::*,
-    compat_zitadel_set::{PASSWORD, login, patch, post},
+    compat::{
+        create::*,
+        zitadel::set::{PASSWORD, login, patch, post},
+    },
     passwords::{Hashes, cheap},
     totp::{Apps, code_at},
     world::*,

@@ -18,7 +18,10 @@ use session_issuer::{
     verifier::{Attempt, FactorVerifier, Outcome, SubjectProfile, VerifyError},
 };
 
-use crate::{compat_create::*, compat_zitadel_get::*, world::*};
+use crate::{
+    compat::{create::*, zitadel::get::*},
+    world::*,
+};
 
 /// Believes every check; an assertion says itself whether its user was verified.
 #[derive(Debug)]

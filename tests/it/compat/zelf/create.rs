@@ -11,7 +11,10 @@ use session_issuer::{
     testing::{Fault, Verb, block_on},
 };
 
-use crate::{compat_create::*, compat_tmdb::members, world::*};
+use crate::{
+    compat::{create::*, tmdb::create::members},
+    world::*,
+};
 
 pub const HOME: [u8; 4] = [192, 0, 2, 7];
 pub const WORK: [u8; 4] = [198, 51, 100, 9];

@@ -15,7 +15,10 @@ use session_issuer::{
     testing::{Fault, Verb, block_on},
 };
 
-use crate::{compat_create::*, compat_tmdb::*, world::*};
+use crate::{
+    compat::{create::*, tmdb::create::*},
+    world::*,
+};
 
 fn session(world: &World) -> String {
     exchange(world, &approved(world)).unwrap().session_id.expose().to_owned()

@@ -24,7 +24,7 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, world::*};
+use crate::{compat::create::*, world::*};
 
 pub fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
     let admin = Caller::Admin(CreatorId::new("admin-api").unwrap());

@@ -12,7 +12,10 @@ use session_issuer::{
     testing::block_on,
 };
 
-use crate::{compat_create::*, compat_tmdb::tmdb as line, world::*};
+use crate::{
+    compat::{create::*, tmdb::create::tmdb as line},
+    world::*,
+};
 
 /// A value of each type but one, and the type's name.
 fn not(wanted: &str) -> impl Iterator<Item = (&'static str, Value)> {

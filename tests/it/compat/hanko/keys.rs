@@ -10,7 +10,10 @@ use session_issuer::{
     token::{Algorithm, TokenKeys},
 };
 
-use crate::{compat_create::*, compat_hanko::post, world::*};
+use crate::{
+    compat::{create::*, hanko::create::post},
+    world::*,
+};
 
 /// RS256, as Hanko, and others where the arithmetic is there.
 fn algorithms() -> Vec<Algorithm> {

@@ -27,8 +27,10 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_stack_auth::{Away, post, server, service},
+    compat::{
+        create::*,
+        stack_auth::create::{Away, post, server, service},
+    },
     world::*,
 };
 

@@ -9,9 +9,13 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_zitadel::zitadel,
-    compat_zitadel_set::{PASSWORD, get, login, patch, post},
+    compat::{
+        create::*,
+        zitadel::{
+            create::zitadel,
+            set::{PASSWORD, get, login, patch, post},
+        },
+    },
     world::*,
 };
 

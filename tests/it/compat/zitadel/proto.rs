@@ -6,7 +6,7 @@ use session_issuer::compat::zitadel::{
     TimestampQueryMethod,
 };
 
-use crate::compat_create::body;
+use crate::compat::create::body;
 
 fn is_list(request: Value) -> bool {
     serde_json::from_value::<ListSessions>(request).is_ok()

@@ -15,11 +15,15 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_zitadel::zitadel,
-    compat_zitadel_set::{PASSWORD, get, login, patch},
+    compat::{
+        create::*,
+        zitadel::{
+            create::zitadel,
+            host::*,
+            set::{PASSWORD, get, login, patch},
+        },
+    },
     world::*,
-    zitadel_host::*,
 };
 
 fn bad(code: u8, id: &str, key: &str) -> (u16, Value) {
@@ -536,7 +540,7 @@ fn a_failed_check_is_told_to_the_log_and_not_to_the_session() {
     assert_eq!(host.world.count(refused), 1);
     assert_eq!(host.world.count(|kind| matches!(kind, EventKind::Updated { .. })), 0);
     let era = host.service.clone().token_rule(TokenRule::V2Alpha);
-    let created = crate::compat_zitadel_set::post(&era, json!({})).unwrap();
+    let created = crate::compat::zitadel::set::post(&era, json!({})).unwrap();
     let token = created.session_token.expose();
     let request = json!({
         "sessionToken": token,

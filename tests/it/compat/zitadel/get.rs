@@ -21,7 +21,7 @@ use session_issuer::{
     verifier::VerifyError,
 };
 
-use crate::{compat_create::*, world::*};
+use crate::{compat::create::*, world::*};
 
 pub fn service(world: &World) -> Service {
     Service::new(world.issuer.clone())

@@ -18,7 +18,7 @@ use session_issuer::{
     verifier::{Attempt, FactorVerifier, Outcome, VerifyError},
 };
 
-use crate::{compat_create::*, world::*};
+use crate::{compat::create::*, world::*};
 
 /// The world of these tests: another store goes in here.
 pub fn films() -> World {

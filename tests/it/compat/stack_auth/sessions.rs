@@ -16,10 +16,14 @@ use session_issuer::{
 };
 
 use crate::{
-    compat_create::*,
-    compat_hanko::MALFORMED_UUIDS,
-    compat_stack_auth::{post, server, service},
-    compat_stack_auth_refresh::{over, pair, refresh, rotating},
+    compat::{
+        create::*,
+        hanko::create::MALFORMED_UUIDS,
+        stack_auth::{
+            create::{post, server, service},
+            refresh::{over, pair, refresh, rotating},
+        },
+    },
     world::*,
 };
 

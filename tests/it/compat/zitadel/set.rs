@@ -17,7 +17,10 @@ use session_issuer::{
     testing::{Fault, Verb, block_on},
 };
 
-use crate::{compat_create::*, compat_zitadel::zitadel, world::*};
+use crate::{
+    compat::{create::*, zitadel::create::zitadel},
+    world::*,
+};
 
 pub const PASSWORD: &str = "V3ryS3cure!";
 

@@ -1,0 +1,6 @@
+//! Stack Auth: one file for each call or group of calls.
+
+mod create;
+mod refresh;
+mod sessions;
+mod tokens;

@@ -1,0 +1,4 @@
+//! ZELF: one file for each call or group of calls.
+
+pub mod create;
+mod usage;
