@@ -7,7 +7,7 @@ use crate::{
     clock::{Epoch, Timestamp},
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
-    factor::{AssuranceLevel, Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
+    factor::{Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
     session::{Session, SubjectStamp},
     verifier::{
@@ -58,13 +58,9 @@ impl Proven {
         Ok(())
     }
 
-    /// True for a subject that has a second factor and has not proved it: its session is only a beginning.
-    pub(super) fn is_beginning(&self, earlier: &[Factor]) -> bool {
-        let replaced = |old: &&Factor| self.factors.iter().any(|new| new.kind() == old.kind());
-        let factors: Vec<_> =
-            earlier.iter().filter(|old| !replaced(old)).chain(&self.factors).copied().collect();
+    /// True where the directory says that the subject has set up a second factor.
+    pub(super) fn has_second_factor(&self) -> bool {
         self.profile.as_ref().is_some_and(|profile| profile.second_factor)
-            && AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2)
     }
 }
 

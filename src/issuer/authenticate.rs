@@ -1,11 +1,11 @@
 //! From a presented token to a loaded record: form, checksum or signature, store, MAC, in this order.
 
-use super::core::Issuer;
+use super::core::{Issuer, not_live};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
     id::SessionId,
-    session::{Age, CredentialsKind, Record, access_age},
+    session::{Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing},
     store::Snapshot,
     token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
 };
@@ -29,27 +29,28 @@ impl Token {
         }
     }
 
-    fn generation(&self) -> u32 {
+    /// What the check rule must know of the token.
+    pub(super) fn authentic(&self) -> AuthenticToken {
         match self {
-            Self::Opaque(token) => token.generation,
-            Self::Signed(claims) => claims.generation(),
+            Self::Opaque(token) => AuthenticToken {
+                kind: match token.kind {
+                    TokenKind::Session => AuthenticKind::Session,
+                    TokenKind::Access | TokenKind::Refresh | TokenKind::Request => AuthenticKind::Access,
+                },
+                generation: token.generation,
+                expires_at: token.expires_at,
+            },
+            // Its times were judged when it was read.
+            Self::Signed(claims) => AuthenticToken {
+                kind: AuthenticKind::Access,
+                generation: claims.generation(),
+                expires_at: None,
+            },
         }
-    }
-
-    fn kind(&self) -> TokenKind {
-        match self {
-            Self::Opaque(token) => token.kind,
-            Self::Signed(_) => TokenKind::Access,
-        }
-    }
-
-    /// True when the token is of its record's current generation.
-    pub(super) fn is_current(&self, record: &Record) -> bool {
-        self.generation() == record.generation()
     }
 
     pub(super) fn is_access(&self) -> bool {
-        self.kind() == TokenKind::Access
+        self.authentic().kind == AuthenticKind::Access
     }
 
     /// Its own end; session tokens have none.
@@ -113,7 +114,20 @@ impl Issuer {
         }
     }
 
-    /// Says whether an authentic token still stands for its record now.
+    /// Refuses an authentic token that its live session does not stand for now.
+    pub(super) fn good(
+        &self,
+        token: &Token,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        operation: Operation,
+    ) -> Result<Age, Error> {
+        let Snapshot { record, subject, .. } = snapshot;
+        decide_check(record, subject.as_ref(), token.authentic(), now)
+            .map_err(|refusal| self.refuse(record, check_refused(refusal, operation)))
+    }
+
+    /// As [`good`](Self::good), of a session that may have ended.
     pub(super) fn stands(
         &self,
         token: &Token,
@@ -121,20 +135,8 @@ impl Issuer {
         now: Timestamp,
         operation: Operation,
     ) -> Result<Age, Error> {
-        let refuse = |kind| Err(self.refuse(record, Error::new(kind, operation)));
-        let Some(session) = record.session() else { return refuse(ErrorKind::WrongTokenKind) };
-        if matches!(token, Token::Opaque(token) if token.expires_at.is_some_and(|end| now >= end)) {
-            return refuse(ErrorKind::TokenExpired);
-        }
-        match token.kind() {
-            TokenKind::Session if token.is_current(record) => Ok(Age::Current),
-            TokenKind::Session => refuse(ErrorKind::Superseded),
-            _ if session.credentials() == CredentialsKind::Session => refuse(ErrorKind::WrongTokenKind),
-            _ => match access_age(record, token.generation()) {
-                Age::Outdated => refuse(ErrorKind::RefreshRequired),
-                age => Ok(age),
-            },
-        }
+        decide_standing(record, token.authentic(), now)
+            .map_err(|refusal| self.refuse(record, check_refused(refusal, operation)))
     }
 
     /// Reads an opaque token: its form, its checksum, its kind. The store is not touched.
@@ -176,4 +178,20 @@ impl Issuer {
 /// How a fault of a token is shown by a verb.
 pub(super) fn refused(operation: Operation) -> impl Fn(TokenFault) -> Error {
     move |fault| Error::new(fault.kind, operation).with_source(fault)
+}
+
+/// How a refusal of the check rule is shown by a verb.
+pub(super) fn check_refused(refusal: CheckRefusal, operation: Operation) -> Error {
+    let kind = match refusal {
+        CheckRefusal::NotLive(why) => return not_live(why, operation),
+        CheckRefusal::Unmet(unmet) => {
+            return Error::new(ErrorKind::RequirementNotMet, operation).with_source(unmet);
+        }
+        CheckRefusal::WrongTokenKind => ErrorKind::WrongTokenKind,
+        CheckRefusal::TokenExpired => ErrorKind::TokenExpired,
+        CheckRefusal::RefreshRequired => ErrorKind::RefreshRequired,
+        CheckRefusal::Superseded => ErrorKind::Superseded,
+        CheckRefusal::ImpersonationRefused => ErrorKind::ImpersonationRefused,
+    };
+    Error::new(kind, operation)
 }

@@ -1,10 +1,10 @@
-//! `check`: whether a token is good now, and for what.
+//! `check`: whether a token is good now, and for what. The rule is in `session/check.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Checked, Presented, SessionView,
-    authenticate::Token,
+    authenticate::{Token, check_refused},
     core::{Issuer, store_failed},
     output::Proof,
 };
@@ -15,7 +15,7 @@ use crate::{
     id::SessionKey,
     metadata::HostClaims,
     policy::{Freshness, OnStoreFailure, Requirement},
-    session::{Age, CredentialsKind, Mark, Record, Session},
+    session::{Age, Mark, Record, Session, decide_use},
     store::{Marked, Snapshot},
     token::VerifiedClaims,
 };
@@ -105,13 +105,15 @@ impl Issuer {
         *found = self.inner.store.load(&key).await.map_err(store_failed(OPERATION))?;
         let snapshot = self.proven(token, found.as_ref(), OPERATION)?;
         let now = self.now();
-        self.live(snapshot, now, OPERATION)?;
-        let age = self.stands(token, &snapshot.record, now, OPERATION)?;
-        if snapshot.record.session().is_some_and(Session::is_impersonation) {
-            Box::pin(self.actors_live(&snapshot.record, now, OPERATION)).await?;
+        let age = self.good(token, snapshot, now, OPERATION)?;
+        let Snapshot { record, subject, .. } = snapshot;
+        if record.session().is_some_and(Session::is_impersonation) {
+            Box::pin(self.actors_live(record, now, OPERATION)).await?;
         }
-        self.meets(snapshot, need, now)?;
-        if let Some(mark) = self.use_of(&snapshot.record, token.is_current(&snapshot.record), need, now) {
+        let policy = &self.inner.policy;
+        let to_note = decide_use(record, subject.as_ref(), token.authentic(), now, policy, need)
+            .map_err(|refusal| self.refuse(record, check_refused(refusal, OPERATION)))?;
+        if let Some(mark) = to_note {
             let noted = Box::pin(self.note_use(&snapshot.record, &key, mark.clone(), now)).await?;
             if let (true, Some(snapshot)) = (noted, found) {
                 // The answer shows what was written. The store has moved the counters, so this does not refuse.
@@ -119,50 +121,6 @@ impl Issuer {
             }
         }
         Ok(age)
-    }
-
-    fn meets(&self, snapshot: &Snapshot, need: &Requirement, now: Timestamp) -> Result<(), Error> {
-        let Some(session) = snapshot.record.session() else { return Ok(()) };
-        if session.is_impersonation() && !need.impersonation {
-            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
-        }
-        if !need.asks_for_proof() {
-            return Ok(());
-        }
-        let unmet = match &snapshot.subject {
-            Some(stamp) => need.unmet(&stamp.counting(session), now),
-            None => need.unmet(session.factors(), now),
-        };
-        match unmet {
-            None => Ok(()),
-            Some(unmet) => {
-                let error = Error::new(ErrorKind::RequirementNotMet, OPERATION).with_source(unmet);
-                Err(self.refuse(&snapshot.record, error))
-            }
-        }
-    }
-
-    /// What is to be written down of a use: now and then its time, at once the first use of a generation, always its
-    /// counters.
-    fn use_of(&self, record: &Record, is_current: bool, need: &Requirement, now: Timestamp) -> Option<Mark> {
-        let session = record.session()?;
-        // Whether the current generation was used tells a lost reply from a theft. The first one has no token before it
-        // that could come again.
-        let follows_another = session.credentials() == CredentialsKind::Pair && record.generation() > 1;
-        let seen = is_current && follows_another && !session.successor_seen() && !need.read_only;
-        let touch = need.touch
-            && !need.read_only
-            && now > session.last_seen_at()
-            && (need.touch_now || now.since(session.last_seen_at()) >= self.throttle(session));
-        (seen || touch || !need.spend.is_empty()).then(|| Mark {
-            seen_at: (touch || (seen && need.touch)).then_some(now),
-            seen_generation: seen.then(|| record.generation()),
-            spend: need.spend.clone(),
-        })
-    }
-
-    fn throttle(&self, session: &Session) -> Duration {
-        self.inner.policy.touch_throttle(session.idle_timeout())
     }
 
     /// Writes down that the session was used, and says whether it did. Only a counter that is full, or a session that

@@ -16,7 +16,7 @@ use crate::{
     event::{Event, EventKind, EventSink},
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId, subject_tag},
     policy::Policy,
-    session::{Life, Record, Session, SubjectStamp, life},
+    session::{NotLive, Record, Session, SubjectStamp, live},
     signer::TokenSigner,
     store::{SessionStore, Snapshot},
     token::{KnownHeaders, Opening, TokenKeys, VerifiedClaims},
@@ -250,12 +250,8 @@ impl Issuer {
         now: Timestamp,
         operation: Operation,
     ) -> Result<(), Error> {
-        match life(&snapshot.record, snapshot.subject.as_ref(), now) {
-            Life::Live => Ok(()),
-            Life::Revoked(reason) => Err(self.refuse(&snapshot.record, Error::revoked(reason, operation))),
-            Life::Expired => Err(self.refuse(&snapshot.record, Error::new(ErrorKind::Expired, operation))),
-            Life::Inactive => Err(self.refuse(&snapshot.record, Error::new(ErrorKind::Inactive, operation))),
-        }
+        live(&snapshot.record, snapshot.subject.as_ref(), now)
+            .map_err(|why| self.refuse(&snapshot.record, not_live(why, operation)))
     }
 
     /// An impersonation lives only while every actor's own session does: each is loaded, or its epoch is read.
@@ -268,11 +264,10 @@ impl Issuer {
         let Some(chain) = record.session().and_then(Session::actors) else { return Ok(()) };
         for actor in chain.actors() {
             let live = match actor.session() {
-                Some(id) => self.load(id, operation).await?.is_some_and(|snapshot| {
-                    let of_actor =
-                        snapshot.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
-                    let active = snapshot.record.session().is_some();
-                    of_actor && active && life(&snapshot.record, snapshot.subject.as_ref(), now) == Life::Live
+                Some(id) => self.load(id, operation).await?.is_some_and(|own| {
+                    let of_actor = own.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
+                    let active = own.record.session().is_some();
+                    of_actor && active && live(&own.record, own.subject.as_ref(), now).is_ok()
                 }),
                 None => {
                     let epoch = self.stamp(actor.subject(), operation).await?.epoch;
@@ -294,6 +289,15 @@ impl fmt::Debug for Issuer {
             .field("store", &format_args!("{}", self.inner.store))
             .field("name", &self.inner.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// How a verb says that a session is not live.
+pub(super) fn not_live(why: NotLive, operation: Operation) -> Error {
+    match why {
+        NotLive::Revoked(reason) => Error::revoked(reason, operation),
+        NotLive::Expired => Error::new(ErrorKind::Expired, operation),
+        NotLive::Inactive => Error::new(ErrorKind::Inactive, operation),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `create`: a new session, or the one that a device already has.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc};
 
 use super::{
     Issued, NewSession,
@@ -15,7 +15,9 @@ use crate::{
     event::EventKind,
     id::SessionId,
     policy::Credentials,
-    session::{CapRule, CredentialsKind, Record, SessionBirth, SubjectStamp},
+    session::{
+        CapRule, CredentialsKind, Record, SessionBirth, SubjectStamp, beginning_lifetime, is_beginning,
+    },
     store::{Inserted, NewRecord, Snapshot},
 };
 
@@ -85,7 +87,8 @@ impl Issuer {
                 true => Vec::new(),
                 false => Box::pin(self.challenges(&new.asked, proven.subject.as_ref(), OPERATION)).await?,
             };
-            let beginning = self.beginning(proven.is_beginning(&[]) && actors.is_none(), lifetime);
+            let is_beginning = is_beginning(proven.has_second_factor(), &[], &proven.factors);
+            let beginning = beginning_lifetime(policy, is_beginning && actors.is_none(), lifetime);
             let Proven { subject, stamp, epoch, profile, factors, answered } = proven;
             // Nothing of it is kept while the store is waited for.
             drop(answered);
@@ -182,12 +185,6 @@ impl Issuer {
             self.tell(record, EventKind::Revoked { reason, by: None });
         }
         evicted.iter().map(|record| record.id()).collect()
-    }
-
-    /// How long a session lives until more is proved: the policy's single-factor lifetime, if that is shorter.
-    pub(super) fn beginning(&self, is_beginning: bool, lifetime: Option<Duration>) -> Option<Duration> {
-        let shorter = self.inner.policy.single_factor_lifetime.filter(|_| is_beginning)?;
-        lifetime.into_iter().chain([shorter]).min()
     }
 
     /// Binds every actor to its session or its epoch, and keeps the root: an actor who is impersonating brings along

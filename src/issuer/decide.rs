@@ -1,19 +1,20 @@
-//! `decide`: approve or deny a request token, and a look at it before (flow D).
+//! `decide`: approve or deny a request token, and a look at it before (flow D). The rule is in
+//! `session/request.rs`.
 
 use super::{
     Decide, OpenedRequest,
     attempt::{Checks, Proven},
     core::{Issuer, MAX_TRIES, store_failed},
-    exchange::may_exchange,
     input::Decision,
 };
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, InvalidInput, Operation, Problem},
     event::EventKind,
     factor::FactorKind,
     id::AppId,
-    session::State,
-    store::{Change, Committed},
+    session::{decide_decision, decide_look},
+    store::{Change, Committed, Snapshot},
     token::TokenKind,
 };
 
@@ -29,10 +30,7 @@ impl Issuer {
         let token = self.read(decide.token, &[TokenKind::Request], OPERATION)?;
         // Whoever tries names or passwords by way of request tokens needs a genuine one that still waits.
         let snapshot = self.prove(&token, OPERATION).await?;
-        self.live(&snapshot, self.now(), OPERATION)?;
-        if !matches!(snapshot.record.state(), State::Requested(_)) {
-            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
-        }
+        self.may_be_decided(&snapshot, self.now())?;
         let proven = match decide.decision {
             Decision::Deny => None,
             Decision::Approve { subject, epoch } => {
@@ -54,12 +52,12 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let snapshot = self.prove(&token, OPERATION).await?;
             let now = self.now();
-            self.live(&snapshot, now, OPERATION)?;
+            self.may_be_decided(&snapshot, now)?;
             let record = &snapshot.record;
-            let Some(mut next) = record.decided(approved.clone(), now, self.inner.policy.request_lifetime)
-            else {
-                return Err(self.refuse(record, Error::new(ErrorKind::AlreadyDecided, OPERATION)));
-            };
+            let lifetime = self.inner.policy.request_lifetime;
+            let mut next = record
+                .decided(approved.clone(), now, lifetime)
+                .ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
             next.lead_to(decide.redirect.as_deref());
             let mut change = Change::new(record.version(), next, now);
             change.observed_epoch = approved.as_ref().map(|(_, epoch)| *epoch);
@@ -94,18 +92,16 @@ impl Issuer {
     pub(crate) async fn request_of(&self, token: &str, app: Option<&AppId>) -> Result<OpenedRequest, Error> {
         let token = self.read(token, &[TokenKind::Request], OPERATION)?;
         let snapshot = self.prove(&token, OPERATION).await?;
-        if let Some(app) = app {
-            may_exchange(&snapshot.record, app, OPERATION)?;
-        }
-        self.live(&snapshot, self.now(), OPERATION)?;
-        let refused = match snapshot.record.state() {
-            State::Requested(_) | State::Approved(..) => {
-                return Ok(OpenedRequest { token: None, record: snapshot.record });
-            }
-            State::Denied(_) => ErrorKind::Denied,
-            State::Active(_) | State::Ended(_) => ErrorKind::AlreadyDecided,
-        };
-        Err(self.refuse(&snapshot.record, Error::new(refused, OPERATION)))
+        let Snapshot { record, subject, .. } = snapshot;
+        decide_look(&record, subject.as_ref(), app, self.now())
+            .map_err(|refusal| self.request_refused(&record, refusal, OPERATION))?;
+        Ok(OpenedRequest { token: None, record })
+    }
+
+    fn may_be_decided(&self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
+        let Snapshot { record, subject, .. } = snapshot;
+        decide_decision(record, subject.as_ref(), now)
+            .map_err(|refusal| self.request_refused(record, refusal, OPERATION))
     }
 
     async fn approver(

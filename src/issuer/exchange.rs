@@ -1,9 +1,9 @@
-//! `exchange`: an approved request token for a session, once (flow D).
+//! `exchange`: an approved request token for a session, once (flow D). The rule is in `session/request.rs`.
 
 use super::{
     Exchange, Issued,
     attempt::Checks,
-    core::{Issuer, MAX_TRIES, SIGNING_TRIES, store_failed},
+    core::{Issuer, MAX_TRIES, SIGNING_TRIES, not_live, store_failed},
     create::credentials_kind,
     mint::Minting,
 };
@@ -11,8 +11,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation},
     event::EventKind,
-    id::AppId,
-    session::{Record, SessionBirth, State},
+    session::{Record, RequestRefusal, SessionBirth, beginning_lifetime, decide_exchange, is_beginning},
     store::{Change, Committed, Snapshot},
     token::TokenKind,
 };
@@ -36,17 +35,8 @@ impl Issuer {
             let snapshot = self.prove(&token, OPERATION).await?;
             let now = self.now();
             let record = &snapshot.record;
-            may_exchange(record, &exchange.app, OPERATION)?;
-            self.live(&snapshot, now, OPERATION)?;
-            let refused = match record.state() {
-                State::Approved(..) => None,
-                State::Requested(_) => Some(ErrorKind::NotApproved),
-                State::Denied(_) => Some(ErrorKind::Denied),
-                State::Active(_) | State::Ended(_) => Some(ErrorKind::AlreadyDecided),
-            };
-            if let Some(kind) = refused {
-                return Err(self.refuse(record, Error::new(kind, OPERATION)));
-            }
+            decide_exchange(record, snapshot.subject.as_ref(), &exchange.app, now)
+                .map_err(|refusal| self.request_refused(record, refusal, OPERATION))?;
             let next = record.exchanged(self.birth_of(&snapshot, &exchange, now).await?);
             let next = next.ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
             self.fits_a_token(&next, OPERATION)?;
@@ -71,6 +61,27 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
+    }
+
+    /// How a refusal of the rule of request tokens is shown by a verb, and told to the host.
+    pub(super) fn request_refused(
+        &self,
+        record: &Record,
+        refusal: RequestRefusal,
+        operation: Operation,
+    ) -> Error {
+        let error = match refusal {
+            // To this app the request is unknown, so there is nothing to tell of.
+            RequestRefusal::OtherApp => {
+                let unknown = Error::new(ErrorKind::InvalidToken, operation);
+                return unknown.with_source("another app opened the request");
+            }
+            RequestRefusal::NotLive(why) => not_live(why, operation),
+            RequestRefusal::NotApproved => Error::new(ErrorKind::NotApproved, operation),
+            RequestRefusal::Denied => Error::new(ErrorKind::Denied, operation),
+            RequestRefusal::AlreadyDecided => Error::new(ErrorKind::AlreadyDecided, operation),
+        };
+        self.refuse(record, error)
     }
 
     async fn birth_of(
@@ -105,27 +116,16 @@ impl Issuer {
             actors: None,
             metadata: exchange.metadata.clone(),
             claims: exchange.claims.clone(),
-            beginning: self.beginning(proven.is_beginning(&[]), lifetime),
+            beginning: beginning_lifetime(
+                policy,
+                is_beginning(proven.has_second_factor(), &[], &proven.factors),
+                lifetime,
+            ),
             resource_owner: proven.profile.and_then(|profile| profile.resource_owner),
             lifetime,
             idle: policy.idle,
             mac_key: self.minting_key(now, OPERATION)?,
             credentials: credentials_kind(policy.credentials),
         })
-    }
-}
-
-/// Only the app that opened a request may exchange it; to any other it is unknown.
-pub(super) fn may_exchange(record: &Record, app: &AppId, operation: Operation) -> Result<(), Error> {
-    let opener = match (record.request(), record.session()) {
-        (Some(request), _) => Some(request.app()),
-        (None, Some(session)) => session.app(),
-        (None, None) => None,
-    };
-    match opener == Some(app) {
-        true => Ok(()),
-        false => {
-            Err(Error::new(ErrorKind::InvalidToken, operation).with_source("another app opened the request"))
-        }
     }
 }

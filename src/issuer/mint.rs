@@ -17,7 +17,7 @@ use crate::{
     metadata::HostClaims,
     policy::AccessFormat,
     secret::Secret,
-    session::{CredentialsKind, Record, Session, SubjectStamp},
+    session::{CredentialsKind, Record, Session, SubjectStamp, counting},
     signer::SignRequest,
     token::{ActorClaim, Claims, MAX_TOKEN_BYTES, Mint, TokenKind, Unsigned},
 };
@@ -308,14 +308,6 @@ struct Told<'a> {
     factors: Cow<'a, [Factor]>,
     now: Timestamp,
     expires_at: Timestamp,
-}
-
-/// The proofs of a session that still count.
-pub(super) fn counting<'a>(session: &'a Session, stamp: Option<&SubjectStamp>) -> Cow<'a, [Factor]> {
-    match stamp {
-        Some(stamp) if stamp.floors.is_some() => Cow::Owned(stamp.counting(session)),
-        _ => Cow::Borrowed(session.factors()),
-    }
 }
 
 /// The chain as a token carries it: the nearest actor outside, those behind it nested (RFC 8693).

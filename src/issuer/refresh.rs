@@ -1,10 +1,10 @@
-//! `refresh`: a refresh token for the next pair. The rule is in `session/rotation.rs`.
+//! `refresh`: a refresh token for the next pair. The rule is in `session/refresh.rs`.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Issued, Refresh, SessionView,
-    core::{Issuer, MAX_TRIES, store_failed},
+    core::{Issuer, MAX_TRIES, not_live, store_failed},
     mint::Minting,
 };
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
     error::{Error, ErrorKind, Operation, RevokeReason, StoreError},
     event::EventKind,
     session::{
-        Mark, Presented, Record, RefreshDecision, Refusal, RotationRule, Session, Tombstone, decide_refresh,
+        Mark, PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RotationRule, Session, Tombstone,
+        decide_refresh,
     },
     store::{Change, Committed, Ended, Marked, Snapshot},
     token::TokenKind,
@@ -91,7 +92,7 @@ impl Issuer {
     async fn try_refresh(&self, attempt: &Try<'_>, lost_a_race: bool) -> Result<Step, Error> {
         let record = &attempt.snapshot.record;
         let rule = RotationRule::of(&self.inner.policy, record.session().and_then(Session::idle_timeout));
-        let presented = Presented::new(attempt.generation).by(attempt.refresh.client);
+        let presented = PresentedRefresh::new(attempt.generation).by(attempt.refresh.client);
         let decision =
             decide_refresh(record, attempt.snapshot.subject.as_ref(), presented, attempt.now, &rule);
         // What is rare is boxed, so that the usual future is small: a large one costs more than what it does.
@@ -241,14 +242,12 @@ fn committed(outcome: Result<Committed, StoreError>) -> Result<Option<Arc<Record
     }
 }
 
-fn refused(refusal: Refusal) -> Error {
+fn refused(refusal: RefreshRefusal) -> Error {
     let kind = match refusal {
-        Refusal::Revoked(reason) => return Error::revoked(reason, OPERATION),
-        Refusal::Expired => ErrorKind::Expired,
-        Refusal::Inactive => ErrorKind::Inactive,
-        Refusal::ClientMismatch => ErrorKind::ClientMismatch,
-        Refusal::Superseded => ErrorKind::Superseded,
-        Refusal::NotRefreshable => ErrorKind::WrongTokenKind,
+        RefreshRefusal::NotLive(why) => return not_live(why, OPERATION),
+        RefreshRefusal::ClientMismatch => ErrorKind::ClientMismatch,
+        RefreshRefusal::Superseded => ErrorKind::Superseded,
+        RefreshRefusal::NotRefreshable => ErrorKind::WrongTokenKind,
     };
     Error::new(kind, OPERATION)
 }

@@ -103,8 +103,7 @@ impl Issuer {
         let token = self.read_token(token, None, OPERATION)?;
         let snapshot = self.locate(&token, OPERATION).await?;
         let now = self.now();
-        self.live(&snapshot, now, OPERATION)?;
-        self.stands(&token, &snapshot.record, now, OPERATION)?;
+        self.good(&token, &snapshot, now, OPERATION)?;
         self.actors_live(&snapshot.record, now, OPERATION).await?;
         if snapshot.record.session().is_some_and(Session::is_impersonation) {
             // Whoever acts in another's place does not log that other out.

@@ -96,13 +96,19 @@ fn no_room_imports_what_lies_above_or_beside_it() {
 
 #[test]
 fn the_rules_are_pure() {
+    let mut rules = BTreeSet::new();
     for (file, text) in sources() {
+        if file.starts_with("session/") && text.contains("pub(crate) fn decide_") {
+            rules.insert(file.clone());
+        }
         if ["policy", "session", "token"].contains(&room_of(&file).as_str()) && !file.contains("model") {
             for word in ["async ", "dyn ", "Clock", ".await"] {
                 assert!(!text.contains(word), "{file} has {word:?}");
             }
         }
     }
+    let verbs = ["check", "refresh", "request", "update"].map(|verb| format!("session/{verb}.rs"));
+    assert_eq!(rules, verbs.into(), "each verb has its rule in a file of its own");
 }
 
 #[test]

@@ -18,5 +18,5 @@ pub use self::{
 pub(super) use self::{
     request::Decision,
     revoke::{AfterChange, Target},
-    update::{Authority, LifetimeChange},
+    update::Authority,
 };

@@ -8,6 +8,7 @@ use crate::{
     factor::{Challenge, Check, FactorKind},
     id::{SessionId, SubjectId},
     metadata::HostClaims,
+    session::LifetimeChange,
     verifier::Challenger,
 };
 
@@ -40,14 +41,6 @@ pub struct Update<'a> {
 pub(in crate::issuer) enum Authority<'a> {
     Token(&'a str),
     Host(SessionId),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::issuer) enum LifetimeChange {
-    Keep,
-    KeepEnd,
-    Set(Duration),
-    Clear,
 }
 
 impl fmt::Debug for Update<'_> {

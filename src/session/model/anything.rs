@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use super::{
-    super::{Age, Record, RefreshDecision, Refusal, access_age},
+    super::{Age, NotLive, Record, RefreshDecision, RefreshRefusal, check::access_age},
     DAY, HOUR, IDLE, OVERLAP, RETRY, SECOND, SEED,
     issuer::{Issuer, IssuerKey},
     search::{Broken, Explored, World, promise, search, walk},
@@ -240,8 +240,8 @@ impl Answer {
             RefreshDecision::Rotate { .. } | RefreshDecision::Keep { .. } => Self::Rotate,
             RefreshDecision::Replay { mark, .. } => Self::Replay { marks: mark },
             RefreshDecision::Reuse => Self::Reuse,
-            RefreshDecision::Refuse(Refusal::Superseded) => Self::Superseded,
-            RefreshDecision::Refuse(Refusal::Revoked(_)) => Self::Ended,
+            RefreshDecision::Refuse(RefreshRefusal::Superseded) => Self::Superseded,
+            RefreshDecision::Refuse(RefreshRefusal::NotLive(NotLive::Revoked(_))) => Self::Ended,
             RefreshDecision::Refuse(_) => Self::PastItsLimits,
         }
     }

@@ -13,7 +13,7 @@
 //! A client that never hears of its own step-up is refused `Superseded` and logs in anew.
 
 use super::{
-    super::{Age, RefreshDecision, Refusal, access_age},
+    super::{Age, RefreshDecision, RefreshRefusal, check::access_age},
     HOUR, IDLE, MARKED_IN_A_ROW, MINUTE, OVERLAP, RETRY, SECOND, SEED,
     issuer::{Issuer, IssuerKey},
     search::{Broken, World, promise, search, walk},
@@ -145,7 +145,7 @@ impl Honest {
                 self.attempt = Attempt::Unanswered;
             }
             RefreshDecision::Replay { .. } => {}
-            RefreshDecision::Refuse(Refusal::Superseded) if self.missed_a_step_up => {
+            RefreshDecision::Refuse(RefreshRefusal::Superseded) if self.missed_a_step_up => {
                 self.has_to_log_in = true
             }
             RefreshDecision::Reuse => return promise(NO_REUSE, false, || format!("{decision:?}")),
@@ -172,7 +172,7 @@ impl Honest {
         let before = self.issuer.generation();
         match self.issuer.refresh(token) {
             RefreshDecision::Reuse => promise(NO_REUSE, false, || "the second tab was".into()),
-            RefreshDecision::Refuse(Refusal::Superseded) => {
+            RefreshDecision::Refuse(RefreshRefusal::Superseded) => {
                 // It reads the storage again, and finds what the first tab has.
                 promise(NO_LOCKOUT, before != token, || "the second tab's token was the newest".into())
             }
@@ -347,7 +347,7 @@ fn a_jump_that_overtakes_a_refresh_does_not_make_a_thief_of_who_asks_again() {
     issuer.step_up();
     for wait in [0, OVERLAP, RETRY - OVERLAP - 1] {
         issuer.wait(wait);
-        assert_eq!(issuer.refresh(1), RefreshDecision::Refuse(Refusal::Superseded));
+        assert_eq!(issuer.refresh(1), RefreshDecision::Refuse(RefreshRefusal::Superseded));
     }
     issuer.wait(1);
     assert_eq!(issuer.decide(1), RefreshDecision::Reuse);

@@ -4,21 +4,19 @@
 use std::time::Duration;
 
 use super::super::{
-    Age, CredentialsKind, Life, Lifetime, Mark, Presented, Record, RefreshDecision, RotationRule, Session,
-    SessionBirth, SessionChange, SubjectStamp, Tombstone, access_age, decide_refresh, life,
+    Age, Life, Lifetime, Mark, PresentedRefresh, Record, RefreshDecision, RotationRule, Session,
+    SessionChange, SubjectStamp, Tombstone,
+    check::access_age,
+    decide_refresh, life,
+    sample::{self, KEY},
 };
 use crate::{
-    client::ClientInfo,
     clock::Timestamp,
     error::RevokeReason,
     factor::{Factor, FactorDetails, FactorKind},
-    id::{SessionId, SubjectId, TenantId},
-    metadata::{HostClaims, Metadata},
     policy::{AbsoluteLifetime, Policy},
 };
 
-const BIRTH: Timestamp = Timestamp::from_secs(1_750_000_000);
-const KEY: u16 = 1;
 /// A generation that is this far behind is as far behind as any.
 const FAR: u32 = 20;
 
@@ -34,30 +32,10 @@ pub(super) struct Issuer {
 
 impl Issuer {
     pub(super) fn new(policy: &Policy) -> Self {
-        let stamp = SubjectStamp::first(BIRTH);
+        let stamp = sample::stamp();
         let absolute = policy.absolute.as_duration();
-        let record = Record::new_session(SessionBirth {
-            id: SessionId::assemble(BIRTH, 0, [7; 6], 7),
-            tenant: TenantId::new("tenant").unwrap(),
-            salt: [7; 16],
-            now: BIRTH,
-            keep: Duration::ZERO,
-            bound: Some((SubjectId::new("subject").unwrap(), stamp.epoch)),
-            factors: Vec::new(),
-            client: ClientInfo::new().user_agent("owner").unwrap(),
-            device: None,
-            creator: None,
-            actors: None,
-            metadata: Metadata::new(),
-            claims: HostClaims::new(),
-            resource_owner: None,
-            lifetime: absolute,
-            beginning: None,
-            idle: policy.idle,
-            mac_key: KEY,
-            credentials: CredentialsKind::Pair,
-        });
-        Self { record, stamp, rule: RotationRule::of(policy, policy.idle), now: BIRTH, absolute }
+        let record = Record::new_session(sample::birth(policy));
+        Self { record, stamp, rule: RotationRule::of(policy, policy.idle), now: sample::BORN, absolute }
     }
 
     /// The default policy without an absolute end, so that how long ago a session began tells no two states apart.
@@ -69,7 +47,13 @@ impl Issuer {
 
     /// What the rule says; nothing is written.
     pub(super) fn decide(&self, generation: u32) -> RefreshDecision {
-        decide_refresh(&self.record, Some(&self.stamp), Presented::new(generation), self.now, &self.rule)
+        decide_refresh(
+            &self.record,
+            Some(&self.stamp),
+            PresentedRefresh::new(generation),
+            self.now,
+            &self.rule,
+        )
     }
 
     /// Decides and writes.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{Age, Life, Presented, RefreshDecision, Refusal, RotationRule, access_age, decide_refresh, life},
+    super::{
+        Age, Life, NotLive, PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule,
+        check::access_age, decide_refresh, life,
+    },
     DAY, HOUR, IDLE, MARKED_IN_A_ROW, MILLISECOND, MINUTE, OVERLAP, RETRY, SECOND,
     issuer::Issuer,
 };
@@ -14,7 +17,13 @@ use crate::{
 };
 
 const ROTATES: RefreshDecision = RefreshDecision::Rotate { ahead: false };
-const SUPERSEDED: RefreshDecision = RefreshDecision::Refuse(Refusal::Superseded);
+const SUPERSEDED: RefreshDecision = RefreshDecision::Refuse(RefreshRefusal::Superseded);
+const EXPIRED: RefreshRefusal = RefreshRefusal::NotLive(NotLive::Expired);
+const INACTIVE: RefreshRefusal = RefreshRefusal::NotLive(NotLive::Inactive);
+
+fn revoked(reason: RevokeReason) -> RefreshDecision {
+    RefreshDecision::Refuse(RefreshRefusal::NotLive(NotLive::Revoked(reason)))
+}
 
 fn issuer() -> Issuer {
     Issuer::new(&Policy::default())
@@ -118,7 +127,7 @@ fn after_an_ancient_token_every_token_is_dead_the_newest_first() {
         issuer.wait(age);
         assert_eq!(issuer.refresh(ancient), RefreshDecision::Reuse, "{ancient}");
         for token in (1..=6).rev() {
-            let refusal = RefreshDecision::Refuse(Refusal::Revoked(RevokeReason::Reuse));
+            let refusal = revoked(RevokeReason::Reuse);
             assert_eq!(issuer.refresh(token), refusal);
         }
     }
@@ -171,7 +180,7 @@ fn rotation_switched_on_later_counts_from_then_and_off_again_revives_nothing() {
     issuer.wait(OVERLAP);
     assert_eq!(issuer.refresh(1), RefreshDecision::Reuse);
     issuer.rule = RotationRule::of(&Policy::default().rotation(Rotation::Off), None);
-    assert_eq!(issuer.refresh(2), RefreshDecision::Refuse(Refusal::Revoked(RevokeReason::Reuse)));
+    assert_eq!(issuer.refresh(2), revoked(RevokeReason::Reuse));
 }
 
 #[test]
@@ -222,11 +231,11 @@ fn the_row_ends_with_a_generation_that_was_not_marked_and_with_a_check_that_the_
 fn expired_inactive_and_other_clients_are_refused_at_every_generation_and_never_revoked() {
     // (19)
     let other = ClientInfo::new().user_agent("thief").unwrap();
-    let ways = [(14 * DAY, Refusal::Expired), (IDLE, Refusal::Inactive), (0, Refusal::ClientMismatch)];
+    let ways = [(14 * DAY, EXPIRED), (IDLE, INACTIVE), (0, RefreshRefusal::ClientMismatch)];
     for (wait, refusal) in ways {
         for age in [0, 5 * SECOND, MINUTE, 25 * HOUR] {
             let mut issuer = rotated(4);
-            if refusal == Refusal::Expired {
+            if refusal == EXPIRED {
                 // The session began four hours ago, and was used a moment before its end.
                 for _ in 0..3 {
                     issuer.wait(4 * DAY);
@@ -240,7 +249,7 @@ fn expired_inactive_and_other_clients_are_refused_at_every_generation_and_never_
             let binding = ClientBinding::UserAgent;
             let rule = RotationRule { binding, ..issuer.rule };
             for token in 1..=8 {
-                let presented = Presented::new(token).by(Some(&other));
+                let presented = PresentedRefresh::new(token).by(Some(&other));
                 let decision =
                     decide_refresh(&issuer.record, Some(&issuer.stamp), presented, issuer.now, &rule);
                 assert_eq!(decision, RefreshDecision::Refuse(refusal), "{token} at {age}");
@@ -258,11 +267,11 @@ fn a_session_of_a_moved_epoch_or_an_unknown_one_is_refused_at_every_generation()
         issuer.bump();
         kept.stamp.bump(Some(kept.record.id()), RevokeReason::Admin, kept.now);
         for token in 1..=8 {
-            let moved = RefreshDecision::Refuse(Refusal::Revoked(RevokeReason::CredentialChange));
+            let moved = revoked(RevokeReason::CredentialChange);
             assert_eq!(issuer.refresh(token), moved);
             let unknown =
-                decide_refresh(&issuer.record, None, Presented::new(token), issuer.now, &issuer.rule);
-            assert!(matches!(unknown, RefreshDecision::Refuse(Refusal::Revoked(_))));
+                decide_refresh(&issuer.record, None, PresentedRefresh::new(token), issuer.now, &issuer.rule);
+            assert_eq!(unknown, revoked(RevokeReason::Admin));
         }
         assert!(issuer.record.tombstone().is_none());
         assert_eq!(kept.refresh(5), ROTATES);

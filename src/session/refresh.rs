@@ -1,4 +1,5 @@
-//! The refresh rule: what an authentic refresh token of generation `n` does to a session at generation `g`.
+//! The refresh rule: what an authentic refresh token of generation `n` does to a session at
+//! generation `g`.
 //!
 //! | `n` | when | then |
 //! | --- | --- | --- |
@@ -11,41 +12,40 @@
 //! | the one before that | the same, until the next rotation | superseded |
 //! | any other below `g` | | reuse: the session ends |
 //!
-//! `model` (a test beside this file) searches this rule with honest clients, lost replies, thieves, jumps, moving
-//! clocks and failovers.
+//! `model` (a test beside this file) searches this rule with honest clients, lost replies, thieves,
+//! jumps, moving clocks and failovers.
 
 use std::time::Duration;
 
 use super::{
-    life::{Life, SubjectStamp, life},
+    life::SubjectStamp,
+    not_live::{NotLive, live},
     record::{CredentialsKind, Record, Session},
 };
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
-    error::RevokeReason,
     policy::{ClientBinding, Policy, Rotation},
 };
 
 /// The settings that the refresh rule needs, for one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RotationRule {
+pub(crate) struct RotationRule {
     /// Whether refresh tokens rotate at all.
-    pub rotates: bool,
+    pub(crate) rotates: bool,
     /// How long the predecessor is answered, come what may.
-    pub overlap: Duration,
+    pub(crate) overlap: Duration,
     /// How long the predecessor is answered while nobody used the successor.
-    pub retry: Duration,
+    pub(crate) retry: Duration,
     /// How many generations in a row may be answered outside the overlap.
-    pub marked_in_a_row: u8,
+    pub(crate) marked_in_a_row: u8,
     /// Which client may refresh.
-    pub binding: ClientBinding,
+    pub(crate) binding: ClientBinding,
 }
 
 impl RotationRule {
     /// The rule of this policy for a session with this idle timeout.
-    pub fn of(policy: &Policy, idle: Option<Duration>) -> Self {
+    pub(crate) fn of(policy: &Policy, idle: Option<Duration>) -> Self {
         let retry = policy.retry_window(idle);
         let binding = policy.client_binding;
         match policy.rotation {
@@ -61,23 +61,22 @@ impl RotationRule {
 
 /// An authentic refresh token, and who presents it.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Presented<'a> {
+pub(crate) struct PresentedRefresh<'a> {
     /// Its generation.
-    pub generation: u32,
+    pub(crate) generation: u32,
     /// The client that presents it, where the host says so.
-    pub client: Option<&'a ClientInfo>,
+    pub(crate) client: Option<&'a ClientInfo>,
 }
 
-impl<'a> Presented<'a> {
+impl<'a> PresentedRefresh<'a> {
     /// A token of this generation.
-    pub fn new(generation: u32) -> Self {
+    pub(crate) fn new(generation: u32) -> Self {
         Self { generation, client: None }
     }
 
     /// The client that presents it.
     #[must_use]
-    pub fn by(mut self, client: Option<&'a ClientInfo>) -> Self {
+    pub(crate) fn by(mut self, client: Option<&'a ClientInfo>) -> Self {
         self.client = client;
         self
     }
@@ -85,8 +84,9 @@ impl<'a> Presented<'a> {
 
 /// What a refresh does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshDecision {
-    /// The next generation after the token's own. `ahead` when the record had fallen behind the token.
+pub(crate) enum RefreshDecision {
+    /// The next generation after the token's own. `ahead` when the record had fallen behind the
+    /// token.
     Rotate {
         /// The token is ahead of its record: a failover lost an acknowledged rotation.
         ahead: bool,
@@ -106,46 +106,39 @@ pub enum RefreshDecision {
     /// A spent token came back: the session ends.
     Reuse,
     /// Refused; nothing changes.
-    Refuse(Refusal),
+    Refuse(RefreshRefusal),
 }
 
 /// Why a refresh is refused without consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The session was revoked.
-    Revoked(RevokeReason),
-    /// Its absolute end has passed.
-    Expired,
-    /// Its idle timeout has passed.
-    Inactive,
-    /// The policy binds it to another client.
+pub(crate) enum RefreshRefusal {
+    /// The session is not live.
+    NotLive(NotLive),
+    /// The policy binds the session to another client.
     ClientMismatch,
     /// A newer token has taken this one's place.
     Superseded,
-    /// Nothing here refreshes: it is not a session, or one without refresh tokens.
+    /// Nothing here refreshes: the record is no session, or a session without refresh tokens.
     NotRefreshable,
 }
 
 /// Decides what an authentic refresh token does.
-pub fn decide_refresh(
+pub(crate) fn decide_refresh(
     record: &Record,
     stamp: Option<&SubjectStamp>,
-    presented: Presented<'_>,
+    presented: PresentedRefresh<'_>,
     now: Timestamp,
     rule: &RotationRule,
 ) -> RefreshDecision {
-    match life(record, stamp, now) {
-        Life::Live => {}
-        Life::Revoked(reason) => return RefreshDecision::Refuse(Refusal::Revoked(reason)),
-        Life::Expired => return RefreshDecision::Refuse(Refusal::Expired),
-        Life::Inactive => return RefreshDecision::Refuse(Refusal::Inactive),
+    if let Err(why) = live(record, stamp, now) {
+        return RefreshDecision::Refuse(RefreshRefusal::NotLive(why));
     }
     let Some(session) = record.session().filter(|session| session.credentials() == CredentialsKind::Pair)
     else {
-        return RefreshDecision::Refuse(Refusal::NotRefreshable);
+        return RefreshDecision::Refuse(RefreshRefusal::NotRefreshable);
     };
     if !is_bound_client(rule.binding, session.client(), presented.client) {
-        return RefreshDecision::Refuse(Refusal::ClientMismatch);
+        return RefreshDecision::Refuse(RefreshRefusal::ClientMismatch);
     }
     let (n, g) = (presented.generation, record.generation());
     if n >= g {
@@ -157,7 +150,7 @@ pub fn decide_refresh(
         };
     }
     if !rule.rotates {
-        return RefreshDecision::Refuse(Refusal::Superseded);
+        return RefreshDecision::Refuse(RefreshRefusal::Superseded);
     }
     decide_older(session, n, g, now, rule)
 }
@@ -167,20 +160,22 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
     let age = now.millis_since(session.rotated_at());
     let overlap = millis(rule.overlap);
     let in_overlap = -overlap < age && age < overlap;
-    // A window of zero holds nothing, not even a rotation that a sibling's clock puts into the future.
+    // A window of zero holds nothing, not even a rotation that a sibling's clock puts into the
+    // future.
     let in_retry = !session.successor_seen() && !rule.retry.is_zero() && age < millis(rule.retry);
     let behind = g - n;
     let jumped_from = session.jumped_from;
-    // Between the generation that a jump left and the one it reached lies one that no rotation minted after it. A
-    // token of it exists only where a failover lost a rotation before the jump: it must not follow either.
+    // Between the generation that a jump left and the one it reached lies one that no rotation
+    // minted after it. A token of it exists only where a failover lost a rotation before the jump:
+    // it must not follow either.
     let left_by_jump = jumped_from != 0 && (n == jumped_from || n == jumped_from + 1);
-    // A jump overtakes a refresh whose answer is still awaited: an access token of `g - 1` may step up, and the next
-    // request of a second tab too. Two moves ago is then three generations ago.
+    // A jump overtakes a refresh whose answer is still awaited: an access token of `g - 1` may step
+    // up, and the next request of a second tab too. Two moves ago is then three generations ago.
     let overtaken_by_jump = n + 1 == jumped_from && jumped_from + 2 == g;
 
     if left_by_jump || overtaken_by_jump {
         return match in_overlap || in_retry {
-            true => RefreshDecision::Refuse(Refusal::Superseded),
+            true => RefreshDecision::Refuse(RefreshRefusal::Superseded),
             false => RefreshDecision::Reuse,
         };
     }
@@ -193,39 +188,16 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
                 false => RefreshDecision::Reuse,
             }
         }
-        2 if in_overlap => RefreshDecision::Refuse(Refusal::Superseded),
+        2 if in_overlap => RefreshDecision::Refuse(RefreshRefusal::Superseded),
         _ => RefreshDecision::Reuse,
-    }
-}
-
-/// How old an authentic access token is in its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Age {
-    /// Of the current generation, or of one that the record has not heard of yet.
-    Current,
-    /// Of the generation before, with no jump between: still good.
-    Previous,
-    /// Older: refresh first. Never theft.
-    Outdated,
-}
-
-/// How old an access token of this generation is, in a store-checked check.
-pub fn access_age(record: &Record, generation: u32) -> Age {
-    let current = record.generation();
-    let jumped = record.session().is_some_and(|session| {
-        session.jumped_from != 0 && session.jumped_from.checked_add(2) == Some(current)
-    });
-    match current.checked_sub(generation) {
-        None | Some(0) => Age::Current,
-        Some(1) if !jumped => Age::Previous,
-        Some(_) => Age::Outdated,
     }
 }
 
 fn is_bound_client(binding: ClientBinding, own: &ClientInfo, presented: Option<&ClientInfo>) -> bool {
     match binding {
         ClientBinding::None => true,
-        // A session that was made without the bound trait fits nobody: nothing is not the same as nothing.
+        // A session that was made without the bound trait fits nobody: nothing is not the same as
+        // nothing.
         ClientBinding::UserAgent => {
             own.agent().is_some() && own.agent() == presented.and_then(ClientInfo::agent)
         }
