@@ -8,12 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
-    Error, Issuer, NewSession, Policy, Refresh, Requirement,
+    Error, Issuer, NewSession, Policy, Refresh, Requirement, SessionQuery, Update,
     error::ErrorKind,
     event::{Event, EventKind},
     factor::{Check, FactorKind, SubjectRef},
     id::{DeviceId, SubjectId},
-    issuer::{Checked, Issued, IssuerBuilder},
+    issuer::{Checked, Issued, IssuerBuilder, SessionView},
     policy::{AccessFormat, Credentials},
     signer::KeyRing,
     store::{MemoryStore, SessionStore},
@@ -122,6 +122,10 @@ impl World {
         block_on(self.issuer.refresh(Refresh::new(token)))
     }
 
+    pub fn update(&self, update: Update<'_>) -> Result<Issued, Error> {
+        block_on(self.issuer.update(update))
+    }
+
     pub fn check(&self, token: &str) -> Result<Checked, Error> {
         self.check_for(token, &Requirement::new())
     }
@@ -173,6 +177,27 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, expected: ErrorKind
     let error = result.expect_err("it was not refused");
     assert_eq!(error.kind(), expected, "{error:?}");
     error
+}
+
+/// A refusal of a value, which names the field.
+#[track_caller]
+pub fn refused_input<T: std::fmt::Debug>(result: Result<T, Error>, field: &str) {
+    let error = refused(result, ErrorKind::InvalidInput);
+    assert_eq!(error.invalid_input().map(|input| input.field), Some(field), "{error:?}");
+}
+
+/// The live sessions of a subject, those in which others act for it too.
+pub fn sessions_of(issuer: &Issuer, subject: &str) -> Vec<SessionView> {
+    let all = SessionQuery::of_subject(id(subject)).impersonations_too();
+    block_on(issuer.list(all)).unwrap().sessions().to_vec()
+}
+
+/// The one live session of a subject, as the store has it now.
+#[track_caller]
+pub fn only_session_of(issuer: &Issuer, subject: &str) -> SessionView {
+    let mut sessions = sessions_of(issuer, subject);
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    sessions.remove(0)
 }
 
 /// The host's people: a directory and a verifier over a table in memory.
