@@ -19,6 +19,7 @@ mod errors;
 mod factors;
 mod faults;
 mod flawed_stores;
+mod guides;
 mod hostile;
 mod hostile_keys;
 mod hostile_sets;
@@ -38,6 +39,7 @@ mod rooms;
 mod rotation;
 mod rotten;
 mod rows;
+mod seed_cases;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stores;

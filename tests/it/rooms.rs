@@ -13,36 +13,6 @@ const DATA: &[&str] = &["actor", "client", "factor", "metadata"];
 /// Level 3: the joints.
 const JOINTS: &[&str] = &["event", "signer", "store", "verifier"];
 
-const THREATS: &str = include_str!("../../src/guide/threats.md");
-const FLOWS: &str = include_str!("../../src/guide/flows.md");
-/// The seed cases that `compat` satisfies.
-const CASES: [(&str, &[u16]); 5] = [
-    (
-        "Hanko",
-        &[
-            1, 2, 3, 4, 5, 7, 8, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27, 29, 31, 32,
-            33, 34, 35, 37, 38, 39, 40, 41, 42,
-        ],
-    ),
-    (
-        "Stack Auth",
-        &[
-            43, 44, 45, 46, 47, 49, 50, 51, 53, 54, 55, 56, 57, 60, 61, 62, 63, 64, 65, 67, 69, 70, 71, 72,
-            73, 74,
-        ],
-    ),
-    (
-        "ZITADEL",
-        &[
-            75, 76, 77, 78, 80, 81, 82, 83, 84, 86, 87, 88, 89, 90, 92, 94, 95, 96, 97, 98, 99, 101, 102,
-            103, 104, 106, 107, 108, 109, 110, 112, 113, 114, 116, 117, 119, 120, 121, 123, 124, 126, 127,
-            128, 129, 130,
-        ],
-    ),
-    ("TMDB", &[131, 132, 133, 135, 136, 137, 140, 141, 142, 143, 144, 145, 146, 147, 148]),
-    ("ZELF", &[150, 151, 152, 153, 155, 156, 158, 159, 160, 163, 164, 165, 166, 167, 168]),
-];
-
 /// What a room may import, besides itself.
 fn allowed(room: &str) -> Vec<&'static str> {
     let up_to = |levels: &[&[&'static str]]| levels.concat();
@@ -134,102 +104,6 @@ fn the_core_knows_no_runtime_no_network_and_no_files() {
     }
 }
 
-#[test]
-fn every_test_that_the_guide_names_exists() {
-    let mut tests = include_str!("../providers/tests/interop.rs").to_owned();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["tests/it", "src"].iter().flat_map(|folder| walk(&root.join(folder))) {
-        tests += &fs::read_to_string(file).unwrap();
-    }
-    for guide in [THREATS, FLOWS] {
-        let named = named_tests(guide);
-        assert!(named.len() > 50, "{}", named.len());
-        for test in named {
-            assert!(
-                tests.contains(&format!("fn {test}()")),
-                "{test} is named in the guide and does not exist"
-            );
-        }
-    }
-}
-
-#[test]
-fn every_difference_from_a_system_has_a_reason_and_a_test() {
-    let mut differences = 0;
-    for row in FLOWS.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")) {
-        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
-        assert_eq!(cells.len(), 4, "{row}");
-        if cells[1] != "we do" {
-            assert!(!cells[2].trim().is_empty() && !named_tests(cells[3]).is_empty(), "{row}");
-            differences += 1;
-        }
-    }
-    assert!(differences > 70, "{differences}");
-}
-
-#[test]
-fn no_case_of_a_system_has_lost_its_test() {
-    let mut shown = BTreeSet::new();
-    for file in walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compat")) {
-        shown.extend(cases(&fs::read_to_string(file).unwrap()));
-    }
-    for (system, claimed) in CASES {
-        let lost: Vec<_> = claimed.iter().filter(|case| !shown.contains(*case)).collect();
-        assert!(lost.is_empty(), "{system}: no test says that it shows {lost:?}");
-    }
-}
-
-#[test]
-fn every_class_of_hostile_tokens_is_in_the_guide() {
-    let guide = THREATS;
-    let table = include_str!("../vectors/hostile.jsonl");
-    let classes: BTreeSet<_> =
-        table.split("{\"class\":\"").skip(1).map(|row| row.split('"').next().unwrap()).collect();
-    let told = guide.split('\n').filter(|line| line.starts_with("| R")).collect::<String>();
-    for class in &classes {
-        assert!(
-            told.contains(&format!("`{class}`")),
-            "{class} is a class of hostile tokens and not in the guide"
-        );
-    }
-    assert!(classes.len() > 30, "{classes:?}");
-}
-
-/// The tests that a guide names: in backticks, and neither in a fenced block nor the text of a link.
-fn named_tests(guide: &str) -> BTreeSet<&str> {
-    let mut named = BTreeSet::new();
-    for prose in guide.split("```").step_by(2) {
-        let mut is_link = false;
-        for (at, part) in prose.split('`').enumerate() {
-            match at % 2 {
-                0 => is_link = part.ends_with('['),
-                _ if !is_link && is_test_name(part) => drop(named.insert(part)),
-                _ => {}
-            }
-        }
-    }
-    named
-}
-
-/// A sentence of four words or more, in snake case.
-fn is_test_name(word: &str) -> bool {
-    word.matches('_').count() > 2
-        && word.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
-}
-
-/// The numbers of the seed cases in the comments that stand right above tests: `// 133, 136: why`.
-fn cases(text: &str) -> BTreeSet<u16> {
-    let lines: Vec<_> = text.lines().collect();
-    let above_tests = lines.windows(2).filter(|pair| pair[1].starts_with("#["));
-    above_tests
-        .filter_map(|pair| pair[0].strip_prefix("// "))
-        .flat_map(|comment| {
-            let numbers = comment.split(|c: char| !c.is_ascii_digit() && c != ',' && c != ' ').next();
-            numbers.unwrap().split([',', ' ']).filter_map(|number| number.parse().ok())
-        })
-        .collect()
-}
-
 /// Every source file below `src/`, by its path there, without its comments.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -244,7 +118,8 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-fn walk(folder: &Path) -> Vec<PathBuf> {
+/// Every Rust file in a folder and below.
+pub fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|entry| match entry.is_dir() {
