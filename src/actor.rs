@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Epoch,
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     id::{SessionId, SubjectId, check_text},
 };
 
@@ -78,14 +78,14 @@ pub struct ActorChain {
 impl ActorChain {
     /// One actor, for this reason (1 to 200 characters: a ticket number, a sentence).
     pub fn new(actor: Actor, reason: &str) -> Result<Self, InvalidInput> {
-        check_text("impersonation reason", reason)?;
+        check_text(InputField::ImpersonationReason, reason)?;
         Ok(Self { actors: vec![actor], reason: reason.to_owned() })
     }
 
     /// Adds the actor behind the last one; the root stays last. At most 4 in all.
     pub fn behind(mut self, actor: Actor) -> Result<Self, InvalidInput> {
         if self.actors.len() >= MAX_ACTORS {
-            return Err(InvalidInput::new("actor chain", Problem::TooMany(MAX_ACTORS)));
+            return Err(InvalidInput::new(InputField::ActorChain, Problem::TooMany(MAX_ACTORS)));
         }
         self.actors.push(actor);
         Ok(self)

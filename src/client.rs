@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     id::{check_line, check_text},
 };
 
@@ -48,7 +48,7 @@ impl ClientInfo {
 
     /// The user agent: at most 1024 characters; an empty one counts as none.
     pub fn user_agent(mut self, agent: &str) -> Result<Self, InvalidInput> {
-        check_line("user agent", agent, MAX_AGENT_CHARS)?;
+        check_line(InputField::UserAgent, agent, MAX_AGENT_CHARS)?;
         self.user_agent = (!agent.is_empty()).then(|| agent.into());
         Ok(self)
     }
@@ -64,21 +64,21 @@ impl ClientInfo {
     pub fn ip_text(mut self, ip: &str) -> Result<Self, InvalidInput> {
         self.ip = match ip {
             "" => None,
-            text => Some(text.parse().map_err(|_| InvalidInput::new("ip", Problem::Malformed))?),
+            text => Some(text.parse().map_err(|_| InvalidInput::new(InputField::Ip, Problem::Malformed))?),
         };
         Ok(self)
     }
 
     /// A fingerprint of the browser or device: 1 to 200 characters.
     pub fn fingerprint(mut self, fingerprint: &str) -> Result<Self, InvalidInput> {
-        check_text("fingerprint", fingerprint)?;
+        check_text(InputField::Fingerprint, fingerprint)?;
         self.rare_mut().fingerprint = Some(fingerprint.to_owned());
         Ok(self)
     }
 
     /// Words for people: at most 200 characters.
     pub fn description(mut self, description: &str) -> Result<Self, InvalidInput> {
-        check_text("client description", description)?;
+        check_text(InputField::ClientDescription, description)?;
         self.rare_mut().description = Some(description.to_owned());
         Ok(self)
     }
@@ -89,16 +89,16 @@ impl ClientInfo {
         name: &str,
         values: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, InvalidInput> {
-        check_text("header name", name)?;
+        check_text(InputField::HeaderName, name)?;
         let mut list = Vec::new();
         for value in values {
-            check_line("header value", value, MAX_AGENT_CHARS)?;
+            check_line(InputField::HeaderValue, value, MAX_AGENT_CHARS)?;
             list.push(value.to_owned());
         }
         let rare = self.rare_mut();
         rare.headers.entry(name.to_owned()).or_default().append(&mut list);
         if rare.headers.values().map(|values| values.len().max(1)).sum::<usize>() > MAX_HEADERS {
-            return Err(InvalidInput::new("headers", Problem::TooMany(MAX_HEADERS)));
+            return Err(InvalidInput::new(InputField::Headers, Problem::TooMany(MAX_HEADERS)));
         }
         Ok(self)
     }

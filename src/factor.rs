@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     id::{SubjectId, check_line},
     secret::Secret,
 };
@@ -300,27 +300,27 @@ impl Check {
 
     /// Names the subject by its login name: 1 to 200 characters.
     pub fn login_name(name: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("login name", name)?;
+        crate::id::check_text(InputField::LoginName, name)?;
         Ok(Self::Subject(SubjectRef::LoginName(name.to_owned())))
     }
 
     /// A password: 1 to 200 characters (ZITADEL), any of them.
     pub fn password(password: &str) -> Result<Self, InvalidInput> {
-        Ok(Self::Password(bounded("password", password)?))
+        Ok(Self::Password(bounded(InputField::Password, password)?))
     }
 
     /// A finished login at an identity provider: id and token of 1 to 200 characters each.
     pub fn intent(id: &str, token: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("intent", id)?;
-        Ok(Self::Intent(IntentProof { id: id.to_owned(), token: bounded("intent token", token)? }))
+        crate::id::check_text(InputField::Intent, id)?;
+        Ok(Self::Intent(IntentProof { id: id.to_owned(), token: bounded(InputField::IntentToken, token)? }))
     }
 
     /// A WebAuthn assertion: at most 1 MiB of JSON.
     pub fn web_authn(assertion: &str) -> Result<Self, InvalidInput> {
         match assertion.len() {
-            0 => Err(InvalidInput::new("assertion", Problem::Empty)),
+            0 => Err(InvalidInput::new(InputField::Assertion, Problem::Empty)),
             len if len > MAX_ASSERTION_BYTES => {
-                Err(InvalidInput::new("assertion", Problem::TooLong(MAX_ASSERTION_BYTES)))
+                Err(InvalidInput::new(InputField::Assertion, Problem::TooLong(MAX_ASSERTION_BYTES)))
             }
             _ => Ok(Self::WebAuthn(assertion.into())),
         }
@@ -330,23 +330,23 @@ impl Check {
     pub fn totp(code: &str) -> Result<Self, InvalidInput> {
         match code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) {
             true => Ok(Self::Totp(code.into())),
-            false => Err(InvalidInput::new("code", Problem::Malformed)),
+            false => Err(InvalidInput::new(InputField::Code, Problem::Malformed)),
         }
     }
 
     /// A code sent by SMS: 1 to 200 characters.
     pub fn otp_sms(code: &str) -> Result<Self, InvalidInput> {
-        Ok(Self::OtpSms(bounded("code", code)?))
+        Ok(Self::OtpSms(bounded(InputField::Code, code)?))
     }
 
     /// A code sent by email: 1 to 200 characters.
     pub fn otp_email(code: &str) -> Result<Self, InvalidInput> {
-        Ok(Self::OtpEmail(bounded("code", code)?))
+        Ok(Self::OtpEmail(bounded(InputField::Code, code)?))
     }
 
     /// A recovery code: 1 to 200 characters.
     pub fn recovery_code(code: &str) -> Result<Self, InvalidInput> {
-        Ok(Self::RecoveryCode(bounded("code", code)?))
+        Ok(Self::RecoveryCode(bounded(InputField::Code, code)?))
     }
 
     /// What it would prove.
@@ -364,7 +364,7 @@ impl Check {
     }
 }
 
-fn bounded(field: &'static str, secret: &str) -> Result<Secret, InvalidInput> {
+fn bounded(field: InputField, secret: &str) -> Result<Secret, InvalidInput> {
     if secret.is_empty() {
         return Err(InvalidInput::new(field, Problem::Empty));
     }
@@ -386,7 +386,7 @@ impl Challenge {
     /// A challenge of this kind until that time, with what the verifier must see again (at most 4096 characters,
     /// and no secret: a store keeps it).
     pub fn new(kind: FactorKind, state: &str, ends_at: Timestamp) -> Result<Self, InvalidInput> {
-        check_line("challenge", state, 4096)?;
+        check_line(InputField::Challenge, state, 4096)?;
         Ok(Self { kind, state: state.to_owned(), ends_at })
     }
 

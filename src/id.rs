@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
 };
 
 /// How many characters a subject, tenant, device or app id may have (ZITADEL's bound).
@@ -45,7 +45,7 @@ impl SessionId {
     pub fn from_uuid(uuid: Uuid) -> Result<Self, InvalidInput> {
         match uuid.get_version_num() {
             7 => Ok(Self(uuid)),
-            _ => Err(InvalidInput::new("session id", Problem::Malformed)),
+            _ => Err(InvalidInput::new(InputField::SessionId, Problem::Malformed)),
         }
     }
 
@@ -80,7 +80,7 @@ impl FromStr for SessionId {
 
     /// Reads the hyphenated form of 36 characters alone.
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let malformed = InvalidInput::new("session id", Problem::Malformed);
+        let malformed = InvalidInput::new(InputField::SessionId, Problem::Malformed);
         if text.len() != 36 {
             return Err(malformed);
         }
@@ -137,7 +137,7 @@ pub(crate) fn subject_tag(tenant: &TenantId, subject: &SubjectId) -> u16 {
 }
 
 macro_rules! text_id {
-    ($($(#[$doc:meta])* $name:ident($text:ty), $field:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($text:ty), $field:ident;)*) => {$(
         $(#[$doc])*
         ///
         /// Between 1 and 200 characters, without control characters (C0, DEL, C1) and without characters that turn
@@ -149,9 +149,12 @@ macro_rules! text_id {
 
         impl $name {
             /// Checks the text and takes it as it is.
+            ///
+            /// # Errors
+            /// Those of [`check_text`].
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidInput> {
                 let text = text.as_ref();
-                check_text($field, text)?;
+                check_text(InputField::$field, text)?;
                 Ok(Self(text.into()))
             }
 
@@ -197,15 +200,15 @@ macro_rules! text_id {
 
 text_id! {
     /// Whom a session is about. The host's own name for it; never interpreted.
-    SubjectId(Arc<str>), "subject";
+    SubjectId(Arc<str>), Subject;
     /// A part of the host that shares no sessions with any other.
-    TenantId(TenantName), "tenant";
+    TenantId(TenantName), Tenant;
     /// A device, browser or installation. Not a credential.
-    DeviceId(Arc<str>), "device";
+    DeviceId(Arc<str>), Device;
     /// The application that opened a request token.
-    AppId(Arc<str>), "app";
+    AppId(Arc<str>), App;
     /// Who made a session by calling the host: a service account, an administrator.
-    CreatorId(Arc<str>), "creator";
+    CreatorId(Arc<str>), Creator;
 }
 
 impl Default for TenantId {
@@ -307,8 +310,27 @@ impl SubjectKey {
     }
 }
 
-/// The rule for every text that names something: not empty, bounded, no controls, no bidi characters.
-pub(crate) fn check_text(field: &'static str, text: &str) -> Result<(), InvalidInput> {
+/// Checks a text by the rule that every id keeps: 1 to 200 plain characters.
+///
+/// For names and labels of the host's own, so that they are as safe in rows and logs as ids are.
+///
+/// # Errors
+/// An [`InvalidInput`] that names `field`: for a text that is empty or longer than 200 characters,
+/// and for one with a control character (C0, DEL, C1) or a character that turns the direction of
+/// text.
+///
+/// # Examples
+/// ```
+/// use session_issuer::{error::{InputField, Problem}, id::check_text};
+///
+/// const TEAM: InputField = InputField::Host("team");
+/// check_text(TEAM, "Night shift")?;
+/// let refused = check_text(TEAM, "").unwrap_err();
+/// assert_eq!((refused.field, refused.problem), (TEAM, Problem::Empty));
+/// assert_eq!(refused.to_string(), "team is empty");
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
+pub fn check_text(field: InputField, text: &str) -> Result<(), InvalidInput> {
     if text.is_empty() {
         return Err(InvalidInput::new(field, Problem::Empty));
     }
@@ -316,7 +338,7 @@ pub(crate) fn check_text(field: &'static str, text: &str) -> Result<(), InvalidI
 }
 
 /// The rule for every text that reaches logs: at most `max` characters, no controls, no bidi characters.
-pub(crate) fn check_line(field: &'static str, text: &str, max: usize) -> Result<(), InvalidInput> {
+pub(crate) fn check_line(field: InputField, text: &str, max: usize) -> Result<(), InvalidInput> {
     // A character is at most four bytes, so the count is only needed for texts that could be too long.
     if text.len() > max && (text.len() > max.saturating_mul(4) || text.chars().count() > max) {
         return Err(InvalidInput::new(field, Problem::TooLong(max)));
@@ -377,11 +399,23 @@ mod tests {
     #[test]
     fn names_are_bounded_in_characters_and_keep_their_bytes() {
         assert!(SubjectId::new("ä".repeat(200)).is_ok());
-        assert_eq!(SubjectId::new("ä".repeat(201)), Err(InvalidInput::new("subject", Problem::TooLong(200))));
+        assert_eq!(
+            SubjectId::new("ä".repeat(201)),
+            Err(InvalidInput::new(InputField::Subject, Problem::TooLong(200)))
+        );
         assert_ne!(SubjectId::new("\u{e9}").unwrap(), SubjectId::new("e\u{301}").unwrap());
-        assert_eq!(SubjectId::new("a\u{202e}b"), Err(InvalidInput::new("subject", Problem::BidiCharacter)));
-        assert_eq!(SubjectId::new("a\0b"), Err(InvalidInput::new("subject", Problem::ControlCharacter)));
-        assert_eq!(SubjectId::new("a\u{85}b"), Err(InvalidInput::new("subject", Problem::ControlCharacter)));
-        assert_eq!(SubjectId::new(""), Err(InvalidInput::new("subject", Problem::Empty)));
+        assert_eq!(
+            SubjectId::new("a\u{202e}b"),
+            Err(InvalidInput::new(InputField::Subject, Problem::BidiCharacter))
+        );
+        assert_eq!(
+            SubjectId::new("a\0b"),
+            Err(InvalidInput::new(InputField::Subject, Problem::ControlCharacter))
+        );
+        assert_eq!(
+            SubjectId::new("a\u{85}b"),
+            Err(InvalidInput::new(InputField::Subject, Problem::ControlCharacter))
+        );
+        assert_eq!(SubjectId::new(""), Err(InvalidInput::new(InputField::Subject, Problem::Empty)));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::{Map, Value};
 
 use crate::{
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     id::check_text,
 };
 
@@ -43,20 +43,20 @@ impl Metadata {
     /// Sets an entry; an empty value removes the key (ZITADEL's rule). A refused entry changes nothing.
     pub fn set(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidInput> {
         let value = value.as_ref();
-        check_text("metadata key", key)?;
+        check_text(InputField::MetadataKey, key)?;
         if value.is_empty() {
             self.0.remove(key);
             return Ok(());
         }
         if value.len() > MAX_VALUE_BYTES {
-            return Err(InvalidInput::new("metadata value", Problem::TooLong(MAX_VALUE_BYTES)));
+            return Err(InvalidInput::new(InputField::MetadataValue, Problem::TooLong(MAX_VALUE_BYTES)));
         }
         let old = self.0.get(key).map_or(0, |old| key.len() + old.len());
         if old == 0 && self.0.len() >= MAX_ENTRIES {
-            return Err(InvalidInput::new("metadata", Problem::TooMany(MAX_ENTRIES)));
+            return Err(InvalidInput::new(InputField::Metadata, Problem::TooMany(MAX_ENTRIES)));
         }
         if self.bytes() - old + key.len() + value.len() > MAX_TOTAL_BYTES {
-            return Err(InvalidInput::new("metadata", Problem::TooLong(MAX_TOTAL_BYTES)));
+            return Err(InvalidInput::new(InputField::Metadata, Problem::TooLong(MAX_TOTAL_BYTES)));
         }
         self.0.insert(key.to_owned(), value.to_owned());
         Ok(())
@@ -145,15 +145,15 @@ impl HostClaims {
     }
 
     fn insert(&mut self, name: &str, value: Value) -> Result<(), InvalidInput> {
-        check_text("claim name", name)?;
+        check_text(InputField::ClaimName, name)?;
         if RESERVED_CLAIMS.contains(&name) {
-            return Err(InvalidInput::new("claim name", Problem::Reserved));
+            return Err(InvalidInput::new(InputField::ClaimName, Problem::Reserved));
         }
         if depth(&value) > MAX_CLAIMS_DEPTH {
-            return Err(InvalidInput::new("claim", Problem::TooLarge));
+            return Err(InvalidInput::new(InputField::Claim, Problem::TooLarge));
         }
         if !self.0.contains_key(name) && self.0.len() >= MAX_ENTRIES {
-            return Err(InvalidInput::new("claims", Problem::TooMany(MAX_ENTRIES)));
+            return Err(InvalidInput::new(InputField::Claims, Problem::TooMany(MAX_ENTRIES)));
         }
         self.0.insert(name.to_owned(), value);
         Ok(())
@@ -161,7 +161,7 @@ impl HostClaims {
 
     fn bounded(self) -> Result<Self, InvalidInput> {
         if !self.is_empty() && self.json_bytes() > MAX_CLAIMS_BYTES {
-            return Err(InvalidInput::new("claims", Problem::TooLong(MAX_CLAIMS_BYTES)));
+            return Err(InvalidInput::new(InputField::Claims, Problem::TooLong(MAX_CLAIMS_BYTES)));
         }
         Ok(self)
     }
@@ -215,7 +215,10 @@ mod tests {
         for n in 0..64 {
             metadata.set(&format!("k{n}"), "v").unwrap();
         }
-        assert_eq!(metadata.set("k64", "v"), Err(InvalidInput::new("metadata", Problem::TooMany(64))));
+        assert_eq!(
+            metadata.set("k64", "v"),
+            Err(InvalidInput::new(InputField::Metadata, Problem::TooMany(64)))
+        );
         assert!(metadata.set("k63", "another").is_ok(), "a full one can still change");
         assert!(metadata.set("k1", "").is_ok() && metadata.get("k1").is_none(), "an empty value removes");
         assert!(Metadata::new().with("k", vec![0; 4096]).is_ok());
@@ -227,7 +230,10 @@ mod tests {
         for n in 0..3 {
             full.set(&n.to_string(), vec![1; 4096]).unwrap();
         }
-        assert_eq!(full.set("3", vec![1; 4096]), Err(InvalidInput::new("metadata", Problem::TooLong(16384))));
+        assert_eq!(
+            full.set("3", vec![1; 4096]),
+            Err(InvalidInput::new(InputField::Metadata, Problem::TooLong(16384)))
+        );
         assert!(full.set("2", vec![1; 4095]).is_ok());
     }
 
@@ -236,7 +242,7 @@ mod tests {
         for name in RESERVED_CLAIMS {
             assert_eq!(
                 HostClaims::new().with(name, 1).unwrap_err(),
-                InvalidInput::new("claim name", Problem::Reserved)
+                InvalidInput::new(InputField::ClaimName, Problem::Reserved)
             );
         }
         assert!(HostClaims::new().with("big", "x".repeat(5000)).is_err());

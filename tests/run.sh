@@ -42,6 +42,13 @@ cargo test --locked --all-features --doc --quiet
 step "the first thing anyone sees"
 cargo run --locked --quiet --example quickstart >/dev/null
 
+step "the five systems from outside: compat uses nothing that a host has not"
+(
+    cd tests/outside
+    cargo fmt --check
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../../target} cargo check --locked --quiet
+)
+
 step "jsonwebtoken with one of its crypto features, and with both, with and without a provider"
 (
     cd tests/providers

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::InputField;
+
 /// A value from outside breaks a rule: which field, and which rule.
 ///
 /// It never holds the value.
@@ -9,15 +11,15 @@ use std::fmt;
 #[error("{field} {problem}")]
 #[non_exhaustive]
 pub struct InvalidInput {
-    /// The field, in the words of this crate: `subject`, `ip`, `metadata key`.
-    pub field: &'static str,
+    /// The field.
+    pub field: InputField,
     /// The rule.
     pub problem: Problem,
 }
 
 impl InvalidInput {
     /// This field breaks that rule.
-    pub fn new(field: &'static str, problem: Problem) -> Self {
+    pub fn new(field: InputField, problem: Problem) -> Self {
         Self { field, problem }
     }
 }

@@ -3,6 +3,7 @@
 //! [`Error`] is what every verb returns. The joints (store, signer, verifier, entropy) have small errors of their
 //! own, which [`Error`] keeps as its source. Nothing here ever shows a token, a subject or an address.
 
+mod field;
 mod input;
 mod joints;
 mod kind;
@@ -12,6 +13,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+pub use field::InputField;
 pub use input::{InvalidInput, Problem};
 pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
 pub use kind::{ErrorClass, ErrorKind, Remedy};
@@ -240,6 +242,8 @@ pub enum Operation {
     Sweep,
     /// Reading the store's revocation log.
     Sync,
+    /// `session`, `session_by`, `session_by_refresh_token` and `profile`
+    Look,
 }
 
 impl Operation {
@@ -260,6 +264,7 @@ impl Operation {
             Self::Exchange => "exchange",
             Self::Sweep => "sweep",
             Self::Sync => "sync",
+            Self::Look => "look",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::core::{Issuer, verifier_failed};
 use crate::{
     clock::{Epoch, Timestamp},
-    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
     factor::{Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
@@ -85,7 +85,7 @@ impl Issuer {
         let Checks { mut checks, verified, subject, stamp, epoch, session } = checks;
         checks.sort_by_key(Check::kind);
         if checks.windows(2).any(|pair| matches!(pair, [a, b] if a.kind() == b.kind())) {
-            let twice = InvalidInput::new("checks", Problem::Malformed);
+            let twice = InvalidInput::new(InputField::Checks, Problem::Malformed);
             return Err(Error::from(twice).during(operation));
         }
         let mut proven = Proven { subject, stamp, epoch, ..Proven::default() };
@@ -146,17 +146,8 @@ impl Issuer {
         })
     }
 
-    /// Says whether a subject may have sessions: what the directory knows of it, and `Ok` where there is none.
-    pub(crate) async fn may_have_sessions(
-        &self,
-        subject: &SubjectId,
-        operation: Operation,
-    ) -> Result<(), Error> {
-        self.profile_of(subject, operation).await.map(drop)
-    }
-
     /// What the directory knows of a subject that may have sessions; where there is none, nothing but its id.
-    pub(crate) async fn profile_of(
+    pub(super) async fn profile_of(
         &self,
         subject: &SubjectId,
         operation: Operation,

@@ -6,7 +6,7 @@ use super::core::{Inner, Issuer};
 use crate::{
     clock::{Clock, SystemClock},
     entropy::{BlockEntropy, Entropy},
-    error::{Error, ErrorKind, Operation},
+    error::{Error, ErrorKind, InputField, Operation},
     event::EventSink,
     id::TenantId,
     policy::{AccessFormat, AudienceForm, Policy},
@@ -176,10 +176,10 @@ impl IssuerBuilder {
 
 /// What is wrong with an issuer's name and its audiences.
 pub(super) fn problems_of_names(name: &str, audience: &[String]) -> Vec<String> {
-    let texts =
-        std::iter::once(("name", name)).chain(audience.iter().map(|text| ("audience", text.as_str())));
+    let texts = std::iter::once((InputField::Name, name))
+        .chain(audience.iter().map(|text| (InputField::Audience, text.as_str())));
     let mut problems: Vec<_> = texts
-        .filter(|(what, text)| crate::id::check_text(what, text).is_err())
+        .filter(|(what, text)| crate::id::check_text(*what, text).is_err())
         .map(|(what, _)| format!("the {what} is empty, too long, or has control characters"))
         .collect();
     if audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     actor::ActorChain,
     clock::{Epoch, Timestamp},
-    error::{Error, ErrorKind, InvalidInput, Operation, Problem, RevokeReason},
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem, RevokeReason},
     event::EventKind,
     id::SessionId,
     policy::Credentials,
@@ -211,7 +211,7 @@ impl Issuer {
             actor.bind(epoch);
             if let Some(further) = session.actors() {
                 if at != last {
-                    let foreign = InvalidInput::new("actor chain", Problem::Foreign);
+                    let foreign = InvalidInput::new(InputField::ActorChain, Problem::Foreign);
                     return Err(Error::from(foreign).during(OPERATION));
                 }
                 behind = Some(further.clone());

@@ -1,5 +1,4 @@
-//! `decide`: approve or deny a request token, and a look at it before (flow D). The rule is in
-//! `session/request.rs`.
+//! `decide`: approve or deny a request token (flow D). The rule is in `session/request.rs`.
 
 use super::{
     Decide, OpenedRequest,
@@ -9,11 +8,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
     factor::FactorKind,
-    id::AppId,
-    session::{decide_decision, decide_look},
+    session::decide_decision,
     store::{Change, Committed, Snapshot},
     token::TokenKind,
 };
@@ -39,7 +37,7 @@ impl Issuer {
             Decision::ApproveByChecks(checks) => {
                 if checks.iter().all(|check| check.kind() == FactorKind::Subject) {
                     // A name is not a proof.
-                    let empty = InvalidInput::new("checks", Problem::Empty);
+                    let empty = InvalidInput::new(InputField::Checks, Problem::Empty);
                     return Err(Error::from(empty).during(OPERATION));
                 }
                 Some(self.approver(checks, None, None).await?)
@@ -76,26 +74,6 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
-    }
-
-    /// Says what a request token asks for, and by which app: what a page shows before its user decides. Changes nothing.
-    ///
-    /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `Denied`, `AlreadyDecided` (it was exchanged),
-    /// `Revoked`, `Unavailable`. One that was approved is no error: see
-    /// [`is_approved`](OpenedRequest::is_approved).
-    pub async fn request(&self, token: &str) -> Result<OpenedRequest, Error> {
-        self.request_of(token, None).await
-    }
-
-    /// As [`request`](Self::request), for an app to which all tokens but its own are unknown.
-    pub(crate) async fn request_of(&self, token: &str, app: Option<&AppId>) -> Result<OpenedRequest, Error> {
-        let token = self.read(token, &[TokenKind::Request], OPERATION)?;
-        let snapshot = self.prove(&token, OPERATION).await?;
-        let Snapshot { record, subject, .. } = snapshot;
-        decide_look(&record, subject.as_ref(), app, self.now())
-            .map_err(|refusal| self.request_refused(&record, refusal, OPERATION))?;
-        Ok(OpenedRequest { token: None, record })
     }
 
     fn may_be_decided(&self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {

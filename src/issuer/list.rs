@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    error::{Error, InvalidInput, Operation, Problem},
+    error::{Error, InputField, InvalidInput, Operation, Problem},
     session::{Life, Session, State, life},
     store::{Query, Snapshot},
 };
@@ -30,7 +30,7 @@ impl Issuer {
             _ => None,
         };
         if let Some(problem) = problem {
-            return Err(Error::from(InvalidInput::new("limit", problem)).during(OPERATION));
+            return Err(Error::from(InvalidInput::new(InputField::Limit, problem)).during(OPERATION));
         }
         let now = self.now();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);

@@ -1,29 +1,174 @@
-//! Looks at one session as it is, live or not: for `compat`, whose systems show and end what has expired.
+//! Looks at what is known: one session, a request token, a subject. Nothing here changes anything.
 
-use super::{SessionView, core::Issuer};
+use super::{FindRequest, OpenedRequest, RefreshTokenView, SessionView, core::Issuer};
 use crate::{
-    error::{Error, Operation},
-    id::SessionId,
+    error::{Error, ErrorKind, Operation},
+    id::{SessionId, SubjectId},
+    session::decide_look,
     store::Snapshot,
+    token::TokenKind,
+    verifier::SubjectProfile,
 };
 
+const OPERATION: Operation = Operation::Look;
+
 impl Issuer {
-    /// The session of this id, ended or not; none while it is a request. Changes nothing.
-    pub(crate) async fn look(
-        &self,
-        id: SessionId,
-        operation: Operation,
-    ) -> Result<Option<SessionView>, Error> {
-        let found = self.load(id, operation).await?;
-        Ok(found.filter(|snapshot| snapshot.record.session().is_some()).map(SessionView::of))
+    /// Reads one session by its id, whether it is live, expired or ended.
+    ///
+    /// [`SessionView::life`] says which. An id is no credential: who may see a session is the host's to decide.
+    ///
+    /// # Errors
+    /// `NotFound` for an id that this tenant has no session of: one that is unknown, that was swept, or that is a
+    /// request token's; `Damaged`, `Unavailable`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use session_issuer::{entropy::SystemEntropy, id::SubjectId, policy::{AccessFormat, Credentials, Policy}};
+    /// # use session_issuer::{store::MemoryStore, token::TokenKeys};
+    /// use session_issuer::{Issuer, NewSession, Revoke, error::RevokeReason, session::Life};
+    ///
+    /// # pollster::block_on(async {
+    /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
+    /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
+    /// let id = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?.session_id();
+    /// assert_eq!(issuer.session(id).await?.life(issuer.now()), Life::Live);
+    ///
+    /// issuer.revoke(Revoke::session(id)).await?;
+    /// let ended = issuer.session(id).await?;
+    /// assert_eq!(ended.life(issuer.now()), Life::Revoked(RevokeReason::Admin));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn session(&self, id: SessionId) -> Result<SessionView, Error> {
+        let found = self.load(id, OPERATION).await?;
+        let session = found.filter(|snapshot| snapshot.record.session().is_some());
+        session.map(SessionView::of).ok_or_else(|| Error::new(ErrorKind::NotFound, OPERATION))
     }
 
-    /// The session of a token that is genuine and that no newer one has replaced, ended or not: whoever shows it has been
-    /// given the session, and no more. Changes nothing.
-    pub(crate) async fn look_by(&self, token: &str, operation: Operation) -> Result<SessionView, Error> {
-        let token = self.read_token(token, None, operation)?;
-        let snapshot: Snapshot = self.locate(&token, operation).await?;
-        self.stands(&token, &snapshot.record, self.now(), operation)?;
+    /// Reads the session of an access token or a session token, whether it is live, expired or ended.
+    ///
+    /// Unlike [`check`](Self::check), this says nothing about the session's life, notes no use, and asks nothing of
+    /// those who act in the subject's place. It proves that the caller was given the session, and no more.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `InvalidToken`, `WrongTokenKind`, `TokenExpired`, `WrongAudience`; `Superseded` for a session
+    /// token that a newer one has replaced, `RefreshRequired` for an access token that is older than its session;
+    /// `Damaged`, `Unavailable`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use session_issuer::{entropy::SystemEntropy, policy::Policy, store::MemoryStore, token::TokenKeys};
+    /// use session_issuer::{Issuer, NewSession, Update, error::ErrorKind, id::SubjectId};
+    ///
+    /// # pollster::block_on(async {
+    /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
+    /// #     .policy(Policy::zitadel()).build()?;
+    /// let first = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
+    /// let session = issuer.session_by(first.token()).await?;
+    /// assert_eq!(session.id(), first.session_id());
+    ///
+    /// issuer.update(Update::with_token(first.token()).metadata("theme", "dark")).await?;
+    /// let refused = issuer.session_by(first.token()).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Superseded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn session_by(&self, token: &str) -> Result<SessionView, Error> {
+        let token = self.read_token(token, None, OPERATION)?;
+        let snapshot = self.locate(&token, OPERATION).await?;
+        self.stands(&token, &snapshot.record, self.now(), OPERATION)?;
         Ok(SessionView::of(snapshot))
+    }
+
+    /// Reads the session of an authentic refresh token, whatever its generation and the session's life.
+    ///
+    /// For a host that reads its claims about a subject anew before it [refreshes](Self::refresh). It proves nothing
+    /// more than that the token was once handed out for this session.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `InvalidToken`, `WrongTokenKind`; `Damaged`, `Unavailable`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use session_issuer::{entropy::SystemEntropy, policy::{AccessFormat, Credentials, Policy}};
+    /// # use session_issuer::{store::MemoryStore, token::TokenKeys};
+    /// use session_issuer::{Issuer, NewSession, Refresh, id::SubjectId, metadata::HostClaims};
+    ///
+    /// # pollster::block_on(async {
+    /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
+    /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
+    /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
+    /// let token = login.refresh_token().unwrap();
+    ///
+    /// let seen = issuer.session_by_refresh_token(token).await?;
+    /// let plan = match seen.session().subject() {
+    ///     Some(subject) if subject.as_str() == "alice" => "pro", // your own database
+    ///     _ => "free",
+    /// };
+    /// issuer.refresh(Refresh::new(token).claims(HostClaims::new().with("plan", plan)?)).await?;
+    /// assert!(issuer.session_by_refresh_token(token).await?.is_spent());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn session_by_refresh_token(&self, token: &str) -> Result<RefreshTokenView, Error> {
+        let token = self.read(token, &[TokenKind::Refresh], OPERATION)?;
+        let snapshot = self.prove(&token, OPERATION).await?;
+        let is_spent = token.generation < snapshot.record.generation();
+        Ok(RefreshTokenView { session: SessionView::of(snapshot), is_spent })
+    }
+
+    /// Asks the directory for a subject: its profile, if it may have sessions.
+    ///
+    /// An issuer without a directory knows every subject, and of each no more than its id.
+    ///
+    /// # Errors
+    /// `SubjectUnknown`, `SubjectDisabled`, `SubjectLocked`; `Unavailable` when the directory did not answer.
+    ///
+    /// # Examples
+    /// ```
+    /// # use session_issuer::{entropy::SystemEntropy, store::MemoryStore, token::TokenKeys};
+    /// # use session_issuer::verifier::{Found, Lookup, SubjectDirectory, SubjectProfile, VerifyError};
+    /// use session_issuer::{Issuer, error::ErrorKind, factor::SubjectRef, id::SubjectId};
+    ///
+    /// # #[derive(Debug)]
+    /// # struct Users;
+    /// # #[async_trait::async_trait]
+    /// # impl SubjectDirectory for Users {
+    /// #     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
+    /// #         Ok(match lookup.by {
+    /// #             SubjectRef::Id(id) if id.as_str() == "alice" => {
+    /// #                 Found::Active(SubjectProfile::new(id.clone()).second_factor(true))
+    /// #             }
+    /// #             _ => Found::Unknown,
+    /// #         })
+    /// #     }
+    /// # }
+    /// # pollster::block_on(async {
+    /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
+    /// #     .policy(session_issuer::Policy::zitadel()).directory(Users).build()?;
+    /// assert!(issuer.profile(&SubjectId::new("alice")?).await?.second_factor);
+    /// let refused = issuer.profile(&SubjectId::new("nobody")?).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::SubjectUnknown);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn profile(&self, subject: &SubjectId) -> Result<SubjectProfile, Error> {
+        self.profile_of(subject, OPERATION).await
+    }
+
+    /// Says what a request token asks for, and by which app: what a page shows before its user decides.
+    ///
+    /// # Errors
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` (also for an app that did not open it, where one is named),
+    /// `Expired`, `Denied`, `AlreadyDecided` (it was exchanged), `Revoked`, `Unavailable`. One that was approved is no
+    /// error: see [`is_approved`](OpenedRequest::is_approved).
+    pub async fn request<'a>(&self, find: impl Into<FindRequest<'a>>) -> Result<OpenedRequest, Error> {
+        const OPERATION: Operation = Operation::Decide;
+        let FindRequest { token, app } = find.into();
+        let token = self.read(token, &[TokenKind::Request], OPERATION)?;
+        let Snapshot { record, subject, .. } = self.prove(&token, OPERATION).await?;
+        decide_look(&record, subject.as_ref(), app, self.now())
+            .map_err(|refusal| self.request_refused(&record, refusal, OPERATION))?;
+        Ok(OpenedRequest { token: None, record })
     }
 }

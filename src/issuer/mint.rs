@@ -11,7 +11,7 @@ use super::{
 use crate::{
     actor::ActorChain,
     clock::Timestamp,
-    error::{Error, ErrorKind, InvalidInput, Operation, Problem},
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
     id::SessionId,
     metadata::HostClaims,
@@ -257,7 +257,10 @@ impl Issuer {
     /// A host's claims may not take the name under which the session's id is written too.
     pub(super) fn checked_claims(&self, claims: &HostClaims, operation: Operation) -> Result<(), Error> {
         match self.inner.policy.session_claim.is_some_and(|name| claims.get(name).is_some()) {
-            true => Err(Error::from(InvalidInput::new("claim name", Problem::Reserved)).during(operation)),
+            true => {
+                Err(Error::from(InvalidInput::new(InputField::ClaimName, Problem::Reserved))
+                    .during(operation))
+            }
             false => Ok(()),
         }
     }
@@ -283,7 +286,9 @@ impl Issuer {
             + actors.map(|actor| ACTOR + json(actor.subject().as_str())).sum::<usize>()
             + session.claims().map_or(0, HostClaims::json_bytes);
         match bytes.div_ceil(3) * 4 + ENDS > MAX_TOKEN_BYTES {
-            true => Err(Error::from(InvalidInput::new("claims", Problem::TooLarge)).during(operation)),
+            true => {
+                Err(Error::from(InvalidInput::new(InputField::Claims, Problem::TooLarge)).during(operation))
+            }
             false => Ok(()),
         }
     }
@@ -291,9 +296,11 @@ impl Issuer {
     /// An access token's own lifetime: above zero, and at most what the policy says. Never clamped.
     pub(super) fn checked_access_lifetime(&self, asked: Option<Duration>) -> Result<(), InvalidInput> {
         match asked {
-            Some(asked) if asked.as_secs() == 0 => Err(InvalidInput::new("access lifetime", Problem::Zero)),
+            Some(asked) if asked.as_secs() == 0 => {
+                Err(InvalidInput::new(InputField::AccessLifetime, Problem::Zero))
+            }
             Some(asked) if asked > self.inner.policy.access_lifetime => {
-                Err(InvalidInput::new("access lifetime", Problem::TooLarge))
+                Err(InvalidInput::new(InputField::AccessLifetime, Problem::TooLarge))
             }
             _ => Ok(()),
         }

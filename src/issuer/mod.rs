@@ -11,14 +11,17 @@
 //! | [`credential_changed`](Issuer::credential_changed) | [`CredentialChange`] | [`Revoked`] |
 //! | [`list`](Issuer::list) | [`SessionQuery`] | [`SessionPage`] |
 //! | [`open`](Issuer::open), [`decide`](Issuer::decide) | [`OpenRequest`], [`Decide`] | [`OpenedRequest`] |
-//! | [`request`](Issuer::request) | a request token | [`OpenedRequest`] |
+//! | [`request`](Issuer::request) | [`FindRequest`] | [`OpenedRequest`] |
 //! | [`exchange`](Issuer::exchange) | [`Exchange`] | [`Issued`] |
+//! | [`session`](Issuer::session), [`session_by`](Issuer::session_by) | an id, a token | [`SessionView`] |
+//! | [`session_by_refresh_token`](Issuer::session_by_refresh_token) | a refresh token | [`RefreshTokenView`] |
+//! | [`profile`](Issuer::profile) | a subject | [`SubjectProfile`](crate::verifier::SubjectProfile) |
 //! | [`sweep`](Issuer::sweep), [`Sweeper`] | | [`SweepReport`], [`SweepRun`] |
 //! | [`sync_revocations`](Issuer::sync_revocations) | | |
 
 // One file a verb. Beside them: `builder` (how an issuer is put together), `input` and `output`, `attempt` (runs checks
 // through the host's verifier), `authenticate` (from a presented token to a loaded record), `mint` (tokens for a record),
-// `core` (the parts, the clock, ids, events), `sweeper` (sweeps until nothing is left) and `sweeper_task` (again and again),
+// `core` (the parts, the clock, ids, events), `look` (reads sessions, requests and subjects as they are), `sweeper` (sweeps until nothing is left) and `sweeper_task` (again and again),
 // `token_verifier` (for services that hold public keys alone) and `revocations` (the local view of the store's log).
 
 mod attempt;
@@ -62,10 +65,12 @@ pub use self::{
     builder::{ConfigurationProblems, IssuerBuilder},
     core::Issuer,
     input::{
-        CredentialChange, Decide, Exchange, NewSession, OpenRequest, Presented, Refresh, Revoke,
+        CredentialChange, Decide, Exchange, FindRequest, NewSession, OpenRequest, Presented, Refresh, Revoke,
         SessionQuery, Update,
     },
-    output::{Checked, Issued, OpenedRequest, Revoked, SessionPage, SessionView, SweepReport},
+    output::{
+        Checked, Issued, OpenedRequest, RefreshTokenView, Revoked, SessionPage, SessionView, SweepReport,
+    },
     sweeper::{SweepRun, Sweeper},
 };
 use crate::{clock::Epoch, error::Error, id::SubjectId, policy::Requirement, token::VerifiedClaims};
@@ -167,6 +172,9 @@ pub trait RequestTokens: Debug + Send + Sync {
     /// Opens a request token for an app.
     async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error>;
 
+    /// Says what a request token asks for, and by which app. Changes nothing.
+    async fn request(&self, find: FindRequest<'_>) -> Result<OpenedRequest, Error>;
+
     /// Approves or denies it. Final.
     async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error>;
 
@@ -226,6 +234,9 @@ impl RequestTokens for Issuer {
     async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error> {
         self.open(open).await
     }
+    async fn request(&self, find: FindRequest<'_>) -> Result<OpenedRequest, Error> {
+        self.request(find).await
+    }
     async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
         self.decide(decide).await
     }
@@ -281,6 +292,10 @@ macro_rules! forward {
         impl<T: RequestTokens + ?Sized> RequestTokens for $pointer<T> {
             fn open<'a, 'f>(&'a self, open: OpenRequest) -> Boxed<'f, OpenedRequest> where 'a: 'f, Self: 'f {
                 (**self).open(open)
+            }
+            fn request<'a, 'b, 'f>(&'a self, find: FindRequest<'b>) -> Boxed<'f, OpenedRequest>
+            where 'a: 'f, 'b: 'f, Self: 'f {
+                (**self).request(find)
             }
             fn decide<'a, 'b, 'f>(&'a self, decide: Decide<'b>) -> Boxed<'f, OpenedRequest>
             where 'a: 'f, 'b: 'f, Self: 'f {

@@ -195,6 +195,25 @@ impl fmt::Debug for SessionView {
     }
 }
 
+/// The session of a refresh token, and whether the token is spent.
+#[derive(Debug, Clone)]
+pub struct RefreshTokenView {
+    pub(super) session: SessionView,
+    pub(super) is_spent: bool,
+}
+
+impl RefreshTokenView {
+    /// The session, live or not.
+    pub fn session(&self) -> &SessionView {
+        &self.session
+    }
+
+    /// True when a newer refresh token has taken this one's place: a lost reply, another tab, or a thief.
+    pub fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+}
+
 /// A token that was good when it was checked.
 ///
 /// Only a check makes one, so a skipped check does not compile.

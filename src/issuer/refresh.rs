@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Issued, Refresh, SessionView,
+    Issued, Refresh,
     core::{Issuer, MAX_TRIES, not_live, store_failed},
     mint::Minting,
 };
@@ -77,16 +77,6 @@ impl Issuer {
             }
         }
         Err(Error::new(ErrorKind::Contention, OPERATION))
-    }
-
-    /// The session that an authentic refresh token names, whatever its generation and state: for hosts' claims that are
-    /// read anew before a refresh. It proves nothing more, and changes nothing. With it comes whether the token is one that
-    /// nothing has taken the place of.
-    pub(crate) async fn named_by(&self, refresh_token: &str) -> Result<(SessionView, bool), Error> {
-        let token = self.read(refresh_token, &[TokenKind::Refresh], OPERATION)?;
-        let snapshot = self.prove(&token, OPERATION).await?;
-        let unspent = token.generation >= snapshot.record.generation();
-        Ok((SessionView::of(snapshot), unspent))
     }
 
     async fn try_refresh(&self, attempt: &Try<'_>, lost_a_race: bool) -> Result<Step, Error> {

@@ -14,7 +14,7 @@ pub use choices::{
 pub use requirement::{Freshness, Requirement, Spend, Unmet};
 
 use crate::{
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     metadata::RESERVED_CLAIMS,
 };
 
@@ -335,7 +335,7 @@ impl Policy {
     pub(crate) fn idle_of(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
         match bounded(asked, self.idle.unwrap_or(MAX_DURATION)) {
             Ok(asked) => Ok(asked.or(self.idle)),
-            Err(InvalidInput { problem, .. }) => Err(InvalidInput::new("idle timeout", problem)),
+            Err(InvalidInput { problem, .. }) => Err(InvalidInput::new(InputField::IdleTimeout, problem)),
         }
     }
 
@@ -344,13 +344,41 @@ impl Policy {
         bounded(asked, self.longest_impersonation).map(|asked| asked.unwrap_or(self.impersonation_lifetime))
     }
 
+    /// The longest that a request token may wait: what [`request_lifetime`](Self::request_lifetime) was given.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use session_issuer::Policy;
+    ///
+    /// let quarter = Duration::from_secs(900).min(Policy::tmdb().longest_request());
+    /// assert_eq!(quarter, Duration::from_secs(900));
+    /// ```
+    pub fn longest_request(&self) -> Duration {
+        self.request_lifetime
+    }
+
     /// The lifetime of a request token, given what was asked for; an error when that is zero or above the policy's.
     pub(crate) fn request(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
         bounded(asked, self.request_lifetime).map(|asked| asked.unwrap_or(self.request_lifetime))
     }
 
-    /// How long use may go unwritten: the setting, but never more than a tenth of the idle timeout.
-    pub(crate) fn touch_throttle(&self, idle: Option<Duration>) -> Duration {
+    /// How long the use of a session may go unwritten.
+    ///
+    /// That is what [`touch_every`](Self::touch_every) says, and never more than a tenth of the idle timeout. A host
+    /// that first [looks](Requirement::read_only) and then decides whether this is use checks again only where that
+    /// long has passed since [`last_seen_at`](crate::issuer::SessionView::last_seen_at).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use session_issuer::Policy;
+    ///
+    /// let policy = Policy::default();
+    /// assert_eq!(policy.touch_throttle(None), Duration::from_secs(60));
+    /// assert_eq!(policy.touch_throttle(Some(Duration::from_secs(300))), Duration::from_secs(30));
+    /// ```
+    pub fn touch_throttle(&self, idle: Option<Duration>) -> Duration {
         idle.map_or(self.touch_every, |idle| self.touch_every.min(idle / 10))
     }
 
@@ -366,8 +394,10 @@ impl Policy {
 
 fn bounded(asked: Option<Duration>, longest: Duration) -> Result<Option<Duration>, InvalidInput> {
     match asked {
-        Some(asked) if asked < Duration::from_millis(1) => Err(InvalidInput::new("lifetime", Problem::Zero)),
-        Some(asked) if asked > longest => Err(InvalidInput::new("lifetime", Problem::TooLarge)),
+        Some(asked) if asked < Duration::from_millis(1) => {
+            Err(InvalidInput::new(InputField::Lifetime, Problem::Zero))
+        }
+        Some(asked) if asked > longest => Err(InvalidInput::new(InputField::Lifetime, Problem::TooLarge)),
         asked => Ok(asked),
     }
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     client::ClientInfo,
     clock::{Epoch, Timestamp},
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     factor::{Challenge, Factor, FactorKind, authenticated_at},
     id::SubjectId,
     metadata::{HostClaims, Metadata},
@@ -204,11 +204,11 @@ impl Lasting<'_> {
             LifetimeChange::Keep | LifetimeChange::KeepEnd => Ok(None),
             LifetimeChange::Set(asked) => match self.may_last(asked)? {
                 true => Ok(Some(Lifetime::After(asked))),
-                false => Err(InvalidInput::new("lifetime", Problem::TooLarge)),
+                false => Err(InvalidInput::new(InputField::Lifetime, Problem::TooLarge)),
             },
             LifetimeChange::Clear => match self.may_be_endless() {
                 true => Ok(Some(Lifetime::Unlimited)),
-                false => Err(InvalidInput::new("lifetime", Problem::TooLarge)),
+                false => Err(InvalidInput::new(InputField::Lifetime, Problem::TooLarge)),
             },
         }
     }
@@ -283,7 +283,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
     const DAY: Duration = Duration::from_secs(24 * 3_600);
     const TOO_LONG: UpdateRefusal =
-        UpdateRefusal::Invalid(InvalidInput { field: "lifetime", problem: Problem::TooLarge });
+        UpdateRefusal::Invalid(InvalidInput { field: InputField::Lifetime, problem: Problem::TooLarge });
 
     /// Sessions of a day, which may ask for three.
     fn policy() -> Policy {
@@ -364,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_lifetime_out_of_range_is_refused_even_where_it_shortens() {
-        let zero = UpdateRefusal::Invalid(InvalidInput { field: "lifetime", problem: Problem::Zero });
+        let zero =
+            UpdateRefusal::Invalid(InvalidInput { field: InputField::Lifetime, problem: Problem::Zero });
         assert_eq!(decide(&session(), BORN, &lasting(Duration::ZERO)).err(), Some(zero));
         for proves in [false, true] {
             let set = |lifetime| LifetimeChange::Set(lifetime);

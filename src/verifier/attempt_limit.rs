@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{Gate, Guess, Lockout, VerifyError};
 use crate::{
     clock::Timestamp,
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     factor::FactorKind,
     id::{SubjectId, TenantId},
 };
@@ -68,12 +68,12 @@ impl AttemptLimit {
     /// hold it counts locks, in a [`Lockout`] of its own.
     pub fn new(limit: u32, pause: Duration) -> Result<Self, InvalidInput> {
         match limit {
-            0 => return Err(InvalidInput::new("attempt limit", Problem::Zero)),
+            0 => return Err(InvalidInput::new(InputField::AttemptLimit, Problem::Zero)),
             1..=MOST_ATTEMPTS => {}
-            _ => return Err(InvalidInput::new("attempt limit", Problem::TooLarge)),
+            _ => return Err(InvalidInput::new(InputField::AttemptLimit, Problem::TooLarge)),
         }
         if pause.as_millis() == 0 {
-            return Err(InvalidInput::new("pause", Problem::Zero));
+            return Err(InvalidInput::new(InputField::Pause, Problem::Zero));
         }
         Ok(Self { limit, pause, counts: Mutex::default() })
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     entropy::{Entropy, SystemEntropy},
-    error::{EntropyError, InvalidInput, Problem},
+    error::{EntropyError, InputField, InvalidInput, Problem},
     factor::{Challenge, Check, FactorKind},
     secret::{Secret, WeakKey},
 };
@@ -88,7 +88,7 @@ impl OneTimeCodes {
     /// How many digits a code has: 6 to 10.
     pub fn digits(mut self, digits: u32) -> Result<Self, InvalidInput> {
         if !(6..=10).contains(&digits) {
-            return Err(InvalidInput::new("digits", Problem::Malformed));
+            return Err(InvalidInput::new(InputField::Digits, Problem::Malformed));
         }
         self.digits = digits;
         Ok(self)
@@ -97,8 +97,10 @@ impl OneTimeCodes {
     /// How long a code is good: one second to ten minutes (NIST SP 800-63B-4 section 3.1.3.2).
     pub fn good_for(mut self, time: Duration) -> Result<Self, InvalidInput> {
         match time {
-            _ if time < Duration::from_secs(1) => Err(InvalidInput::new("code lifetime", Problem::Zero)),
-            _ if time > LONGEST => Err(InvalidInput::new("code lifetime", Problem::TooLarge)),
+            _ if time < Duration::from_secs(1) => {
+                Err(InvalidInput::new(InputField::CodeLifetime, Problem::Zero))
+            }
+            _ if time > LONGEST => Err(InvalidInput::new(InputField::CodeLifetime, Problem::TooLarge)),
             _ => {
                 self.good_for = time;
                 Ok(self)

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     entropy::{Entropy, SystemEntropy},
-    error::{EntropyError, InvalidInput, Problem},
+    error::{EntropyError, InputField, InvalidInput, Problem},
     factor::Check,
     secret::{Secret, WeakKey},
 };
@@ -133,9 +133,9 @@ impl RecoveryCodes {
     /// How many codes a set has: 1 to 100.
     pub fn count(mut self, count: usize) -> Result<Self, InvalidInput> {
         match count {
-            0 => return Err(InvalidInput::new("recovery codes", Problem::Zero)),
+            0 => return Err(InvalidInput::new(InputField::RecoveryCodes, Problem::Zero)),
             1..=100 => self.count = count,
-            _ => return Err(InvalidInput::new("recovery codes", Problem::TooMany(100))),
+            _ => return Err(InvalidInput::new(InputField::RecoveryCodes, Problem::TooMany(100))),
         }
         Ok(self)
     }

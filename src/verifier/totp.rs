@@ -10,7 +10,7 @@ use super::{Attempt, FactorVerifier, Gate, Guess, Holder, Lockout, Outcome, Veri
 use crate::{
     clock::Timestamp,
     entropy::Entropy,
-    error::{EntropyError, InvalidInput, Problem},
+    error::{EntropyError, InputField, InvalidInput, Problem},
     factor::Check,
     id::check_text,
     secret::{Secret, WeakKey},
@@ -97,7 +97,7 @@ impl Totp {
     /// How many steps a clock may be off to either side: 0 to 2, and 1 unless set (RFC 6238 section 5.2).
     pub fn drift(mut self, steps: u8) -> Result<Self, InvalidInput> {
         if steps > 2 {
-            return Err(InvalidInput::new("drift", Problem::TooLarge));
+            return Err(InvalidInput::new(InputField::Drift, Problem::TooLarge));
         }
         self.drift = u64::from(steps);
         Ok(self)
@@ -196,13 +196,15 @@ impl TotpSecret {
     /// A part of the label is not 1 to 200 plain characters, or has a colon.
     pub fn uri(&self, label: TotpLabel<'_>) -> Result<Secret, InvalidInput> {
         let [issuer, account] =
-            [("issuer", label.issuer), ("account", label.account)].map(|(field, text)| {
-                check_text(field, text)?;
-                match text.contains(':') {
-                    true => Err(InvalidInput::new(field, Problem::Malformed)),
-                    false => Ok(utf8_percent_encode(text, RESERVED)),
-                }
-            });
+            [(InputField::LabelIssuer, label.issuer), (InputField::Account, label.account)].map(
+                |(field, text)| {
+                    check_text(field, text)?;
+                    match text.contains(':') {
+                        true => Err(InvalidInput::new(field, Problem::Malformed)),
+                        false => Ok(utf8_percent_encode(text, RESERVED)),
+                    }
+                },
+            );
         let (issuer, account, secret) = (issuer?, account?, self.base32());
         let secret = secret.expose();
         Ok(Secret::from(format!(

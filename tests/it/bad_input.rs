@@ -4,10 +4,10 @@ use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    error::{Error, ErrorKind, InvalidInput, Problem},
+    error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     factor::{Challenge, Check, FactorKind},
-    id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
-    issuer::{Decide, Exchange, OpenRequest},
+    id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, check_text},
+    issuer::{Decide, Exchange, FindRequest, OpenRequest},
     metadata::{HostClaims, Metadata},
     testing::block_on,
 };
@@ -62,6 +62,9 @@ fn no_text_makes_any_door_panic_or_write() {
             assert!(world.check(text).is_err());
             assert!(world.refresh(text).is_err());
             assert!(world.issuer.verify(text).is_err());
+            assert!(block_on(world.issuer.session_by(text)).is_err());
+            assert!(block_on(world.issuer.session_by_refresh_token(text)).is_err());
+            assert!(block_on(world.issuer.request(FindRequest::new(text))).is_err());
             assert!(block_on(world.issuer.update(Update::with_token(text))).is_err());
             assert!(block_on(world.issuer.revoke(Revoke::token(text))).is_err());
             assert!(block_on(world.issuer.revoke(Revoke::others_than(text))).is_err());
@@ -81,16 +84,17 @@ fn no_text_makes_any_door_panic_or_write() {
 fn every_name_is_bounded_and_plain() {
     let (long, most) = ("x".repeat(201), "x".repeat(200));
     type Door = fn(&str) -> Result<(), InvalidInput>;
-    let doors: [(&str, Door); 9] = [
-        ("subject", |text| SubjectId::new(text).map(drop)),
-        ("tenant", |text| TenantId::new(text).map(drop)),
-        ("device", |text| DeviceId::new(text).map(drop)),
-        ("app", |text| AppId::new(text).map(drop)),
-        ("creator", |text| CreatorId::new(text).map(drop)),
-        ("login name", |text| Check::login_name(text).map(drop)),
-        ("fingerprint", |text| ClientInfo::new().fingerprint(text).map(drop)),
-        ("metadata key", |text| Metadata::new().with(text, "v").map(drop)),
-        ("impersonation reason", |text| ActorChain::new(Actor::new(id("op")), text).map(drop)),
+    let doors: [(InputField, Door); 10] = [
+        (InputField::Subject, |text| SubjectId::new(text).map(drop)),
+        (InputField::Tenant, |text| TenantId::new(text).map(drop)),
+        (InputField::Device, |text| DeviceId::new(text).map(drop)),
+        (InputField::App, |text| AppId::new(text).map(drop)),
+        (InputField::Creator, |text| CreatorId::new(text).map(drop)),
+        (InputField::LoginName, |text| Check::login_name(text).map(drop)),
+        (InputField::Fingerprint, |text| ClientInfo::new().fingerprint(text).map(drop)),
+        (InputField::MetadataKey, |text| Metadata::new().with(text, "v").map(drop)),
+        (InputField::ImpersonationReason, |text| ActorChain::new(Actor::new(id("op")), text).map(drop)),
+        (InputField::Host("team"), |text| check_text(InputField::Host("team"), text)),
     ];
     for (field, door) in doors {
         let problem = |text: &str| {
@@ -121,7 +125,7 @@ fn bad_addresses_and_ids_are_refused() {
     for ip in ["999.1.1.1", "1.2.3", "::g", "localhost", "1.2.3.4:80", " 1.2.3.4"] {
         assert_eq!(
             ClientInfo::new().ip_text(ip).unwrap_err(),
-            InvalidInput::new("ip", Problem::Malformed),
+            InvalidInput::new(InputField::Ip, Problem::Malformed),
             "{ip}"
         );
     }

@@ -2,7 +2,7 @@
 
 use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Timestamp, Update,
-    error::{ErrorKind, InvalidInput, Problem},
+    error::{ErrorKind, InputField, InvalidInput, Problem},
     event::EventKind,
     factor::{AssuranceLevel, Check, FactorKind},
     policy::{AbsoluteLifetime, AccessFormat, Credentials},
@@ -64,7 +64,7 @@ fn a_session_may_ask_for_a_shorter_idle_timeout_and_never_for_a_longer() {
     unchanged(&bounded, || {
         for asked in [std::time::Duration::ZERO, HOUR + SECOND] {
             let error = refused(bounded.create(new().idle_timeout(asked)), ErrorKind::InvalidInput);
-            assert_eq!(error.invalid_input().unwrap().field, "idle timeout");
+            assert_eq!(error.invalid_input().unwrap().field, InputField::IdleTimeout);
         }
     });
     bounded.create(new().idle_timeout(HOUR)).unwrap();
@@ -261,7 +261,7 @@ fn lifetimes_are_above_zero_and_within_the_policy() {
         unchanged(&world, || {
             let error = refused(ask(lifetime), ErrorKind::InvalidInput);
             let source = std::error::Error::source(&error).unwrap().downcast_ref::<InvalidInput>().unwrap();
-            assert_eq!((source.field, source.problem), ("lifetime", problem));
+            assert_eq!((source.field, source.problem), (InputField::Lifetime, problem));
         });
     }
     let longest = ask(367 * DAY).unwrap();

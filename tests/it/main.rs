@@ -28,6 +28,7 @@ mod keys;
 mod lifetimes;
 mod limits;
 mod lockout;
+mod looks;
 mod one_time_codes;
 #[cfg(feature = "password")]
 mod passwords;

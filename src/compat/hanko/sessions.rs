@@ -11,7 +11,7 @@ use crate::{
     Revoke, SessionQuery, Timestamp,
     client::ClientInfo,
     compat::{find_session, list_all, redacted, uuid_subject},
-    error::{ErrorKind, Operation},
+    error::ErrorKind,
     id::{SessionId, SubjectId},
     issuer::SessionView,
 };
@@ -26,7 +26,7 @@ pub async fn list_sessions(
     user_id: &str,
 ) -> Result<Vec<SessionRow>, ApiError> {
     let Caller::Admin(_) = caller else { return Err(forbidden()) };
-    let user = service.known_user(user_id, Operation::List).await?;
+    let user = service.known_user(user_id).await?;
     let query = SessionQuery::of_subject(user).impersonations_too();
     let sessions = list_all(&service.issuer, query).await.map_err(refused)?;
     Ok(sessions.iter().filter_map(SessionRow::of).collect())
@@ -53,7 +53,7 @@ pub async fn delete_session(
         }
         (Err(error), _) | (_, Err(error)) => return Err(error),
     };
-    service.known(&user, Operation::Revoke).await?;
+    service.known(&user).await?;
     let by = SubjectId::new(admin.as_str()).ok();
     service.end(&user, id, by).await
 }
@@ -108,15 +108,15 @@ pub async fn delete_user_sessions(service: &Service, caller: &Caller, user_id: &
 }
 
 impl Service {
-    async fn known_user(&self, user_id: &str, operation: Operation) -> Result<SubjectId, ApiError> {
+    async fn known_user(&self, user_id: &str) -> Result<SubjectId, ApiError> {
         let user = checked_user(user_id)?;
-        self.known(&user, operation).await?;
+        self.known(&user).await?;
         Ok(user)
     }
 
     /// Whoever may have no sessions for now may still have had some.
-    async fn known(&self, user: &SubjectId, operation: Operation) -> Result<(), ApiError> {
-        match self.issuer.may_have_sessions(user, operation).await {
+    async fn known(&self, user: &SubjectId) -> Result<(), ApiError> {
+        match self.issuer.profile(user).await {
             Err(error) if error.kind() == ErrorKind::SubjectUnknown => {
                 Err(answer(404, "Not Found").caused_by(error))
             }

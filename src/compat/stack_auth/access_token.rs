@@ -102,7 +102,7 @@ impl Service {
             _ => return Err(unparsable()),
         };
         let user = checked.subject().map_err(|_| unparsable())?.clone();
-        self.issuer.may_have_sessions(&user, Operation::Check).await.map_err(session_over)?;
+        self.issuer.profile(&user).await.map_err(session_over)?;
         let (session, is_impersonation) = (checked.session_id(), checked.is_impersonation());
         Ok(AccessToken { user, session, kind, is_impersonation, claims })
     }

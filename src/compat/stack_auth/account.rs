@@ -59,10 +59,11 @@ impl Service {
         refresh_token: Option<&str>,
     ) -> Result<Option<SessionId>, ApiError> {
         let Some(token) = refresh_token else { return Ok(None) };
-        match self.issuer.named_by(token).await {
+        match self.issuer.session_by_refresh_token(token).await {
             // A token that was spent may be what a thief has left behind: whoever refreshed with it stays signed in by it.
-            Ok((session, true)) if session.subject() == Some(user) && !session.is_impersonation() => {
-                Ok(Some(session.id()))
+            Ok(seen) if seen.is_spent() => Ok(None),
+            Ok(seen) if seen.session().subject() == Some(user) && !seen.session().is_impersonation() => {
+                Ok(Some(seen.session().id()))
             }
             Ok(_) => Ok(None),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(None),

@@ -4,8 +4,8 @@ use super::AccessToken;
 use crate::{
     actor::Actor,
     client::ClientInfo,
-    error::InvalidInput,
-    id::{SessionId, SubjectId},
+    error::{InputField, InvalidInput},
+    id::{SessionId, SubjectId, check_text},
 };
 
 /// Who calls Stack Auth: with which key, as whom, in which session.
@@ -68,7 +68,7 @@ impl Caller {
 
     /// Why the operator impersonates: 1 to 200 characters, such as a ticket's number.
     pub fn reason(mut self, reason: &str) -> Result<Self, InvalidInput> {
-        crate::id::check_text("impersonation reason", reason)?;
+        check_text(InputField::ImpersonationReason, reason)?;
         self.reason = reason.to_owned();
         Ok(self)
     }

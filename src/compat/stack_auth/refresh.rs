@@ -27,10 +27,10 @@ pub async fn refresh_session(
 
 impl Service {
     async fn refresh(&self, caller: &Caller, refresh_token: &str) -> Result<RefreshSessionResponse, Error> {
-        let (session, _) = self.issuer.named_by(refresh_token).await?;
-        let user =
-            session.subject().ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Refresh))?;
-        self.issuer.may_have_sessions(user, Operation::Refresh).await?;
+        let seen = self.issuer.session_by_refresh_token(refresh_token).await?;
+        let user = seen.session().subject();
+        let user = user.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Refresh))?;
+        self.issuer.profile(user).await?;
         let told = self.told(user, Operation::Refresh).await?;
         let mut refresh = Refresh::new(refresh_token);
         if let Some(claims) = told.claims {

@@ -12,13 +12,10 @@ use crate::{
     compat::{Field, from_object, query, redacted},
     error::{Error, ErrorKind, Operation},
     factor::Check,
-    id::{AppId, check_line},
-    issuer::{Decide, OpenRequest, OpenedRequest},
+    id::AppId,
+    issuer::{Decide, FindRequest, OpenRequest, OpenedRequest},
     secret::Secret,
 };
-
-/// How many characters an address to return to may have.
-const MAX_REDIRECT_CHARS: usize = 2048;
 
 /// `GET /3/authentication/token/new`: a request token for the calling app (step 1).
 ///
@@ -131,7 +128,7 @@ pub async fn validate_with_login(
     let (checks, token) = request.checked()?;
     let rejected = refused(Status::InvalidRequestToken);
     // To any app but its own a token is unknown, whatever has been decided.
-    service.issuer.request_of(token, Some(app)).await.map_err(&rejected)?;
+    service.issuer.request(FindRequest::new(token).opened_by(app)).await.map_err(&rejected)?;
     let decide = Decide::approve_by_checks(token, checks);
     let decided = service.issuer.decide(decide).await.map_err(|error| match error.kind() {
         ErrorKind::SubjectUnknown => Status::InvalidLogin.error().caused_by(error),
@@ -176,7 +173,8 @@ impl DecideRequestToken {
 
     fn checked(&self) -> Result<&str, ApiError> {
         let address = text(&self.redirect_to)?.map(String::as_str).unwrap_or_default();
-        check_line("redirect", address, MAX_REDIRECT_CHARS).map_err(|_| Status::InvalidParameters.error())?;
+        // A decision would keep the address, so its rule is the one that holds.
+        Decide::deny("").redirect(address).map_err(|_| Status::InvalidParameters.error())?;
         required(&self.request_token)
     }
 }

@@ -38,8 +38,8 @@ pub async fn create_request_token(
     caller: &Caller,
     request: CreateRequestToken,
 ) -> Result<CreateRequestTokenResponse, ApiError> {
-    let longest = service.issuer.policy().request_lifetime;
-    let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(REQUEST_LIFETIME.min(longest));
+    let lifetime = REQUEST_LIFETIME.min(service.issuer.policy().longest_request());
+    let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(lifetime);
     let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
     let opened = open(service, new.map_err(|_| Status::InvalidParameters.error())?).await?;
     let Done { success, status_code, status_message } = Done::new(Status::Success);

@@ -13,7 +13,7 @@ use crate::{
     NewSession,
     client::ClientInfo,
     compat::{Field, exposed, from_object, redacted},
-    error::{Error, ErrorKind, InvalidInput, Operation},
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation},
     id::{DeviceId, check_text},
     metadata::{HostClaims, Metadata},
     secret::Secret,
@@ -120,7 +120,9 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     let identifier = identifier
         .ok_or_else(|| invalid("Session validation failed: identifier: Path `identifier` is required."))?;
     let domain = given("domain", &request.domain)?.unwrap_or_else(|| "zelf".to_owned());
-    check_text("identifier", &identifier).and(check_text("domain", &domain)).map_err(broken)?;
+    check_text(InputField::Host("identifier"), &identifier)
+        .and(check_text(InputField::Host("domain"), &domain))
+        .map_err(broken)?;
     let kind = request.r#type.nullable().map_err(|got| mistyped("string", "type", got))?;
     let kind = kind.map_or("general", String::as_str);
     if !TYPES.contains(&kind) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Service;
 use crate::{
-    error::InvalidInput,
+    error::{InputField, InvalidInput},
     id::{CreatorId, SubjectId, check_text},
     issuer::SessionView,
     session::Session,
@@ -20,7 +20,7 @@ use crate::{
 ///     .grant(Permission::SessionRead, Scope::Instance)
 ///     .grant(Permission::SessionDelete, Scope::Organization("acme".to_owned()));
 /// # let _ = support;
-/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// # Ok::<(), session_issuer::error::{InputField, InvalidInput}>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -35,7 +35,7 @@ impl Caller {
     /// This user or service account, of this organisation (1 to 200 characters). It may do nothing yet but create, and
     /// what its own sessions allow.
     pub fn new(creator: CreatorId, resource_owner: &str) -> Result<Self, InvalidInput> {
-        check_text("resource owner", resource_owner)?;
+        check_text(InputField::ResourceOwner, resource_owner)?;
         let resource_owner = resource_owner.to_owned();
         Ok(Self { creator, resource_owner, user: None, fingerprint: None, granted: BTreeSet::new() })
     }
@@ -50,7 +50,7 @@ impl Caller {
     /// The fingerprint of the user agent that the caller's own credential was issued to: 1 to 200 characters. Whoever has
     /// the same may see a session. It must not come from the request: anybody can say it.
     pub fn fingerprint(mut self, fingerprint: &str) -> Result<Self, InvalidInput> {
-        check_text("fingerprint", fingerprint)?;
+        check_text(InputField::Fingerprint, fingerprint)?;
         self.fingerprint = Some(fingerprint.to_owned());
         Ok(self)
     }

@@ -17,7 +17,7 @@ use crate::{
     factor::FactorKind,
     id::SessionId,
     secret::Secret,
-    verifier::{Ask, Asked, Challenger, Channel, OneTimeCode},
+    verifier::{Ask, Asked, Challenger, Channel},
 };
 
 /// The challenges that a request asks for. Made once all its checks have passed; each takes the slot of its kind, and the
@@ -181,15 +181,15 @@ impl Wanted {
             Way::Back => Delivery::Return,
         };
         let ask = AskCode { channel, holder: ask.holder, session: self.session, delivery, now: ask.now };
-        let Some(OneTimeCode { code, challenge }) = by.code(ask).await? else { return Ok(Asked::NotReady) };
+        let Some(sent) = by.code(ask).await? else { return Ok(Asked::NotReady) };
         if delivery == Delivery::Return {
             let mut made = self.made()?;
             match channel {
-                Channel::Sms => made.otp_sms = Some(code),
-                Channel::Email => made.otp_email = Some(code),
+                Channel::Sms => made.otp_sms = Some(sent.code),
+                Channel::Email => made.otp_email = Some(sent.code),
             }
         }
-        Ok(Asked::Made(challenge))
+        Ok(Asked::Made(sent.challenge))
     }
 
     fn made(&self) -> Result<std::sync::MutexGuard<'_, Challenges>, VerifyError> {

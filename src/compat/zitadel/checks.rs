@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     compat::{redacted, secret},
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     factor::{Check, MAX_ASSERTION_BYTES},
     id::SubjectId,
     secret::Secret,
@@ -166,7 +166,7 @@ impl Checks {
             let token = text(&idp_intent_token);
             let check = Check::intent(idp_intent_id.as_deref().unwrap_or_default(), token);
             let field = |input: InvalidInput| match input.field {
-                "intent" => rules("IdpIntent").broken("CheckIDPIntent.IdpIntentId")(input),
+                InputField::Intent => rules("IdpIntent").broken("CheckIDPIntent.IdpIntentId")(input),
                 _ => rules("IdpIntent").broken("CheckIDPIntent.IdpIntentToken")(input),
             };
             proofs.push(check.map_err(field)?);

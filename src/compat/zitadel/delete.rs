@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Revoke,
     compat::{redacted, secret},
-    error::{Operation, RevokeReason},
+    error::RevokeReason,
     issuer::SessionView,
     secret::Secret,
 };
@@ -34,10 +34,10 @@ pub async fn delete_session(
     let token = request.session_token.as_ref().map(Secret::expose).filter(|token| !token.is_empty());
     let (found, reason) = match token {
         Some(token) => {
-            let found = service.of_token(id, token, Operation::Revoke).await?;
+            let found = service.of_token(id, token).await?;
             (Some(found.ok_or_else(|| WRONG_TOKEN.show())?), RevokeReason::Logout)
         }
-        None => match service.of_id(id, Operation::Revoke).await? {
+        None => match service.of_id(id).await? {
             Some(view) if caller.owns(&view) => (Some(view), RevokeReason::Logout),
             Some(view) if !service.may_end(caller, &view) => return Err(not_permitted()),
             found => (found, RevokeReason::Admin),
@@ -57,7 +57,7 @@ pub async fn delete_session(
     }
     service.issuer.revoke(revoke).await.map_err(unanswered)?;
     // It has ended: where its record cannot be read again, what it was before must do.
-    let ended = service.of_id(Some(found.id()), Operation::Revoke).await.ok().flatten();
+    let ended = service.of_id(Some(found.id())).await.ok().flatten();
     Ok(service.deleted(&ended.unwrap_or(found), caller))
 }
 

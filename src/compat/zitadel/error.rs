@@ -2,10 +2,14 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Answers, ApiError, Service, TokenRule, proto::Message};
+use super::{
+    Answers, ApiError, Service, TokenRule,
+    proto::Message,
+    refusals::{INTENT_NOT_SUCCEEDED, Refusals, USER_UNKNOWN},
+};
 use crate::{
     Timestamp,
-    error::{Error, ErrorClass, ErrorKind, Problem},
+    error::{Error, ErrorClass, ErrorKind, InputField, Problem},
     factor::FactorKind,
     issuer::SessionView,
     verifier::RefusedCheck,
@@ -120,7 +124,7 @@ pub(super) fn bare(status: u16, code: u8, message: &str) -> ApiError {
 
 /// An error of ZITADEL's own: gRPC code, HTTP status, id, key.
 #[derive(Clone, Copy)]
-pub(super) struct Known(u8, u16, &'static str, &'static str);
+pub(super) struct Known(pub(super) u8, pub(super) u16, pub(super) &'static str, pub(super) &'static str);
 
 impl Known {
     pub(super) fn show(self) -> ApiError {
@@ -135,7 +139,6 @@ pub(super) const POSITIVE_LIFETIME: Known = Known(3, 400, "COMMAND-asEG4", "Erro
 pub(super) const WRONG_TOKEN: Known = Known(7, 403, "COMMAND-sGr42", "Errors.Session.Token.Invalid");
 pub(super) const NO_SESSION: Known = Known(9, 400, "COMMAND-Flk38", "Errors.Session.NotExisting");
 const EXPIRED: Known = Known(9, 400, "COMMAND-Hkl3d", "Errors.Session.Expired");
-const USER_UNKNOWN: Known = Known(5, 404, "QUERY-Dfbg2", "Errors.User.NotFound");
 const USER_GONE: Known = Known(9, 400, "COMMAND-3n77z", "Errors.User.NotFound");
 const USER_NOT_ACTIVE: Known = Known(9, 400, "SESSION-Gj4ko", "Errors.User.NotActive");
 
@@ -158,9 +161,12 @@ impl Call<'_> {
             return known.show().caused_by(error);
         }
         if let Some(input) = error.invalid_input() {
-            let field = if input.field.starts_with("metadata") { "Metadata" } else { "Lifetime" };
+            let field = match input.field {
+                InputField::Metadata | InputField::MetadataKey | InputField::MetadataValue => "Metadata",
+                _ => "Lifetime",
+            };
             let shown = match (input.field, input.problem) {
-                ("lifetime", Problem::Zero) => POSITIVE_LIFETIME.show(),
+                (InputField::Lifetime, Problem::Zero) => POSITIVE_LIFETIME.show(),
                 _ => broken(self.request, field, &input.to_string()),
             };
             return shown.caused_by(error);
@@ -180,28 +186,30 @@ impl Call<'_> {
         let kind = error.kind();
         let refused = RefusedCheck::of(error);
         if let Some(first) = self.first.filter(|first| self.hides(kind, refused, *first)) {
-            return Some(match needs_challenge(first) && !self.is_open(first) {
+            return match needs_challenge(first) && !self.is_open(first) {
                 true => self.no_challenge(first),
-                false => self.wrong(first),
-            });
+                false => self.refusals(first).map(|row| row.wrong),
+            };
         }
         let (of, is_challenge) =
             refused.map_or((FactorKind::Subject, false), |refused| (refused.kind, refused.is_challenge));
+        let row = || self.refusals(of);
         match kind {
-            ErrorKind::CheckFailed => Some(self.wrong(of)),
-            ErrorKind::SubjectMissing => Some(self.no_user(of, is_challenge)),
+            ErrorKind::CheckFailed => Some(row()?.wrong),
+            ErrorKind::SubjectMissing if is_challenge => Some(row()?.no_user_to_ask),
+            ErrorKind::SubjectMissing => Some(row()?.no_user),
             ErrorKind::SubjectUnknown if self.names_user => Some(USER_UNKNOWN),
             ErrorKind::SubjectUnknown => Some(USER_GONE),
             ErrorKind::SubjectDisabled => Some(USER_NOT_ACTIVE),
             // Of a user who is named now, ZITADEL says no more.
             ErrorKind::SubjectLocked if of == FactorKind::Subject && self.names_user => Some(USER_NOT_ACTIVE),
-            ErrorKind::SubjectLocked if of == FactorKind::Subject => Some(locked(self.first.unwrap_or(of))),
-            ErrorKind::SubjectLocked => Some(locked(of)),
-            ErrorKind::FactorNotReady if of == FactorKind::Intent => {
-                Some(Known(9, 400, "COMMAND-Df4bw", "Errors.Intent.NotSucceeded"))
+            ErrorKind::SubjectLocked if of == FactorKind::Subject => {
+                Some(self.refusals(self.first.unwrap_or(of))?.locked)
             }
-            ErrorKind::FactorNotSetUp | ErrorKind::FactorNotReady => Some(not_ready(of)),
-            ErrorKind::ChallengeMissing => Some(self.no_challenge(of)),
+            ErrorKind::SubjectLocked => Some(row()?.locked),
+            ErrorKind::FactorNotReady if of == FactorKind::Intent => Some(INTENT_NOT_SUCCEEDED),
+            ErrorKind::FactorNotSetUp | ErrorKind::FactorNotReady => Some(row()?.not_ready),
+            ErrorKind::ChallengeMissing => self.no_challenge(of),
             ErrorKind::NotFound => Some(NO_SESSION),
             ErrorKind::Revoked | ErrorKind::ActorEnded => Some(self.terminated()),
             ErrorKind::Expired | ErrorKind::Inactive => Some(EXPIRED),
@@ -250,85 +258,22 @@ impl Call<'_> {
         Known(9, 400, id, "Errors.Session.Terminated")
     }
 
-    fn wrong(&self, kind: FactorKind) -> Known {
-        match kind {
-            FactorKind::Subject => USER_UNKNOWN,
-            FactorKind::Password => {
-                let id = match self.service.token_rule {
-                    TokenRule::V2Alpha => "COMMAND-SAF3g",
-                    TokenRule::V2 | TokenRule::Permission => "COMMAND-3M0fs",
-                };
-                Known(3, 400, id, "Errors.User.Password.Invalid")
-            }
-            FactorKind::Intent => Known(7, 403, "CRYPTO-CRYPTO", "Errors.Intent.InvalidToken"),
-            FactorKind::WebAuthn => Known(3, 400, "WEBAU-3M9si", "Errors.User.WebAuthN.ValidateLoginFailed"),
-            FactorKind::Totp => Known(3, 400, "EVENT-8isk2", "Errors.User.MFA.OTP.InvalidCode"),
-            FactorKind::OtpSms | FactorKind::OtpEmail => {
-                Known(3, 400, "CODE-woT0xc", "Errors.User.Code.Invalid")
-            }
-            FactorKind::RecoveryCode => {
-                Known(3, 400, "DOMAIN-6uvh0", "Errors.User.MFA.RecoveryCodes.InvalidCode")
-            }
-        }
-    }
-
-    /// Where a check needs a user, and none is known.
-    fn no_user(&self, kind: FactorKind, is_challenge: bool) -> Known {
-        // v2alpha has a failed precondition where later versions have an invalid argument.
-        let password = if self.service.token_rule == TokenRule::V2Alpha { 9 } else { 3 };
-        let (code, id) = match (kind, is_challenge) {
-            (FactorKind::Subject | FactorKind::Password, _) => (password, "COMMAND-Sfw3f"),
-            (FactorKind::Intent, _) => (9, "COMMAND-Sfw3r"),
-            // Who has no user has no challenge either, and ZITADEL looks for that first.
-            (FactorKind::WebAuthn, false) => return self.no_challenge(kind),
-            (FactorKind::WebAuthn, true) => (9, "COMMAND-eeR2e"),
-            (FactorKind::Totp, _) => (3, "COMMAND-8N9ds"),
-            (FactorKind::OtpSms, false) => (9, "COMMAND-VDrh3"),
-            (FactorKind::OtpSms, true) => (9, "COMMAND-JKL3g"),
-            (FactorKind::OtpEmail, false) => (9, "COMMAND-ejo2w"),
-            (FactorKind::OtpEmail, true) => (9, "COMMAND-JK3gp"),
-            (FactorKind::RecoveryCode, _) => (3, "COMMAND-4m9s2"),
-        };
-        Known(code, 400, id, "Errors.User.UserIDMissing")
+    fn refusals(&self, kind: FactorKind) -> Option<Refusals> {
+        let row = Refusals::of(kind)?;
+        Some(match self.service.token_rule {
+            TokenRule::V2Alpha => row.in_v2alpha(kind),
+            TokenRule::V2 | TokenRule::Permission => row,
+        })
     }
 
     /// Where a check needs an open challenge, and there is none, or one whose time is over.
-    fn no_challenge(&self, kind: FactorKind) -> Known {
+    fn no_challenge(&self, kind: FactorKind) -> Option<Known> {
         let is_over = self.challenge(kind).is_some() && !self.is_open(kind);
-        match (kind, is_over) {
-            (FactorKind::OtpSms | FactorKind::OtpEmail, true) => {
-                Known(9, 400, "CODE-QvUQ4P", "Errors.User.Code.Expired")
-            }
-            (FactorKind::OtpSms, false) => Known(9, 400, "COMMAND-SF3tv", "Errors.User.Code.NotFound"),
-            (FactorKind::OtpEmail, false) => Known(9, 400, "COMMAND-zF3g3", "Errors.User.Code.NotFound"),
-            // An intent is its own challenge.
-            (FactorKind::Intent, _) => Known(9, 400, "COMMAND-SAf42", "Errors.Intent.Expired"),
-            _ => Known(9, 400, "COMMAND-Ioqu5", "Errors.Session.WebAuthN.NoChallenge"),
-        }
+        let row = self.refusals(kind)?;
+        Some(if is_over { row.challenge_over } else { row.no_challenge })
     }
 }
 
 fn needs_challenge(kind: FactorKind) -> bool {
     matches!(kind, FactorKind::WebAuthn | FactorKind::OtpSms | FactorKind::OtpEmail)
-}
-
-fn locked(kind: FactorKind) -> Known {
-    match kind {
-        FactorKind::Totp => Known(9, 400, "COMMAND-SF3fg", "Errors.User.Locked"),
-        FactorKind::OtpSms | FactorKind::OtpEmail => Known(9, 400, "COMMAND-S6h4R", "Errors.User.Locked"),
-        FactorKind::RecoveryCode => Known(5, 404, "COMMAND-2w6oa", "Errors.User.MFA.RecoveryCodes.Locked"),
-        _ => Known(9, 400, "COMMAND-JLK35", "Errors.User.Locked"),
-    }
-}
-
-fn not_ready(kind: FactorKind) -> Known {
-    match kind {
-        FactorKind::Intent => Known(9, 400, "COMMAND-O8xk3w", "Errors.Intent.OtherUser"),
-        FactorKind::WebAuthn => Known(9, 400, "COMMAND-Aej7i", "Errors.User.WebAuthN.NotFound"),
-        FactorKind::Totp => Known(9, 400, "COMMAND-3Mif9s", "Errors.User.MFA.OTP.NotReady"),
-        FactorKind::OtpSms => Known(9, 400, "COMMAND-BJ2g3", "Errors.User.MFA.OTP.NotReady"),
-        FactorKind::OtpEmail => Known(9, 400, "COMMAND-JKLJ3", "Errors.User.MFA.OTP.NotReady"),
-        FactorKind::RecoveryCode => Known(3, 400, "COMMAND-84rgg", "Errors.User.RecoveryCodes.NotReady"),
-        _ => Known(9, 400, "COMMAND-3nJ4t", "Errors.User.Password.NotSet"),
-    }
 }

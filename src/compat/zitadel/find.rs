@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     SessionQuery, Timestamp,
-    error::InvalidInput,
+    error::{InputField, InvalidInput},
     id::{CreatorId, SessionId, SubjectId, check_text},
     issuer::SessionView,
     session::Session,
@@ -69,7 +69,7 @@ pub(super) fn wanted(query: SearchQuery, caller: &Caller) -> Result<Wanted, ApiE
         asked.push(match query.fingerprint_id.or(own) {
             None => Err(nobody()),
             Some(id) if id.is_empty() => Err(nobody()),
-            Some(id) => Ok(named(check_text("fingerprint", &id).map(|()| id), Wanted::Agent)),
+            Some(id) => Ok(named(check_text(InputField::Fingerprint, &id).map(|()| id), Wanted::Agent)),
         });
     }
     if let Some(query) = expiration_date_query {

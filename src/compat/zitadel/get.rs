@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     compat::{query, redacted, secret},
-    error::{ErrorClass, Operation},
+    error::{ErrorClass, ErrorKind},
     id::SessionId,
     issuer::SessionView,
     secret::Secret,
@@ -35,13 +35,13 @@ pub async fn get_session(
         return Err(broken("GetSessionRequest", "SessionToken", LENGTH));
     }
     let shown = match token {
-        Some(token) => service.of_token(id, token, Operation::Check).await?,
-        None => service.of_id(id, Operation::Check).await?.filter(|view| caller.may_see(view)),
+        Some(token) => service.of_token(id, token).await?,
+        None => service.of_id(id).await?.filter(|view| caller.may_see(view)),
     };
     match shown.filter(|view| service.is_there(view)) {
         Some(view) => Ok(GetSessionResponse { session: service.shown(&view).await? }),
         // As ZITADEL: whether it is there is told before whether the caller may see it.
-        None => match service.of_id(id, Operation::Check).await? {
+        None => match service.of_id(id).await? {
             Some(view) if service.is_there(&view) && token.is_some() => {
                 Err(told(7, 403, "QUERY-dsfr3", "Errors.PermissionDenied"))
             }
@@ -106,13 +106,13 @@ impl Caller {
 
 impl Service {
     /// The session of this id, ended or not.
-    pub(super) async fn of_id(
-        &self,
-        id: Option<SessionId>,
-        operation: Operation,
-    ) -> Result<Option<SessionView>, ApiError> {
+    pub(super) async fn of_id(&self, id: Option<SessionId>) -> Result<Option<SessionView>, ApiError> {
         let Some(id) = id else { return Ok(None) };
-        self.issuer.look(id, operation).await.map_err(unanswered)
+        match self.issuer.session(id).await {
+            Ok(view) => Ok(Some(view)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unanswered(error)),
+        }
     }
 
     /// The session of this id, ended or not, where that is its current token.
@@ -120,9 +120,8 @@ impl Service {
         &self,
         id: Option<SessionId>,
         token: &str,
-        operation: Operation,
     ) -> Result<Option<SessionView>, ApiError> {
-        match self.issuer.look_by(token, operation).await {
+        match self.issuer.session_by(token).await {
             Ok(view) => Ok(Some(view).filter(|view| id == Some(view.id()))),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(None),
             Err(error) => Err(unanswered(error)),

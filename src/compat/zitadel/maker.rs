@@ -1,6 +1,6 @@
 //! Who makes challenges: the host's part, and what it is asked.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::{
     error::VerifyError,
     factor::Challenge,
     id::SessionId,
-    verifier::{Channel, CodeRequest, Holder, OneTimeCode, forward},
+    verifier::{Channel, CodeRequest, Holder, OneTimeCode},
 };
 
 /// Makes challenges, and sends codes: the host's WebAuthn server, and its mail and SMS.
@@ -60,10 +60,34 @@ pub trait ChallengeMaker: fmt::Debug + Send + Sync {
     async fn web_authn(&self, ask: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError>;
 }
 
-forward!(ChallengeMaker {
-    code(AskCode) -> Option<OneTimeCode>;
-    web_authn(AskWebAuthN) -> Option<MadeWebAuthN>;
-});
+type Answer<'f, T> = Pin<Box<dyn Future<Output = Result<Option<T>, VerifyError>> + Send + 'f>>;
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        /// Forwards every call, and hands out the inner future as it is.
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: ChallengeMaker + ?Sized> ChallengeMaker for $pointer<T> {
+            fn code<'a, 'b, 'f>(&'a self, ask: AskCode<'b>) -> Answer<'f, OneTimeCode>
+            where
+                'a: 'f,
+                'b: 'f,
+                Self: 'f,
+            {
+                (**self).code(ask)
+            }
+            fn web_authn<'a, 'b, 'f>(&'a self, ask: AskWebAuthN<'b>) -> Answer<'f, MadeWebAuthN>
+            where
+                'a: 'f,
+                'b: 'f,
+                Self: 'f,
+            {
+                (**self).web_authn(ask)
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
 
 /// A code to make.
 #[derive(Debug, Clone, Copy)]

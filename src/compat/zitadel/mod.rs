@@ -120,6 +120,7 @@ mod get;
 mod list;
 mod maker;
 mod proto;
+mod refusals;
 mod set;
 mod span;
 mod sufficient;

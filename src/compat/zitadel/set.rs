@@ -15,7 +15,6 @@ use super::{
 use crate::{
     Update,
     compat::{exposed, redacted, secret},
-    error::Operation,
     factor::Check,
     issuer::SessionView,
     metadata::Metadata,
@@ -54,11 +53,11 @@ pub async fn set_session(
 
     let before = match service.token_rule {
         TokenRule::V2Alpha => {
-            let found = service.of_token(id, token, Operation::Update).await?;
+            let found = service.of_token(id, token).await?;
             found.ok_or_else(|| WRONG_TOKEN.show())?
         }
         TokenRule::V2 | TokenRule::Permission => {
-            let found = service.of_id(id, Operation::Update).await?;
+            let found = service.of_id(id).await?;
             let may = match &found {
                 Some(view) => caller.may_with(Permission::SessionWrite, view),
                 None => caller.may(Permission::SessionWrite, None),

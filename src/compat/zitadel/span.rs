@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::error::{InvalidInput, Problem};
+use crate::error::{InputField, InvalidInput, Problem};
 
 /// A span of time that may be negative: at most 315,576,000,000 seconds either way, to the nanosecond.
 ///
@@ -59,7 +59,7 @@ impl FromStr for Span {
     type Err = InvalidInput;
 
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let malformed = || InvalidInput::new("duration", Problem::Malformed);
+        let malformed = || InvalidInput::new(InputField::Host("duration"), Problem::Malformed);
         let number = text.strip_suffix('s').ok_or_else(malformed)?;
         let (sign, number) = match number.strip_prefix('-') {
             Some(rest) => (-1, rest),
@@ -77,7 +77,7 @@ impl FromStr for Span {
         let fraction: i128 = format!("{fraction:0<9}").parse().map_err(|_| malformed())?;
         match whole * NANOS + fraction {
             nanos if nanos <= LONGEST => Ok(Self { nanos: sign * nanos }),
-            _ => Err(InvalidInput::new("duration", Problem::TooLarge)),
+            _ => Err(InvalidInput::new(InputField::Host("duration"), Problem::TooLarge)),
         }
     }
 }

@@ -155,7 +155,7 @@ pub async fn authenticate(service: &Service, token: &str, policy: LoginPolicy) -
     let checked = service.issuer.check(token.into(), &need).await.map_err(failed)?;
     let view = checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
     let user = checked.subject().map_err(failed)?;
-    let profile = service.issuer.profile_of(user, Operation::Check).await.map_err(failed)?;
+    let profile = service.issuer.profile(user).await.map_err(failed)?;
     match lack(view, &profile, policy, service.issuer.now()) {
         None => {}
         Some(Lack::SecondFactor) => return Err(told(7, 403, "AUTHZ-Kl3p0", "mfa required")),

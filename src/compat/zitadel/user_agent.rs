@@ -11,7 +11,7 @@ use super::{
 use crate::{
     client::ClientInfo,
     compat::redacted,
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
 };
 
 /// The client that a session lives in. What is absent is left out.
@@ -49,9 +49,9 @@ impl UserAgent {
         let Self { fingerprint_id, ip, description, header } = self;
         let broken = |input: InvalidInput| {
             let field = match input.field {
-                "fingerprint" => "UserAgent.FingerprintId",
-                "ip" => "UserAgent.Ip",
-                "client description" => "UserAgent.Description",
+                InputField::Fingerprint => "UserAgent.FingerprintId",
+                InputField::Ip => "UserAgent.Ip",
+                InputField::ClientDescription => "UserAgent.Description",
                 _ => "UserAgent.Header",
             };
             let rule = match input.problem {

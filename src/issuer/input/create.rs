@@ -6,7 +6,7 @@ use crate::{
     actor::ActorChain,
     client::ClientInfo,
     clock::Epoch,
-    error::InvalidInput,
+    error::{InputField, InvalidInput},
     factor::{Check, FactorKind},
     id::{CreatorId, DeviceId, SubjectId, check_text},
     metadata::{HostClaims, Metadata},
@@ -25,7 +25,7 @@ use crate::{
 ///     .client(ClientInfo::new().user_agent("curl/8.5.0")?);
 /// // The issuer's verifier shall check it:
 /// let login = NewSession::from_checks([Check::login_name("alice@example.com")?, Check::password("V3ryS3cure!")?]);
-/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// # Ok::<(), session_issuer::error::{InputField, InvalidInput}>(())
 /// ```
 #[derive(Debug)]
 pub struct NewSession {
@@ -168,7 +168,7 @@ impl NewSession {
 
     /// Who owns the session: an organisation. What the directory says comes first.
     pub fn resource_owner(mut self, owner: &str) -> Result<Self, InvalidInput> {
-        check_text("resource owner", owner)?;
+        check_text(InputField::ResourceOwner, owner)?;
         self.resource_owner = Some(owner.to_owned());
         Ok(self)
     }

@@ -11,7 +11,7 @@ pub use self::{
     create::NewSession,
     present::{Presented, Refresh},
     query::SessionQuery,
-    request::{Decide, Exchange, OpenRequest},
+    request::{Decide, Exchange, FindRequest, OpenRequest},
     revoke::{CredentialChange, Revoke},
     update::Update,
 };

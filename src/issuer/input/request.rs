@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     client::ClientInfo,
     clock::Epoch,
-    error::InvalidInput,
+    error::{InputField, InvalidInput},
     factor::Check,
     id::{AppId, SubjectId, check_line},
     metadata::{HostClaims, Metadata},
@@ -41,8 +41,47 @@ impl OpenRequest {
 }
 
 fn checked_redirect(redirect: &str) -> Result<Option<String>, InvalidInput> {
-    check_line("redirect", redirect, MAX_REDIRECT_CHARS)?;
+    check_line(InputField::Redirect, redirect, MAX_REDIRECT_CHARS)?;
     Ok((!redirect.is_empty()).then(|| redirect.to_owned()))
+}
+
+/// A request token to look at. `&str` and `&String` turn into it.
+#[derive(Clone, Copy)]
+pub struct FindRequest<'a> {
+    pub(in crate::issuer) token: &'a str,
+    pub(in crate::issuer) app: Option<&'a AppId>,
+}
+
+impl<'a> FindRequest<'a> {
+    /// This token, whichever app opened it.
+    pub fn new(token: &'a str) -> Self {
+        Self { token, app: None }
+    }
+
+    /// For this app alone: a token that another app opened is unknown, whatever was decided on it.
+    #[must_use]
+    pub fn opened_by(mut self, app: &'a AppId) -> Self {
+        self.app = Some(app);
+        self
+    }
+}
+
+impl<'a> From<&'a str> for FindRequest<'a> {
+    fn from(token: &'a str) -> Self {
+        Self::new(token)
+    }
+}
+
+impl<'a> From<&'a String> for FindRequest<'a> {
+    fn from(token: &'a String) -> Self {
+        Self::new(token)
+    }
+}
+
+impl std::fmt::Debug for FindRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FindRequest").field("app", &self.app).finish_non_exhaustive()
+    }
 }
 
 /// A decision on a request token.

@@ -87,8 +87,20 @@ impl<'a> Update<'a> {
     }
 
     /// Where the session has no subject yet, the check that names one must name this one.
+    ///
+    /// For a request that names its subject twice, by login name and by id: the directory finds the one, and
+    /// `SubjectChange` refuses an answer that is not the other. A session that has a subject keeps it.
+    ///
+    /// # Examples
+    /// ```
+    /// use session_issuer::{Update, factor::Check, id::SubjectId};
+    ///
+    /// let name = Check::login_name("alice@example.com")?;
+    /// let update = Update::with_token("ses_s1_...").check(name).about(SubjectId::new("alice")?);
+    /// # Ok::<(), session_issuer::error::InvalidInput>(())
+    /// ```
     #[must_use]
-    pub(crate) fn about(mut self, subject: SubjectId) -> Self {
+    pub fn about(mut self, subject: SubjectId) -> Self {
         self.about = Some(subject);
         self
     }

@@ -16,7 +16,7 @@ use crate::{
     actor::{Actor, ActorChain},
     client::ClientInfo,
     clock::{Epoch, Timestamp},
-    error::{InvalidInput, Problem},
+    error::{InputField, InvalidInput, Problem},
     factor::{Challenge, Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SubjectId, TenantId, check_line},
     json::Str,
@@ -57,8 +57,8 @@ fn tombstone(row: TombstoneRow<'_>) -> Read<Tombstone> {
 fn request(row: RequestRow<'_>) -> Read<Request> {
     let RequestRow { app, redirect, ends_at, decision } = row;
     if let Some(redirect) = &redirect {
-        filled("redirect", redirect)?;
-        check_line("redirect", &redirect.0, MAX_REDIRECT_CHARS)?;
+        filled(InputField::Redirect, redirect)?;
+        check_line(InputField::Redirect, &redirect.0, MAX_REDIRECT_CHARS)?;
     }
     Ok(Request {
         app: AppId::new(&app.0)?,
@@ -141,11 +141,11 @@ fn client(row: ClientRow<'_>) -> Read<ClientInfo> {
     let ClientRow { agent, ip, fingerprint, description, headers } = row;
     let mut client = ClientInfo::new();
     if let Some(agent) = agent {
-        filled("user agent", &agent)?;
+        filled(InputField::UserAgent, &agent)?;
         client = client.user_agent(&agent.0)?;
     }
     if let Some(ip) = ip {
-        filled("ip", &ip)?;
+        filled(InputField::Ip, &ip)?;
         client = client.ip_text(&ip.0)?;
     }
     if let Some(fingerprint) = fingerprint {
@@ -238,7 +238,7 @@ fn end(at: Option<i64>) -> Read<Timestamp> {
     Ok(at.unwrap_or(Timestamp::MAX))
 }
 
-fn filled(field: &'static str, text: &Str<'_>) -> Read<()> {
+fn filled(field: InputField, text: &Str<'_>) -> Read<()> {
     match text.0.is_empty() {
         true => Err(InvalidInput::new(field, Problem::Empty).into()),
         false => Ok(()),
