@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use session_issuer::{
     Issuer, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
     actor::{Actor, ActorChain},
-    error::ErrorKind,
+    error::{ErrorKind, InputField},
     event::EventKind,
     factor::{AssuranceLevel, Challenge, Check, Factor, FactorKind},
     id::{AppId, TenantId},
@@ -188,7 +188,7 @@ fn the_root_behind_an_actor_in_the_middle_is_kept_and_cascades() {
     let through = || ActorChain::new(middle.clone(), "t").unwrap();
     // The actor in the middle has a root already: no other may be put behind it.
     let other_root = through().behind(Actor::new(id("service"))).unwrap();
-    refused_input(world.create(NewSession::impersonating(id("a2"), other_root)), "actor chain");
+    refused_input(world.create(NewSession::impersonating(id("a2"), other_root)), InputField::ActorChain);
     assert!(sessions_of(&world.issuer, "a2").is_empty());
 
     let second = world.create(NewSession::impersonating(id("a2"), through())).unwrap();
@@ -257,7 +257,7 @@ fn a_claim_named_as_the_alias_is_refused() {
         let claims = HostClaims::new().with(name, "mine").unwrap();
         world.create(NewSession::for_subject(id("alice")).claims(claims))
     };
-    refused_input(named("refresh_token_id"), "claim name");
+    refused_input(named("refresh_token_id"), InputField::ClaimName);
     assert!(sessions_of(&world.issuer, "alice").is_empty());
 
     let login = named("refresh_token").unwrap();

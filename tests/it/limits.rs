@@ -5,7 +5,7 @@ use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Revoke, Update,
     actor::{Actor, ActorChain},
     clock::Epoch,
-    error::ErrorKind,
+    error::{ErrorKind, InputField},
     event::EventKind,
     factor::{Check, FactorKind},
     id::AppId,
@@ -36,7 +36,7 @@ fn clearing_a_lifetime_does_not_pass_the_single_factor_lifetime() {
     let (world, login) = two_factor(Policy::zitadel().single_factor_lifetime(5 * MINUTE));
     world.store.reset_calls();
     let cleared = block_on(world.issuer.update(Update::with_token(login.token()).clear_lifetime()));
-    refused_input(cleared, "lifetime");
+    refused_input(cleared, InputField::Lifetime);
     assert_eq!(world.store.writes(), 0);
     let kept = only_session_of(&world.issuer, "alice");
     assert_eq!(kept.version(), login.session().version());

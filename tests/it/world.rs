@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     Error, Issuer, NewSession, Policy, Refresh, Requirement, SessionQuery, Update,
-    error::ErrorKind,
+    error::{ErrorKind, InputField},
     event::{Event, EventKind},
     factor::{Check, FactorKind, SubjectRef},
     id::{DeviceId, SubjectId},
@@ -181,7 +181,7 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, expected: ErrorKind
 
 /// A refusal of a value, which names the field.
 #[track_caller]
-pub fn refused_input<T: std::fmt::Debug>(result: Result<T, Error>, field: &str) {
+pub fn refused_input<T: std::fmt::Debug>(result: Result<T, Error>, field: InputField) {
     let error = refused(result, ErrorKind::InvalidInput);
     assert_eq!(error.invalid_input().map(|input| input.field), Some(field), "{error:?}");
 }
