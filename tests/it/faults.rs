@@ -234,6 +234,7 @@ fn a_verifier_that_panics_spoils_nothing_for_the_next_caller() {
         block_on(issuer.create(NewSession::from_checks(checks)))
     };
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| login("boom"))).is_err());
+    assert!(sessions_of(&issuer, "alice").is_empty());
     let next = login("fine").unwrap();
     block_on(issuer.check(next.token().into(), &Requirement::new())).unwrap();
 }

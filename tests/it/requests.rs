@@ -2,7 +2,7 @@
 
 use session_issuer::{
     NewSession, Policy, Revoke,
-    error::ErrorKind,
+    error::{ErrorKind, InputField},
     event::EventKind,
     factor::Check,
     id::AppId,
@@ -198,11 +198,11 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
             ErrorKind::InvalidInput,
         );
     }
-    assert!(OpenRequest::new(app()).redirect("https://a\r\nb").is_err());
+    assert_eq!(OpenRequest::new(app()).redirect("https://a\r\nb").unwrap_err().field, InputField::Redirect);
     let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(MINUTE))).unwrap();
     let host = session_issuer::Update::as_host(opened.session_id()).metadata("k", "v");
     refused(block_on(world.issuer.update(host)), ErrorKind::NotFound);
-    assert!(world.create(NewSession::anonymous()).is_ok());
+    world.create(NewSession::anonymous()).unwrap();
     let all = session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
     assert_eq!(block_on(world.issuer.list(all)).unwrap().sessions().len(), 1, "requests are not listed");
 }
@@ -256,7 +256,7 @@ fn a_decision_may_say_where_the_subject_goes_unless_the_app_did() {
     let opened = block_on(world.issuer.open(opening)).unwrap();
     let decide = Decide::deny(opened.token().unwrap()).redirect(page).unwrap();
     assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(own));
-    assert!(Decide::deny(&token).redirect("https://a\r\nb").is_err());
-    assert!(Decide::deny(&token).redirect(&"a".repeat(2049)).is_err());
+    assert_eq!(Decide::deny(&token).redirect("https://a\r\nb").unwrap_err().field, InputField::Redirect);
+    assert_eq!(Decide::deny(&token).redirect(&"a".repeat(2049)).unwrap_err().field, InputField::Redirect);
     exchange(&world, &token).unwrap();
 }

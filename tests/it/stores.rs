@@ -198,7 +198,9 @@ fn a_store_that_is_down_fails_every_call_and_counts_them() {
     let store = FaultyStore::new(MemoryStore::new());
     store.fail_all(true);
     let (key, inserted) = insert(&store);
-    assert!(inserted.is_err() && block_on(store.load(&key)).is_err());
+    let down = Some(StoreErrorKind::Unavailable);
+    assert_eq!(inserted.err(), down);
+    assert_eq!(block_on(store.load(&key)).err().map(|error| error.kind()), down);
     store.fail_all(false);
     assert!(block_on(store.load(&key)).unwrap().is_none());
     assert_eq!((store.writes(), store.reads(), store.calls().total()), (1, 2, 3));

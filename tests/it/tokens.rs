@@ -314,7 +314,7 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
     let world = World::new(Policy::default());
     let login = world.login("alice");
     let good = payload(login.token());
-    assert!(world.issuer.verify(&sign(&good, "at+jwt")).is_ok(), "the table begins with a good one");
+    world.issuer.verify(&sign(&good, "at+jwt")).unwrap();
     let now = world.issuer.now().as_secs();
     let absurd = serde_json::json!([
         null,
@@ -327,11 +327,21 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
         [],
         {}
     ]);
+    // Times and audiences that could be another's are told apart from what nobody would write.
+    let is_refused = |claim: &str, token: &str| {
+        let error = world.issuer.verify(token).map(drop).unwrap_err();
+        let is_right = match claim {
+            "aud" => [ErrorKind::InvalidToken, ErrorKind::WrongAudience].contains(&error.kind()),
+            "exp" | "iat" => [ErrorKind::InvalidToken, ErrorKind::TokenExpired].contains(&error.kind()),
+            _ => error.kind() == ErrorKind::InvalidToken,
+        };
+        assert!(is_right, "{claim}: {error:?} for {token}");
+    };
     let mut tried = 0;
     for (claim, _) in good.as_object().unwrap() {
         let mut without = good.clone();
         without.as_object_mut().unwrap().remove(claim);
-        assert!(world.issuer.verify(&sign(&without, "at+jwt")).is_err(), "without {claim}");
+        is_refused(claim, &sign(&without, "at+jwt"));
         for value in absurd.as_array().unwrap() {
             if claim == "epo" && value.as_i64() > Some(0)
                 || ["jti", "sub"].contains(&claim.as_str()) && value.is_string()
@@ -340,14 +350,14 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
             }
             let mut with = good.clone();
             with[claim] = value.clone();
-            assert!(world.issuer.verify(&sign(&with, "at+jwt")).is_err(), "{claim} = {value}");
+            is_refused(claim, &sign(&with, "at+jwt"));
             tried += 1;
         }
         let twice = good.to_string().replacen('{', &format!("{{\"{claim}\":{},", good[claim]), 1);
-        assert!(world.issuer.verify(&sign_text(&twice, "at+jwt")).is_err(), "{claim} twice");
+        refused(world.issuer.verify(&sign_text(&twice, "at+jwt")), ErrorKind::InvalidToken);
         let escaped = format!("\\u{:04x}{}", claim.as_bytes()[0], &claim[1..]);
         let twice = good.to_string().replacen('{', &format!("{{\"{escaped}\":{},", good[claim]), 1);
-        assert!(world.issuer.verify(&sign_text(&twice, "at+jwt")).is_err(), "{claim} twice, escaped");
+        refused(world.issuer.verify(&sign_text(&twice, "at+jwt")), ErrorKind::InvalidToken);
     }
     assert!(tried > 90);
     let with = |claim: &str, value: serde_json::Value| {
@@ -380,11 +390,14 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
     assert_eq!(with("act", serde_json::json!({"sub": "a", "may": 1})), Err(ErrorKind::InvalidToken));
     let deep = (0..40).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
     assert_eq!(with("host", deep), Err(ErrorKind::InvalidToken));
-    assert!(world.issuer.verify(&sign_text(&good.to_string().replace("1,", "1e400,"), "at+jwt")).is_err());
+    refused(
+        world.issuer.verify(&sign_text(&good.to_string().replace("1,", "1e400,"), "at+jwt")),
+        ErrorKind::InvalidToken,
+    );
     let nested = good.to_string().replacen('{', r#"{"x":{"a":1,"a":2},"#, 1);
-    assert!(world.issuer.verify(&sign_text(&nested, "at+jwt")).is_err(), "a nested member twice");
+    refused(world.issuer.verify(&sign_text(&nested, "at+jwt")), ErrorKind::InvalidToken);
     for payload in ["", "[]", "null", "{}", "{} {}", "\u{feff}{}"] {
-        assert!(world.issuer.verify(&sign_text(payload, "at+jwt")).is_err(), "{payload}");
+        refused(world.issuer.verify(&sign_text(payload, "at+jwt")), ErrorKind::InvalidToken);
     }
     for typ in ["JWT", "rt+jwt", "", "at+jwt "] {
         refused(world.issuer.verify(&sign(&good, typ)), ErrorKind::MalformedToken);

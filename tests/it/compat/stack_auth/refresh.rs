@@ -218,6 +218,7 @@ fn a_creation_and_each_refresh_are_one_token_refresh_event() {
             assert_eq!(told().len(), 1 + n);
         }
         refresh(&service, "something-invalid").unwrap_err();
+        // A check is no event, whether the policy rotates and refuses the first token, or not.
         world.check(&access).ok();
         assert_eq!(told().len(), 6);
         let last = told().pop().unwrap();

@@ -211,7 +211,10 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
     ] {
         let caller = stranger.clone().grant(permission, scope.clone());
         let answer = get(&service, &caller, &id, None);
-        assert_eq!(answer.is_ok(), allowed, "{permission:?} {scope:?}");
+        match allowed {
+            true => assert_eq!(answer.unwrap().session.id.to_string(), id),
+            false => assert_eq!(shown(answer), not_permitted(), "{permission:?} {scope:?}"),
+        }
     }
     assert!(get(&service, &stranger, &id, Some(mine.token())).is_ok());
     for wrong in [other.token(), "no token", "ey.ey.ey"] {
