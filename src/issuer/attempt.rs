@@ -1,11 +1,12 @@
-//! Runs checks: in their fixed order, the subject first, and nothing of it is stored when one fails. Then challenges.
+//! Runs checks: in their fixed order, the subject first, and nothing of it is stored when one
+//! fails. Then challenges.
 
 use std::sync::Arc;
 
-use super::core::{Issuer, verifier_failed};
+use super::call::Call;
 use crate::{
     clock::{Epoch, Timestamp},
-    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
+    error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     event::EventKind,
     factor::{Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
@@ -64,29 +65,25 @@ impl Proven {
     }
 }
 
-impl Issuer {
-    /// What is known of the subject before any credential is verified: whatever revokes all sessions from here on wins.
-    pub(super) async fn read_stamp(&self, proven: &mut Proven, operation: Operation) -> Result<(), Error> {
+impl Call<'_> {
+    /// What is known of the subject before any credential is verified: whatever revokes all
+    /// sessions from here on wins.
+    pub(super) async fn read_stamp(self, proven: &mut Proven) -> Result<(), Error> {
         if let Some(subject) = &proven.subject
             && proven.stamp.is_none()
         {
-            proven.stamp = Some(self.stamp(subject, operation).await?);
+            proven.stamp = Some(self.stamp(subject).await?);
         }
         proven.epoch = proven.epoch.or(proven.stamp.as_ref().map(|stamp| stamp.epoch));
         Ok(())
     }
 
-    pub(super) async fn attempt(
-        &self,
-        checks: Checks<'_>,
-        now: Timestamp,
-        operation: Operation,
-    ) -> Result<Proven, Error> {
+    pub(super) async fn attempt(self, checks: Checks<'_>, now: Timestamp) -> Result<Proven, Error> {
         let Checks { mut checks, verified, subject, stamp, epoch, session } = checks;
         checks.sort_by_key(Check::kind);
         if checks.windows(2).any(|pair| matches!(pair, [a, b] if a.kind() == b.kind())) {
             let twice = InvalidInput::new(InputField::Checks, Problem::Malformed);
-            return Err(Error::from(twice).during(operation));
+            return Err(self.invalid(twice));
         }
         let mut proven = Proven { subject, stamp, epoch, ..Proven::default() };
         let mut rest = checks.iter().peekable();
@@ -97,37 +94,32 @@ impl Issuer {
             _ => None,
         };
         if let Some(by) = by
-            && let Err(kind) = self.find(&by, &mut proven, operation).await?
+            && let Err(kind) = self.find(&by, &mut proven).await?
         {
-            self.dummy_work(rest.peek().copied(), now, operation).await?;
+            self.dummy_work(rest.peek().copied(), now).await?;
             let refused = RefusedCheck::check(FactorKind::Subject);
-            return Err(self.check_failed(proven.subject.as_ref(), kind, refused, operation));
+            return Err(self.check_failed(proven.subject.as_ref(), kind, refused));
         }
-        self.read_stamp(&mut proven, operation).await?;
+        self.read_stamp(&mut proven).await?;
         if named.is_some() {
             proven.factors.push(Factor::new(FactorKind::Subject, now, FactorDetails::default()));
         }
         for check in rest {
-            self.verify_check(check, &mut proven, session, now, operation).await?;
+            self.verify_check(check, &mut proven, session, now).await?;
         }
-        proven.add_verified(&verified, now).map_err(|kind| Error::new(kind, operation))?;
+        proven.add_verified(&verified, now).map_err(|kind| self.error(kind))?;
         Ok(proven)
     }
 
     /// Asks the directory; the inner error is a refusal.
-    async fn find(
-        &self,
-        by: &SubjectRef,
-        proven: &mut Proven,
-        operation: Operation,
-    ) -> Result<Result<(), ErrorKind>, Error> {
+    async fn find(self, by: &SubjectRef, proven: &mut Proven) -> Result<Result<(), ErrorKind>, Error> {
         let found = match (&self.inner.directory, by) {
             (Some(directory), by) => {
                 let lookup = Lookup::new(&self.tenant, by);
-                directory.find(lookup).await.map_err(verifier_failed(operation))?
+                directory.find(lookup).await.map_err(self.verifier_failed())?
             }
             (None, SubjectRef::Id(id)) => Found::Active(SubjectProfile::new(id.clone())),
-            (None, SubjectRef::LoginName(_)) => return Err(Error::new(ErrorKind::NotSupported, operation)),
+            (None, SubjectRef::LoginName(_)) => return Err(self.error(ErrorKind::NotSupported)),
         };
         Ok(match found {
             Found::Active(profile)
@@ -146,51 +138,31 @@ impl Issuer {
         })
     }
 
-    /// What the directory knows of a subject that may have sessions; where there is none, nothing but its id.
-    pub(super) async fn profile_of(
-        &self,
-        subject: &SubjectId,
-        operation: Operation,
-    ) -> Result<SubjectProfile, Error> {
-        let by = SubjectRef::Id(subject.clone());
-        let mut proven = Proven::default();
-        let found = self.find(&by, &mut proven, operation).await?;
-        found.map_err(|kind| Error::new(kind, operation))?;
-        proven.profile.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
-    }
-
     /// Does what a known subject's check would have done, so that nobody learns by time who exists.
-    async fn dummy_work(
-        &self,
-        check: Option<&Check>,
-        now: Timestamp,
-        operation: Operation,
-    ) -> Result<(), Error> {
+    async fn dummy_work(self, check: Option<&Check>, now: Timestamp) -> Result<(), Error> {
         if let (Some(verifier), Some(check)) = (&self.inner.verifier, check) {
             let attempt = Attempt::new(&self.tenant, None, check, now);
-            verifier.verify(attempt).await.map_err(verifier_failed(operation))?;
+            verifier.verify(attempt).await.map_err(self.verifier_failed())?;
         }
         Ok(())
     }
 
     async fn verify_check(
-        &self,
+        self,
         check: &Check,
         proven: &mut Proven,
         session: Option<&Session>,
         now: Timestamp,
-        operation: Operation,
     ) -> Result<(), Error> {
         let refused = RefusedCheck::check(check.kind());
-        let missing = || Error::new(ErrorKind::SubjectMissing, operation).with_source(refused);
+        let missing = || self.error(ErrorKind::SubjectMissing).with_source(refused);
         let subject = proven.subject.as_ref().ok_or_else(missing)?;
-        let verifier =
-            self.inner.verifier.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, operation))?;
+        let verifier = self.inner.verifier.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
         let mut attempt = Attempt::new(&self.tenant, Some(subject), check, now);
         attempt.challenge =
             session.and_then(|session| session.challenge(check.kind())).filter(|slot| now < slot.ends_at());
         let challenge = attempt.challenge.cloned();
-        let kind = match verifier.verify(attempt).await.map_err(verifier_failed(operation))? {
+        let kind = match verifier.verify(attempt).await.map_err(self.verifier_failed())? {
             Outcome::Passed(details) => {
                 proven.factors.push(Factor::new(check.kind(), now, details));
                 proven.answered.extend(challenge);
@@ -202,47 +174,50 @@ impl Issuer {
             Outcome::NotReady => ErrorKind::FactorNotReady,
             Outcome::NoChallenge => ErrorKind::ChallengeMissing,
         };
-        Err(self.check_failed(Some(subject), kind, refused, operation))
+        Err(self.check_failed(Some(subject), kind, refused))
     }
 
     /// The challenges that a call asks for, once its checks have passed.
     pub(super) async fn challenges(
-        &self,
+        self,
         asked: &[(FactorKind, Arc<dyn Challenger>)],
         subject: Option<&SubjectId>,
-        operation: Operation,
     ) -> Result<Vec<Challenge>, Error> {
         let mut made = Vec::new();
         for (kind, challenger) in asked {
             let refused = RefusedCheck::challenge(*kind);
-            let missing = || Error::new(ErrorKind::SubjectMissing, operation).with_source(refused);
+            let missing = || self.error(ErrorKind::SubjectMissing).with_source(refused);
             let holder = Holder::new(&self.tenant, subject.ok_or_else(missing)?);
             let ask = Ask::new(holder, *kind, self.now());
-            let why = match challenger.challenge(ask).await.map_err(verifier_failed(operation))? {
+            let why = match challenger.challenge(ask).await.map_err(self.verifier_failed())? {
                 Asked::Made(challenge) if challenge.kind() == *kind => {
                     made.push(challenge);
                     continue;
                 }
                 Asked::Made(_) => {
                     let source = "a challenger made a challenge of another kind";
-                    return Err(Error::new(ErrorKind::NotSupported, operation).with_source(source));
+                    return Err(self.error(ErrorKind::NotSupported).with_source(source));
                 }
                 Asked::NotSetUp => ErrorKind::FactorNotSetUp,
                 Asked::NotReady => ErrorKind::FactorNotReady,
             };
-            return Err(self.check_failed(subject, why, refused, operation));
+            return Err(self.check_failed(subject, why, refused));
         }
         Ok(made)
     }
 
-    fn check_failed(
-        &self,
-        subject: Option<&SubjectId>,
-        kind: ErrorKind,
-        refused: RefusedCheck,
-        operation: Operation,
-    ) -> Error {
-        self.tell_of(subject, EventKind::Refused { operation, kind });
-        Error::new(kind, operation).with_source(refused)
+    fn check_failed(self, subject: Option<&SubjectId>, kind: ErrorKind, refused: RefusedCheck) -> Error {
+        self.tell_of(subject, EventKind::Refused { operation: self.operation, kind });
+        self.error(kind).with_source(refused)
+    }
+
+    /// What the directory knows of a subject that may have sessions; where there is none, nothing
+    /// but its id.
+    pub(super) async fn profile_of(self, subject: &SubjectId) -> Result<SubjectProfile, Error> {
+        let by = SubjectRef::Id(subject.clone());
+        let mut proven = Proven::default();
+        let found = self.find(&by, &mut proven).await?;
+        found.map_err(|kind| self.error(kind))?;
+        proven.profile.ok_or_else(|| self.error(ErrorKind::Internal))
     }
 }

@@ -1,9 +1,10 @@
-//! From a presented token to a loaded record: form, checksum or signature, store, MAC, in this order.
+//! From a presented token to a loaded record: form, checksum or signature, store, MAC, in this
+//! order.
 
-use super::core::{Issuer, not_live};
+use super::{call::Call, verify::refused};
 use crate::{
     clock::Timestamp,
-    error::{Error, ErrorKind, Operation},
+    error::{Error, ErrorKind},
     id::SessionId,
     session::{Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing},
     store::Snapshot,
@@ -69,129 +70,107 @@ impl Token {
     }
 }
 
-impl Issuer {
+impl Call<'_> {
     /// Reads a token that stands for a session: an access token of either form, or a session token.
-    pub(super) fn read_token(
-        &self,
-        token: &str,
-        audience: Option<&String>,
-        operation: Operation,
-    ) -> Result<Token, Error> {
+    pub(super) fn read_token(self, token: &str, audience: Option<&String>) -> Result<Token, Error> {
         match looks_opaque(token) {
             // An opaque token is for whom the issuer is for.
             true if audience.is_some_and(|audience| !self.inner.audience.contains(audience)) => {
-                Err(Error::new(ErrorKind::WrongAudience, operation))
+                Err(self.error(ErrorKind::WrongAudience))
             }
-            true => self.read(token, &[TokenKind::Access, TokenKind::Session], operation).map(Token::Opaque),
+            true => self.read(token, &[TokenKind::Access, TokenKind::Session]).map(Token::Opaque),
             false if self.inner.signer.is_some() => {
-                self.verify_for(token, audience, operation).map(|claims| Token::Signed(Box::new(claims)))
+                self.verify_for(token, audience).map(|claims| Token::Signed(Box::new(claims)))
             }
             // Nothing here signs tokens, so none that is not opaque can be ours.
-            false => Err(refused(operation)(TokenFault::malformed("not an opaque token"))),
+            false => Err(self.token_refused()(TokenFault::malformed("not an opaque token"))),
         }
     }
 
     /// Loads the record that a token stands for.
-    pub(super) async fn locate(&self, token: &Token, operation: Operation) -> Result<Snapshot, Error> {
-        let found = self.load(token.session_id(), operation).await?;
-        self.proven(token, found.as_ref(), operation)?;
-        found.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
+    pub(super) async fn locate(self, token: &Token) -> Result<Snapshot, Error> {
+        let found = self.load(token.session_id()).await?;
+        self.proven(token, found.as_ref())?;
+        found.ok_or_else(|| self.error(ErrorKind::Internal))
     }
 
-    /// Proves a token by the record that it names. For an opaque one, a missing record and a wrong MAC are one answer
-    /// after the same work.
+    /// Proves a token by the record that it names. For an opaque one, a missing record and a wrong
+    /// MAC are one answer after the same work.
     pub(super) fn proven<'a>(
-        &self,
+        self,
         token: &Token,
         found: Option<&'a Snapshot>,
-        operation: Operation,
     ) -> Result<&'a Snapshot, Error> {
         match token {
-            Token::Opaque(token) => self.proven_by_mac(token, found, operation),
+            Token::Opaque(token) => self.proven_by_mac(token, found),
             Token::Signed(_) => {
-                found.ok_or_else(|| refused(operation)(TokenFault::invalid("no such session")))
+                found.ok_or_else(|| self.token_refused()(TokenFault::invalid("no such session")))
             }
         }
     }
 
     /// Refuses an authentic token that its live session does not stand for now.
-    pub(super) fn good(
-        &self,
-        token: &Token,
-        snapshot: &Snapshot,
-        now: Timestamp,
-        operation: Operation,
-    ) -> Result<Age, Error> {
+    pub(super) fn good(self, token: &Token, snapshot: &Snapshot, now: Timestamp) -> Result<Age, Error> {
         let Snapshot { record, subject, .. } = snapshot;
         decide_check(record, subject.as_ref(), token.authentic(), now)
-            .map_err(|refusal| self.refuse(record, check_refused(refusal, operation)))
+            .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))
     }
 
     /// As [`good`](Self::good), of a session that may have ended.
-    pub(super) fn stands(
-        &self,
-        token: &Token,
-        record: &Record,
-        now: Timestamp,
-        operation: Operation,
-    ) -> Result<Age, Error> {
+    pub(super) fn stands(self, token: &Token, record: &Record, now: Timestamp) -> Result<Age, Error> {
         decide_standing(record, token.authentic(), now)
-            .map_err(|refusal| self.refuse(record, check_refused(refusal, operation)))
+            .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))
     }
 
     /// Reads an opaque token: its form, its checksum, its kind. The store is not touched.
-    pub(super) fn read(
-        &self,
-        token: &str,
-        kinds: &[TokenKind],
-        operation: Operation,
-    ) -> Result<OpaqueToken, Error> {
-        let token = self.inner.keys.parse(token).map_err(refused(operation))?;
+    pub(super) fn read(self, token: &str, kinds: &[TokenKind]) -> Result<OpaqueToken, Error> {
+        let token = self.inner.keys.parse(token).map_err(self.token_refused())?;
         match kinds.contains(&token.kind) {
             true => Ok(token),
-            false => Err(Error::new(ErrorKind::WrongTokenKind, operation)),
+            false => Err(self.error(ErrorKind::WrongTokenKind)),
         }
     }
 
     /// Loads the record that an opaque token names, and proves the token by it.
-    pub(super) async fn prove(&self, token: &OpaqueToken, operation: Operation) -> Result<Snapshot, Error> {
-        let found = self.load(token.id, operation).await?;
-        self.proven_by_mac(token, found.as_ref(), operation)?;
-        found.ok_or_else(|| Error::new(ErrorKind::Internal, operation))
+    pub(super) async fn prove(self, token: &OpaqueToken) -> Result<Snapshot, Error> {
+        let found = self.load(token.id).await?;
+        self.proven_by_mac(token, found.as_ref())?;
+        found.ok_or_else(|| self.error(ErrorKind::Internal))
     }
 
     fn proven_by_mac<'a>(
-        &self,
+        self,
         token: &OpaqueToken,
         found: Option<&'a Snapshot>,
-        operation: Operation,
     ) -> Result<&'a Snapshot, Error> {
         let salt = found.map_or(&DUMMY_SALT, |snapshot| snapshot.record.salt());
         let genuine = self.inner.keys.proves(token, &self.tenant, salt);
         match found {
             Some(snapshot) if genuine => Ok(snapshot),
-            _ => Err(refused(operation)(TokenFault::invalid("no such session, or a MAC that does not hold"))),
+            _ => {
+                Err(self.token_refused()(TokenFault::invalid("no such session, or a MAC that does not hold")))
+            }
         }
     }
-}
 
-/// How a fault of a token is shown by a verb.
-pub(super) fn refused(operation: Operation) -> impl Fn(TokenFault) -> Error {
-    move |fault| Error::new(fault.kind, operation).with_source(fault)
-}
+    /// Shows a fault of a token.
+    pub(super) fn token_refused(self) -> impl Fn(TokenFault) -> Error {
+        refused(self.operation)
+    }
 
-/// How a refusal of the check rule is shown by a verb.
-pub(super) fn check_refused(refusal: CheckRefusal, operation: Operation) -> Error {
-    let kind = match refusal {
-        CheckRefusal::NotLive(why) => return not_live(why, operation),
-        CheckRefusal::Unmet(unmet) => {
-            return Error::new(ErrorKind::RequirementNotMet, operation).with_source(unmet);
-        }
-        CheckRefusal::WrongTokenKind => ErrorKind::WrongTokenKind,
-        CheckRefusal::TokenExpired => ErrorKind::TokenExpired,
-        CheckRefusal::RefreshRequired => ErrorKind::RefreshRequired,
-        CheckRefusal::Superseded => ErrorKind::Superseded,
-        CheckRefusal::ImpersonationRefused => ErrorKind::ImpersonationRefused,
-    };
-    Error::new(kind, operation)
+    /// Shows a refusal of the check rule.
+    pub(super) fn check_refused(self, refusal: CheckRefusal) -> Error {
+        let kind = match refusal {
+            CheckRefusal::NotLive(why) => return self.not_live(why),
+            CheckRefusal::Unmet(unmet) => {
+                return self.error(ErrorKind::RequirementNotMet).with_source(unmet);
+            }
+            CheckRefusal::WrongTokenKind => ErrorKind::WrongTokenKind,
+            CheckRefusal::TokenExpired => ErrorKind::TokenExpired,
+            CheckRefusal::RefreshRequired => ErrorKind::RefreshRequired,
+            CheckRefusal::Superseded => ErrorKind::Superseded,
+            CheckRefusal::ImpersonationRefused => ErrorKind::ImpersonationRefused,
+        };
+        self.error(kind)
+    }
 }

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Checked, Presented, SessionView,
-    authenticate::{Token, check_refused},
-    core::{Issuer, store_failed},
-    output::Proof,
-};
+use super::{Checked, Presented, SessionView, authenticate::Token, call::Call, core::Issuer, output::Proof};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorClass, ErrorKind, Operation},
@@ -20,27 +15,28 @@ use crate::{
     token::VerifiedClaims,
 };
 
-const OPERATION: Operation = Operation::Check;
-
 impl Issuer {
-    /// Says whether a token is good now, and for what: an access token of either form, or a session token.
+    /// Says whether a token is good now, and for what: an access token of either form, or a session
+    /// token.
     ///
     /// # Errors
-    /// Of the token: `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `WrongAudience`, `TokenExpired`,
-    /// `RefreshRequired`, `Superseded`. Of the session: `Expired`, `Inactive`, `Revoked`, `ActorEnded`. Of the
-    /// requirement: `RequirementNotMet`, `ImpersonationRefused`, `QuotaExceeded`. Of the surroundings: `Unavailable`,
-    /// which is never a reason to log anybody out.
+    /// Of the token: `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `WrongAudience`,
+    /// `TokenExpired`, `RefreshRequired`, `Superseded`. Of the session: `Expired`, `Inactive`,
+    /// `Revoked`, `ActorEnded`. Of the requirement: `RequirementNotMet`, `ImpersonationRefused`,
+    /// `QuotaExceeded`. Of the surroundings: `Unavailable`, which is never a reason to log anybody
+    /// out.
     pub async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error> {
-        let token = match self.read_token(presented.token, need.audience.as_ref(), OPERATION)? {
+        let call = self.call(Operation::Check);
+        let token = match call.read_token(presented.token, need.audience.as_ref())? {
             Token::Signed(claims)
-                if !need.needs_record() && self.may_answer_alone(&claims, need.freshness) =>
+                if !need.needs_record() && call.may_answer_alone(&claims, need.freshness) =>
             {
-                return self.checked_alone(claims, need);
+                return call.checked_alone(claims, need);
             }
             token => token,
         };
         let mut found = None;
-        let decided = self.decide_by_record(&token, need, &mut found).await;
+        let decided = call.decide_by_record(&token, need, &mut found).await;
         let claims = token.into_claims();
         match (decided, found) {
             (Ok(age), Some(snapshot)) => {
@@ -51,16 +47,18 @@ impl Issuer {
                 let needs_refresh = age == Age::Previous || outdated;
                 Ok(Checked { proof: Proof::Store { view: SessionView::of(snapshot), claims }, needs_refresh })
             }
-            (Ok(_), None) => Err(Error::new(ErrorKind::Internal, OPERATION)),
+            (Ok(_), None) => Err(call.error(ErrorKind::Internal)),
             (Err(error), _) => match claims {
-                Some(claims) if self.falls_back(&error, &claims, need) => self.checked_alone(claims, need),
+                Some(claims) if call.falls_back(&error, &claims, need) => call.checked_alone(claims, need),
                 _ => Err(error),
             },
         }
     }
+}
 
+impl Call<'_> {
     /// Whether a signed token's own claims are fresh enough an answer.
-    fn may_answer_alone(&self, claims: &VerifiedClaims, freshness: Freshness) -> bool {
+    fn may_answer_alone(self, claims: &VerifiedClaims, freshness: Freshness) -> bool {
         match freshness {
             Freshness::Store => false,
             Freshness::Stateless => true,
@@ -71,7 +69,7 @@ impl Issuer {
         }
     }
 
-    fn falls_back(&self, error: &Error, claims: &VerifiedClaims, need: &Requirement) -> bool {
+    fn falls_back(self, error: &Error, claims: &VerifiedClaims, need: &Requirement) -> bool {
         self.inner.policy.on_store_failure == OnStoreFailure::AcceptSigned
             && error.class() == ErrorClass::Unavailable
             && !claims.is_impersonation()
@@ -81,10 +79,10 @@ impl Issuer {
     }
 
     /// The token's own claims decide.
-    fn checked_alone(&self, claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
+    fn checked_alone(self, claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
         if claims.is_impersonation() {
             if !need.impersonation {
-                return Err(Error::new(ErrorKind::ImpersonationRefused, OPERATION));
+                return Err(self.error(ErrorKind::ImpersonationRefused));
             }
             self.tell_claimed(&claims, EventKind::ImpersonationUsed);
         }
@@ -93,40 +91,41 @@ impl Issuer {
 
     /// The record decides, and stays where it was found: moving it about is a good part of a check.
     ///
-    /// Waits for the store once, and again only where there is something else to read or write: that is boxed, so that
-    /// the usual future is small.
+    /// Waits for the store once, and again only where there is something else to read or write:
+    /// that is boxed, so that the usual future is small.
     async fn decide_by_record(
-        &self,
+        self,
         token: &Token,
         need: &Requirement,
         found: &mut Option<Snapshot>,
     ) -> Result<Age, Error> {
         let key = self.key(token.session_id());
-        *found = self.inner.store.load(&key).await.map_err(store_failed(OPERATION))?;
-        let snapshot = self.proven(token, found.as_ref(), OPERATION)?;
+        *found = self.inner.store.load(&key).await.map_err(self.store_failed())?;
+        let snapshot = self.proven(token, found.as_ref())?;
         let now = self.now();
-        let age = self.good(token, snapshot, now, OPERATION)?;
+        let age = self.good(token, snapshot, now)?;
         let Snapshot { record, subject, .. } = snapshot;
         if record.session().is_some_and(Session::is_impersonation) {
-            Box::pin(self.actors_live(record, now, OPERATION)).await?;
+            Box::pin(self.actors_live(record, now)).await?;
         }
         let policy = &self.inner.policy;
         let to_note = decide_use(record, subject.as_ref(), token.authentic(), now, policy, need)
-            .map_err(|refusal| self.refuse(record, check_refused(refusal, OPERATION)))?;
+            .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))?;
         if let Some(mark) = to_note {
             let noted = Box::pin(self.note_use(&snapshot.record, &key, mark.clone(), now)).await?;
             if let (true, Some(snapshot)) = (noted, found) {
-                // The answer shows what was written. The store has moved the counters, so this does not refuse.
+                // The answer shows what was written. The store has moved the counters, so this does
+                // not refuse.
                 let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
             }
         }
         Ok(age)
     }
 
-    /// Writes down that the session was used, and says whether it did. Only a counter that is full, or a session that
-    /// has just ended, refuses the check.
+    /// Writes down that the session was used, and says whether it did. Only a counter that is full,
+    /// or a session that has just ended, refuses the check.
     async fn note_use(
-        &self,
+        self,
         record: &Record,
         key: &SessionKey,
         mark: Mark,
@@ -135,20 +134,19 @@ impl Issuer {
         let spends = !mark.spend.is_empty();
         match self.inner.store.mark(key, mark, now).await {
             Ok(Marked::Done) => Ok(true),
-            Ok(Marked::QuotaExceeded) => {
-                Err(self.refuse(record, Error::new(ErrorKind::QuotaExceeded, OPERATION)))
-            }
+            Ok(Marked::QuotaExceeded) => Err(self.refuse(record, self.error(ErrorKind::QuotaExceeded))),
             Ok(Marked::NotLive) => {
-                // It has ended since it was loaded: say why, as far as that can be learned. That it has ended is sure.
-                let again = self.load(record.id(), OPERATION).await.ok().flatten();
+                // It has ended since it was loaded: say why, as far as that can be learned. That it
+                // has ended is sure.
+                let again = self.load(record.id()).await.ok().flatten();
                 if let Some(again) = again {
-                    self.live(&again, now, OPERATION)?;
+                    self.live(&again, now)?;
                 }
-                Err(Error::new(ErrorKind::Revoked, OPERATION))
+                Err(self.error(ErrorKind::Revoked))
             }
-            Err(error) if spends => Err(store_failed(OPERATION)(error)),
+            Err(error) if spends => Err(self.store_failed()(error)),
             Err(_) => {
-                self.tell(record, EventKind::WriteFailed { operation: OPERATION });
+                self.tell(record, EventKind::WriteFailed { operation: self.operation });
                 Ok(false)
             }
         }

@@ -2,93 +2,115 @@
 
 use super::{
     Decide, OpenedRequest,
-    attempt::{Checks, Proven},
-    core::{Issuer, MAX_TRIES, store_failed},
+    attempt::Checks,
+    call::Call,
+    commit::{Plan, Step, Turn, Verb},
+    core::Issuer,
     input::Decision,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
-    factor::FactorKind,
-    session::decide_decision,
-    store::{Change, Committed, Snapshot},
-    token::TokenKind,
+    factor::{Check, FactorKind},
+    id::SubjectId,
+    session::{Record, RequestRefusal, decide_decision},
+    store::Snapshot,
+    token::{OpaqueToken, TokenKind},
 };
-
-const OPERATION: Operation = Operation::Decide;
 
 impl Issuer {
     /// Approves or denies a request token. Final.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `AlreadyDecided`, `Revoked`; those of
-    /// [`create`](Self::create) for checks, after which the request waits on.
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `AlreadyDecided`, `Revoked`;
+    /// those of [`create`](Self::create) for checks, after which the request waits on.
     pub async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
-        let token = self.read(decide.token, &[TokenKind::Request], OPERATION)?;
-        // Whoever tries names or passwords by way of request tokens needs a genuine one that still waits.
-        let snapshot = self.prove(&token, OPERATION).await?;
-        self.may_be_decided(&snapshot, self.now())?;
-        let proven = match decide.decision {
-            Decision::Deny => None,
-            Decision::Approve { subject, epoch } => {
-                Some(self.approver(Vec::new(), Some(subject), epoch).await?)
-            }
-            Decision::ApproveByChecks(checks) => {
-                if checks.iter().all(|check| check.kind() == FactorKind::Subject) {
-                    // A name is not a proof.
-                    let empty = InvalidInput::new(InputField::Checks, Problem::Empty);
-                    return Err(Error::from(empty).during(OPERATION));
-                }
-                Some(self.approver(checks, None, None).await?)
-            }
+        let call = self.call(Operation::Decide);
+        let token = call.read(decide.token, &[TokenKind::Request])?;
+        // Whoever tries names or passwords by way of request tokens needs a genuine one that still
+        // waits.
+        let waiting = call.prove(&token).await?;
+        call.may_be_decided(&waiting, self.now())?;
+        let approved = call.approver(decide.decision).await?;
+        let kind = match approved {
+            Some(_) => EventKind::RequestApproved,
+            None => EventKind::RequestDenied,
         };
-        let approved = proven.as_ref().and_then(|proven| proven.subject.clone().zip(proven.epoch));
-        if proven.is_some() && approved.is_none() {
-            return Err(Error::new(ErrorKind::SubjectMissing, OPERATION));
-        }
-        for _ in 0..MAX_TRIES {
-            let snapshot = self.prove(&token, OPERATION).await?;
-            let now = self.now();
-            self.may_be_decided(&snapshot, now)?;
-            let record = &snapshot.record;
-            let lifetime = self.inner.policy.request_lifetime;
-            let mut next = record
-                .decided(approved.clone(), now, lifetime)
-                .ok_or_else(|| Error::new(ErrorKind::Internal, OPERATION))?;
-            next.lead_to(decide.redirect.as_deref());
-            let mut change = Change::new(record.version(), next, now);
-            change.observed_epoch = approved.as_ref().map(|(_, epoch)| *epoch);
-            match self.inner.store.commit(&record.key(), change).await.map_err(store_failed(OPERATION))? {
-                Committed::Done { record, .. } => {
-                    let kind = match approved {
-                        Some(_) => EventKind::RequestApproved,
-                        None => EventKind::RequestDenied,
-                    };
-                    self.tell(&record, kind);
-                    return Ok(OpenedRequest { token: None, record });
-                }
-                Committed::EpochMoved => return Err(Error::new(ErrorKind::SubjectMoved, OPERATION)),
-                Committed::CapReached => return Err(Error::new(ErrorKind::Internal, OPERATION)),
-                Committed::Conflict(_) | Committed::Gone => {}
-            }
-        }
-        Err(Error::new(ErrorKind::Contention, OPERATION))
+        let redirect = decide.redirect.as_deref();
+        let settled = call.settle(&Deciding { token, approved, redirect }, None).await?;
+        self.tell(&settled.record, kind);
+        Ok(OpenedRequest { token: None, record: settled.record })
+    }
+}
+
+/// A request token, and what was decided on it.
+struct Deciding<'a> {
+    token: OpaqueToken,
+    /// Who approves, and under which epoch; none who denies.
+    approved: Option<(SubjectId, Epoch)>,
+    redirect: Option<&'a str>,
+}
+
+impl Verb for Deciding<'_> {
+    type Decision = ();
+
+    async fn load(&self, call: Call<'_>) -> Result<Snapshot, Error> {
+        call.prove(&self.token).await
     }
 
-    fn may_be_decided(&self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
-        let Snapshot { record, subject, .. } = snapshot;
+    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Step<()>, Error> {
+        call.may_be_decided(read, turn.now)?;
+        let lifetime = call.inner.policy.request_lifetime;
+        let next = read.record.decided(self.approved.clone(), turn.now, lifetime);
+        let mut next = next.ok_or_else(|| call.error(ErrorKind::Internal))?;
+        next.lead_to(self.redirect);
+        let observed = self.approved.as_ref().map(|(_, epoch)| *epoch);
+        Ok(Step::Commit(Plan { observed, proved: true, ..Plan::new(read, next) }, ()))
+    }
+}
+
+impl Call<'_> {
+    fn may_be_decided(self, read: &Snapshot, now: Timestamp) -> Result<(), Error> {
+        let Snapshot { record, subject, .. } = read;
         decide_decision(record, subject.as_ref(), now)
-            .map_err(|refusal| self.request_refused(record, refusal, OPERATION))
+            .map_err(|refusal| self.request_refused(record, refusal))
     }
 
-    async fn approver(
-        &self,
-        checks: Vec<crate::factor::Check>,
-        subject: Option<crate::id::SubjectId>,
-        epoch: Option<crate::clock::Epoch>,
-    ) -> Result<Proven, Error> {
+    /// Who approves, and under which epoch; none where the decision is to deny.
+    async fn approver(self, decision: Decision) -> Result<Option<(SubjectId, Epoch)>, Error> {
+        let (checks, subject, epoch) = match decision {
+            Decision::Deny => return Ok(None),
+            Decision::Approve { subject, epoch } => (Vec::new(), Some(subject), epoch),
+            // A name is not a proof.
+            Decision::ApproveByChecks(checks) if checks.iter().all(is_name) => {
+                return Err(self.invalid(InvalidInput::new(InputField::Checks, Problem::Empty)));
+            }
+            Decision::ApproveByChecks(checks) => (checks, None, None),
+        };
         let checks = Checks { checks, verified: Vec::new(), subject, stamp: None, epoch, session: None };
-        self.attempt(checks, self.now(), OPERATION).await
+        let proven = self.attempt(checks, self.now()).await?;
+        let approved = proven.subject.zip(proven.epoch);
+        approved.map(Some).ok_or_else(|| self.error(ErrorKind::SubjectMissing))
     }
+
+    /// Shows a refusal of the rule of request tokens, and tells the host of it.
+    pub(super) fn request_refused(self, record: &Record, refusal: RequestRefusal) -> Error {
+        let error = match refusal {
+            // To this app the request is unknown, so there is nothing to tell of.
+            RequestRefusal::OtherApp => {
+                let unknown = self.error(ErrorKind::InvalidToken);
+                return unknown.with_source("another app opened the request");
+            }
+            RequestRefusal::NotLive(why) => self.not_live(why),
+            RequestRefusal::NotApproved => self.error(ErrorKind::NotApproved),
+            RequestRefusal::Denied => self.error(ErrorKind::Denied),
+            RequestRefusal::AlreadyDecided => self.error(ErrorKind::AlreadyDecided),
+        };
+        self.refuse(record, error)
+    }
+}
+
+fn is_name(check: &Check) -> bool {
+    check.kind() == FactorKind::Subject
 }

@@ -1,9 +1,6 @@
 //! `list`: which sessions there are.
 
-use super::{
-    SessionPage, SessionQuery, SessionView,
-    core::{Issuer, store_failed},
-};
+use super::{SessionPage, SessionQuery, SessionView, core::Issuer};
 use crate::{
     clock::Timestamp,
     error::{Error, InputField, InvalidInput, Operation, Problem},
@@ -11,26 +8,29 @@ use crate::{
     store::{Query, Snapshot},
 };
 
-const OPERATION: Operation = Operation::List;
 const MAX_PAGE: u32 = 1000;
 /// How many pages of the store one call reads to fill its own.
 const MAX_READS: usize = 64;
 
 impl Issuer {
-    /// Lists sessions: live ones, without impersonations, newest first, unless the query says otherwise.
+    /// Lists sessions: live ones, without impersonations, newest first, unless the query says
+    /// otherwise.
     ///
-    /// A page may be shorter than its limit; only one without [`next`](SessionPage::next) is the last.
+    /// A page may be shorter than its limit; only one without [`next`](SessionPage::next) is the
+    /// last.
     ///
     /// # Errors
-    /// `InvalidInput` (a limit of zero or above 1000), `NotSupported` (a store without lists), `Unavailable`.
+    /// `InvalidInput` (a limit of zero or above 1000), `NotSupported` (a store without lists),
+    /// `Unavailable`.
     pub async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error> {
+        let call = self.call(Operation::List);
         let problem = match query.limit {
             0 => Some(Problem::Zero),
             limit if limit > MAX_PAGE => Some(Problem::TooLarge),
             _ => None,
         };
         if let Some(problem) = problem {
-            return Err(Error::from(InvalidInput::new(InputField::Limit, problem)).during(OPERATION));
+            return Err(call.invalid(InvalidInput::new(InputField::Limit, problem)));
         }
         let now = self.now();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -42,7 +42,7 @@ impl Issuer {
             ask.newest_first = query.newest_first;
             ask.after = page.next;
             ask.limit = u32::try_from(limit - page.sessions.len()).unwrap_or(MAX_PAGE);
-            let found = self.inner.store.list(&ask).await.map_err(store_failed(OPERATION))?;
+            let found = self.inner.store.list(&ask).await.map_err(call.store_failed())?;
             let wanted = found.items.into_iter().filter(|item| query.admits(item, now));
             page.sessions.extend(wanted.map(SessionView::of));
             page.damaged.extend(found.damaged);

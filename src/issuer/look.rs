@@ -40,9 +40,10 @@ impl Issuer {
     /// # }).unwrap();
     /// ```
     pub async fn session(&self, id: SessionId) -> Result<SessionView, Error> {
-        let found = self.load(id, OPERATION).await?;
+        let call = self.call(OPERATION);
+        let found = call.load(id).await?;
         let session = found.filter(|snapshot| snapshot.record.session().is_some());
-        session.map(SessionView::of).ok_or_else(|| Error::new(ErrorKind::NotFound, OPERATION))
+        session.map(SessionView::of).ok_or_else(|| call.error(ErrorKind::NotFound))
     }
 
     /// Reads the session of an access token or a session token, whether it is live, expired or ended.
@@ -74,9 +75,10 @@ impl Issuer {
     /// # }).unwrap();
     /// ```
     pub async fn session_by(&self, token: &str) -> Result<SessionView, Error> {
-        let token = self.read_token(token, None, OPERATION)?;
-        let snapshot = self.locate(&token, OPERATION).await?;
-        self.stands(&token, &snapshot.record, self.now(), OPERATION)?;
+        let call = self.call(OPERATION);
+        let token = call.read_token(token, None)?;
+        let snapshot = call.locate(&token).await?;
+        call.stands(&token, &snapshot.record, self.now())?;
         Ok(SessionView::of(snapshot))
     }
 
@@ -111,8 +113,9 @@ impl Issuer {
     /// # }).unwrap();
     /// ```
     pub async fn session_by_refresh_token(&self, token: &str) -> Result<RefreshTokenView, Error> {
-        let token = self.read(token, &[TokenKind::Refresh], OPERATION)?;
-        let snapshot = self.prove(&token, OPERATION).await?;
+        let call = self.call(OPERATION);
+        let token = call.read(token, &[TokenKind::Refresh])?;
+        let snapshot = call.prove(&token).await?;
         let is_spent = token.generation < snapshot.record.generation();
         Ok(RefreshTokenView { session: SessionView::of(snapshot), is_spent })
     }
@@ -153,7 +156,7 @@ impl Issuer {
     /// # }).unwrap();
     /// ```
     pub async fn profile(&self, subject: &SubjectId) -> Result<SubjectProfile, Error> {
-        self.profile_of(subject, OPERATION).await
+        self.call(OPERATION).profile_of(subject).await
     }
 
     /// Says what a request token asks for, and by which app: what a page shows before its user decides.
@@ -163,12 +166,12 @@ impl Issuer {
     /// `Expired`, `Denied`, `AlreadyDecided` (it was exchanged), `Revoked`, `Unavailable`. One that was approved is no
     /// error: see [`is_approved`](OpenedRequest::is_approved).
     pub async fn request<'a>(&self, find: impl Into<FindRequest<'a>>) -> Result<OpenedRequest, Error> {
-        const OPERATION: Operation = Operation::Decide;
         let FindRequest { token, app } = find.into();
-        let token = self.read(token, &[TokenKind::Request], OPERATION)?;
-        let Snapshot { record, subject, .. } = self.prove(&token, OPERATION).await?;
+        let call = self.call(Operation::Decide);
+        let token = call.read(token, &[TokenKind::Request])?;
+        let Snapshot { record, subject, .. } = call.prove(&token).await?;
         decide_look(&record, subject.as_ref(), app, self.now())
-            .map_err(|refusal| self.request_refused(&record, refusal, OPERATION))?;
+            .map_err(|refusal| call.request_refused(&record, refusal))?;
         Ok(OpenedRequest { token: None, record })
     }
 }

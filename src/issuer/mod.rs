@@ -19,15 +19,25 @@
 //! | [`sweep`](Issuer::sweep), [`Sweeper`] | | [`SweepReport`], [`SweepRun`] |
 //! | [`sync_revocations`](Issuer::sync_revocations) | | |
 
-// One file a verb. Beside them: `builder` (how an issuer is put together), `input` and `output`, `attempt` (runs checks
-// through the host's verifier), `authenticate` (from a presented token to a loaded record), `mint` (tokens for a record),
-// `core` (the parts, the clock, ids, events), `look` (reads sessions, requests and subjects as they are), `sweeper` (sweeps until nothing is left) and `sweeper_task` (again and again),
-// `token_verifier` (for services that hold public keys alone) and `revocations` (the local view of the store's log).
+// One file a verb; its rule is in `session`. Beside the verbs:
+// - `call`: what every verb asks of its issuer, and how its errors are named
+// - `commit`: the one loop of the verbs that change a record
+// - `builder`, `input`, `output`: how an issuer is put together, what verbs take and give
+// - `authenticate`: from a presented token to a loaded record
+// - `attempt`: runs checks through the host's verifier
+// - `mint`: tokens for a record
+// - `core`: the parts, the clock, events
+// - `look`: reads sessions, requests and subjects as they are
+// - `sweeper`, `sweeper_task`: sweep until nothing is left, and again and again
+// - `token_verifier`: for services that hold public keys alone
+// - `revocations`: the local view of the store's log
 
 mod attempt;
 mod authenticate;
 mod builder;
+mod call;
 mod check;
+mod commit;
 mod core;
 mod create;
 mod decide;

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    OpenRequest, OpenedRequest,
-    core::{Issuer, store_failed},
-};
+use super::{OpenRequest, OpenedRequest, core::Issuer};
 use crate::{
     error::{Error, ErrorKind, Operation},
     event::EventKind,
@@ -14,18 +11,16 @@ use crate::{
     token::TokenKind,
 };
 
-const OPERATION: Operation = Operation::Open;
-
 impl Issuer {
     /// Opens a request token for an app, which alone may exchange it.
     ///
     /// # Errors
     /// `InvalidInput` (a lifetime out of range), `Unavailable`.
     pub async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error> {
+        let call = self.call(Operation::Open);
         let now = self.now();
-        let lifetime =
-            self.inner.policy.request(open.lifetime).map_err(|input| Error::from(input).during(OPERATION))?;
-        let (id, salt) = self.new_id(None, now, OPERATION)?;
+        let lifetime = self.inner.policy.request(open.lifetime).map_err(|input| call.invalid(input))?;
+        let (id, salt) = call.new_id(None, now)?;
         let record = Arc::new(Record::new_request(RequestBirth {
             id,
             tenant: self.tenant.clone(),
@@ -36,21 +31,21 @@ impl Issuer {
             redirect: open.redirect,
             lifetime,
         }));
-        let token = self.opaque(&record, TokenKind::Request, None, OPERATION)?;
+        let token = call.opaque(&record, TokenKind::Request, None)?;
         match self
             .inner
             .store
             .insert(NewRecord::new(Arc::clone(&record), now))
             .await
-            .map_err(store_failed(OPERATION))?
+            .map_err(call.store_failed())?
         {
             Inserted::Created { .. } => {
                 self.tell(&record, EventKind::RequestOpened { app: open.app });
                 Ok(OpenedRequest { token: Some(token), record })
             }
             // Two draws of the same 62 bits in one millisecond; the caller tries again.
-            Inserted::DuplicateId => Err(Error::new(ErrorKind::Unavailable, OPERATION)),
-            _ => Err(Error::new(ErrorKind::Internal, OPERATION)),
+            Inserted::DuplicateId => Err(call.error(ErrorKind::Unavailable)),
+            _ => Err(call.error(ErrorKind::Internal)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{
     CredentialChange, Revoke, Revoked,
-    core::{Issuer, store_failed},
+    call::Call,
+    core::Issuer,
     input::{AfterChange, Target},
 };
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     token::{TokenKind, looks_opaque},
 };
 
-const OPERATION: Operation = Operation::Revoke;
 /// How many sessions of a device or an actor one call ends.
 const BATCH: u32 = 500;
 
@@ -23,57 +23,62 @@ impl Issuer {
     /// Ends sessions. Ending what has ended, or is not there, is fine.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session; `NotFound` where a session
-    /// shall be kept that is not a live one of the subject, and `ImpersonationRefused` where it is an impersonation
-    /// (then nothing ends); `Damaged` where a row cannot be read, after all the others have ended; `Unavailable`.
+    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session;
+    /// `NotFound` where a session shall be kept that is not a live one of the subject, and
+    /// `ImpersonationRefused` where it is an impersonation (then nothing ends); `Damaged` where a
+    /// row cannot be read, after all the others have ended; `Unavailable`.
     pub async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
+        let call = self.call(Operation::Revoke);
         let Revoke { target, reason, by } = revoke;
         match target {
             Target::Token(token) => {
-                let id = self.session_of(token).await?;
-                self.end_each(id, reason, by.as_ref()).await
+                let id = call.session_of(token).await?;
+                call.end_each(id, reason, by.as_ref()).await
             }
             Target::OthersThan(token) => {
-                let (id, subject) = self.keeper(token).await?;
-                self.bump(subject, Bump::all_but(id, reason), &[], by).await
+                let (id, subject) = call.keeper(token).await?;
+                call.bump(subject, Bump::all_but(id, reason), &[], by).await
             }
-            Target::Sessions(ids) => self.end_each(ids, reason, by.as_ref()).await,
+            Target::Sessions(ids) => call.end_each(ids, reason, by.as_ref()).await,
             Target::SessionOf(subject, id) => {
-                // A subject, once set, never changes: what was read still holds when the session ends.
-                let snapshot = self.load(id, OPERATION).await?;
+                // A subject, once set, never changes: what was read still holds when the session
+                // ends.
+                let snapshot = call.load(id).await?;
                 let own = snapshot
                     .is_some_and(|found| found.record.bound().is_some_and(|(own, _)| *own == subject));
                 match own {
-                    true => self.end_each([id], reason, by.as_ref()).await,
-                    false => Err(Error::new(ErrorKind::NotFound, OPERATION)),
+                    true => call.end_each([id], reason, by.as_ref()).await,
+                    false => Err(call.error(ErrorKind::NotFound)),
                 }
             }
-            Target::Subject(subject) => self.bump(subject, Bump::all(reason), &[], by).await,
+            Target::Subject(subject) => call.bump(subject, Bump::all(reason), &[], by).await,
             Target::SubjectBut(subject, keep) => {
-                self.bump(subject, Bump::all_but(keep, reason), &[], by).await
+                call.bump(subject, Bump::all_but(keep, reason), &[], by).await
             }
-            Target::Device(device) => self.end_batch(Select::Device(device), reason, by.as_ref()).await,
-            Target::Actor(actor) => self.end_batch(Select::Actor(actor), reason, by.as_ref()).await,
+            Target::Device(device) => call.end_batch(Select::Device(device), reason, by.as_ref()).await,
+            Target::Actor(actor) => call.end_batch(Select::Actor(actor), reason, by.as_ref()).await,
         }
     }
 
-    /// Says that a subject's credential has changed: its old proofs no longer count, and sessions end as asked.
+    /// Says that a subject's credential has changed: its old proofs no longer count, and sessions
+    /// end as asked.
     ///
     /// # Errors
-    /// `NotFound` where a session shall be kept that is not a live one of the subject (then nothing changes);
-    /// `Unavailable`.
+    /// `NotFound` where a session shall be kept that is not a live one of the subject (then nothing
+    /// changes); `Unavailable`.
     pub async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error> {
+        let call = self.call(Operation::Revoke);
         let CredentialChange { subject, kinds, sessions, by } = change;
         let reason = RevokeReason::CredentialChange;
         match sessions {
-            AfterChange::EndAll => self.bump(subject, Bump::all(reason), &kinds, by).await,
-            AfterChange::EndAllBut(keep) => self.bump(subject, Bump::all_but(keep, reason), &kinds, by).await,
+            AfterChange::EndAll => call.bump(subject, Bump::all(reason), &kinds, by).await,
+            AfterChange::EndAllBut(keep) => call.bump(subject, Bump::all_but(keep, reason), &kinds, by).await,
             AfterChange::KeepAll => {
                 let now = self.now();
                 let mark = SubjectMark::floors(kinds.clone(), now);
                 let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
-                let SubjectMarked::Done(_) = marked.map_err(store_failed(OPERATION))? else {
-                    return Err(Error::new(ErrorKind::Internal, OPERATION));
+                let SubjectMarked::Done(_) = marked.map_err(call.store_failed())? else {
+                    return Err(call.error(ErrorKind::Internal));
                 };
                 self.pass(now);
                 self.tell_of(Some(&subject), EventKind::FactorsVoided { factors: kinds });
@@ -81,41 +86,43 @@ impl Issuer {
             }
         }
     }
+}
 
-    /// The session that an authentic token names, whatever its generation and age. A request token names its request,
-    /// and not the session that this became: it travels where others read it.
-    async fn session_of(&self, token: &str) -> Result<Option<SessionId>, Error> {
+impl Call<'_> {
+    /// The session that an authentic token names, whatever its generation and age. A request token
+    /// names its request, and not the session that this became: it travels where others read it.
+    async fn session_of(self, token: &str) -> Result<Option<SessionId>, Error> {
         const ANY: [TokenKind; 4] =
             [TokenKind::Access, TokenKind::Refresh, TokenKind::Session, TokenKind::Request];
         match looks_opaque(token) {
             true => {
-                let token = self.read(token, &ANY, OPERATION)?;
-                let record = self.prove(&token, OPERATION).await?.record;
+                let token = self.read(token, &ANY)?;
+                let record = self.prove(&token).await?.record;
                 let names = token.kind != TokenKind::Request || record.request().is_some();
                 Ok(names.then(|| record.id()))
             }
-            false => Ok(Some(self.verify_to_end(token, OPERATION)?.session_id())),
+            false => Ok(Some(self.verify_to_end(token)?.session_id())),
         }
     }
 
     /// The session of a token that stands for a live session, and its subject.
-    async fn keeper(&self, token: &str) -> Result<(SessionId, SubjectId), Error> {
-        let token = self.read_token(token, None, OPERATION)?;
-        let snapshot = self.locate(&token, OPERATION).await?;
+    async fn keeper(self, token: &str) -> Result<(SessionId, SubjectId), Error> {
+        let token = self.read_token(token, None)?;
+        let snapshot = self.locate(&token).await?;
         let now = self.now();
-        self.good(&token, &snapshot, now, OPERATION)?;
-        self.actors_live(&snapshot.record, now, OPERATION).await?;
+        self.good(&token, &snapshot, now)?;
+        self.actors_live(&snapshot.record, now).await?;
         if snapshot.record.session().is_some_and(Session::is_impersonation) {
             // Whoever acts in another's place does not log that other out.
-            return Err(self.refuse(&snapshot.record, Error::new(ErrorKind::ImpersonationRefused, OPERATION)));
+            return Err(self.refuse(&snapshot.record, self.error(ErrorKind::ImpersonationRefused)));
         }
         let subject = snapshot.record.bound().map(|(subject, _)| subject.clone());
-        let subject = subject.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, OPERATION))?;
+        let subject = subject.ok_or_else(|| self.error(ErrorKind::SubjectMissing))?;
         Ok((snapshot.record.id(), subject))
     }
 
     async fn bump(
-        &self,
+        self,
         subject: SubjectId,
         bump: Bump,
         voided: &[FactorKind],
@@ -125,8 +132,8 @@ impl Issuer {
         let mut mark = SubjectMark::bump(bump, now);
         mark.floors = voided.to_vec();
         let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
-        match marked.map_err(store_failed(OPERATION))? {
-            SubjectMarked::KeepNotLive => Err(Error::new(ErrorKind::NotFound, OPERATION)),
+        match marked.map_err(self.store_failed())? {
+            SubjectMarked::KeepNotLive => Err(self.error(ErrorKind::NotFound)),
             SubjectMarked::Done(stamp) => {
                 self.pass(now);
                 let kind = EventKind::SubjectRevoked {
@@ -142,7 +149,7 @@ impl Issuer {
     }
 
     async fn end_each(
-        &self,
+        self,
         ids: impl IntoIterator<Item = SessionId>,
         reason: RevokeReason,
         by: Option<&SubjectId>,
@@ -152,10 +159,10 @@ impl Issuer {
         batch.answer(false)
     }
 
-    /// One batch; and where a row of it cannot be read all that follow too, since the error that tells of it cannot say
-    /// that there are more.
+    /// One batch; and where a row of it cannot be read all that follow too, since the error that
+    /// tells of it cannot say that there are more.
     async fn end_batch(
-        &self,
+        self,
         select: Select,
         reason: RevokeReason,
         by: Option<&SubjectId>,
@@ -164,7 +171,7 @@ impl Issuer {
         query.limit = BATCH;
         let mut batch = Batch::default();
         loop {
-            let page = self.inner.store.list(&query).await.map_err(store_failed(OPERATION))?;
+            let page = self.inner.store.list(&query).await.map_err(self.store_failed())?;
             let ids: Vec<_> = page.items.iter().map(|item| item.record.id()).chain(page.damaged).collect();
             self.end_all(ids, reason, by, &mut batch).await?;
             query.after = page.next;
@@ -174,9 +181,10 @@ impl Issuer {
         }
     }
 
-    /// Ends all of them that it can. A store that does not answer is not asked for the rest: another try goes on there.
+    /// Ends all of them that it can. A store that does not answer is not asked for the rest:
+    /// another try goes on there.
     async fn end_all(
-        &self,
+        self,
         ids: impl IntoIterator<Item = SessionId>,
         reason: RevokeReason,
         by: Option<&SubjectId>,
@@ -190,9 +198,9 @@ impl Issuer {
                     batch.sessions.push(id);
                 }
                 Ok(Ended::AlreadyEnded | Ended::Gone) => {}
-                Err(error) if error.is_retryable() => return Err(store_failed(OPERATION)(error)),
+                Err(error) if error.is_retryable() => return Err(self.store_failed()(error)),
                 Err(error) => {
-                    batch.unread.get_or_insert_with(|| store_failed(OPERATION)(error));
+                    batch.unread.get_or_insert_with(|| self.store_failed()(error));
                 }
             }
         }
@@ -200,7 +208,8 @@ impl Issuer {
     }
 }
 
-/// What became of several ends. A row that cannot be read keeps none of the others alive, and is told of at the end.
+/// What became of several ends. A row that cannot be read keeps none of the others alive, and is
+/// told of at the end.
 #[derive(Default)]
 struct Batch {
     sessions: Vec<SessionId>,

@@ -1,9 +1,6 @@
 //! `sweep`: remove what ended a while ago. The host schedules it.
 
-use super::{
-    SweepReport,
-    core::{Issuer, store_failed},
-};
+use super::{SweepReport, core::Issuer};
 use crate::{
     error::{Error, Operation},
     event::EventKind,
@@ -20,7 +17,8 @@ impl Issuer {
     /// `Unavailable`. What was removed before stays removed; call again.
     pub async fn sweep(&self, limit: u32) -> Result<SweepReport, Error> {
         let now = self.now();
-        let swept = self.inner.store.sweep(now, limit).await.map_err(store_failed(Operation::Sweep))?;
+        let swept =
+            self.inner.store.sweep(now, limit).await.map_err(self.call(Operation::Sweep).store_failed())?;
         for gone in &swept.removed {
             let by_itself = !matches!(life(&gone.record, gone.subject.as_ref(), now), Life::Revoked(_));
             if by_itself && gone.record.session().is_some() {

@@ -52,7 +52,7 @@ impl Schedule {
 
     /// How long it is to the next run. Without randomness it is the pause as it was asked for.
     fn pause(&self, issuer: &Issuer) -> Duration {
-        let random = issuer.random::<4>(Operation::Sweep).map(u32::from_be_bytes);
+        let random = issuer.call(Operation::Sweep).random::<4>().map(u32::from_be_bytes);
         let part = random.map_or(1.0, |random| 0.5 + f64::from(random) / f64::from(u32::MAX));
         self.every.checked_mul(2).map_or(self.every, |_| self.every.mul_f64(part))
     }

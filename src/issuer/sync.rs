@@ -1,6 +1,6 @@
 //! `sync_revocations`: read the store's revocation log, for checks that may be a little stale. The host schedules it.
 
-use super::core::{Issuer, store_failed};
+use super::core::Issuer;
 use crate::{
     error::{Error, ErrorKind, Operation},
     store::RevocationBatch,
@@ -27,8 +27,12 @@ impl Issuer {
             // What is known is as old as the beginning of the read that found nothing left.
             let began = self.inner.clock.monotonic();
             let cursor = self.inner.revocations.read().map_err(|_| poisoned())?.cursor();
-            let batch =
-                self.inner.store.revoked_since(&cursor, BATCH).await.map_err(store_failed(OPERATION))?;
+            let batch = self
+                .inner
+                .store
+                .revoked_since(&cursor, BATCH)
+                .await
+                .map_err(self.call(OPERATION).store_failed())?;
             let mut view = self.inner.revocations.write().map_err(|_| poisoned())?;
             match batch {
                 RevocationBatch::Entries { entries, next, more } => {

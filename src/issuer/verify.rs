@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{authenticate::refused, core::Issuer};
+use super::{call::Call, core::Issuer};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Operation, SignError, SignErrorKind},
@@ -18,38 +18,35 @@ use crate::{
 impl Issuer {
     /// Says what a signed access token claims: signature, times and audience.
     ///
-    /// A revocation is seen when the token expires, so up to the access lifetime late: ask [`check`](Self::check) where
-    /// that is too late.
+    /// A revocation is seen when the token expires, so up to the access lifetime late: ask
+    /// [`check`](Self::check) where that is too late.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind` (an opaque token), `InvalidToken`, `WrongAudience`, `TokenExpired`.
+    /// `MalformedToken`, `WrongTokenKind` (an opaque token), `InvalidToken`, `WrongAudience`,
+    /// `TokenExpired`.
     pub fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
-        self.verify_for(token, None, Operation::Verify)
+        self.call(Operation::Verify).verify_for(token, None)
     }
+}
 
+impl Call<'_> {
     /// Reads a token that shall end its own session: it may have expired.
-    pub(super) fn verify_to_end(&self, token: &str, operation: Operation) -> Result<VerifiedClaims, Error> {
+    pub(super) fn verify_to_end(self, token: &str) -> Result<VerifiedClaims, Error> {
         if self.inner.signer.is_none() {
-            return Err(refused(operation)(TokenFault::malformed("not an opaque token")));
+            return Err(self.token_refused()(TokenFault::malformed("not an opaque token")));
         }
-        self.verify_at(token, None, true, operation)
+        self.verify_at(token, None, true)
     }
 
-    pub(super) fn verify_for(
-        &self,
-        token: &str,
-        audience: Option<&String>,
-        operation: Operation,
-    ) -> Result<VerifiedClaims, Error> {
-        self.verify_at(token, audience, false, operation)
+    pub(super) fn verify_for(self, token: &str, audience: Option<&String>) -> Result<VerifiedClaims, Error> {
+        self.verify_at(token, audience, false)
     }
 
     fn verify_at(
-        &self,
+        self,
         token: &str,
         audience: Option<&String>,
         may_have_expired: bool,
-        operation: Operation,
     ) -> Result<VerifiedClaims, Error> {
         let judge = Judge {
             policy: &self.inner.policy,
@@ -58,12 +55,12 @@ impl Issuer {
             audience: audience.map_or(self.inner.audience.as_slice(), std::slice::from_ref),
             tenant: &self.tenant,
             may_have_expired,
-            operation,
+            operation: self.operation,
         };
         match &self.inner.signer {
             Some(signer) => judge.judge(token, self.now(), |request| signer.verify(request)),
-            None if looks_opaque(token) => Err(Error::new(ErrorKind::WrongTokenKind, operation)),
-            None => Err(Error::new(ErrorKind::NotSupported, operation)),
+            None if looks_opaque(token) => Err(self.error(ErrorKind::WrongTokenKind)),
+            None => Err(self.error(ErrorKind::NotSupported)),
         }
     }
 }
@@ -121,4 +118,9 @@ impl Judge<'_> {
         };
         parse_claims(payload, &expected).map_err(refused(operation))
     }
+}
+
+/// Shows a fault of a token, whoever judges it.
+pub(super) fn refused(operation: Operation) -> impl Fn(TokenFault) -> Error {
+    move |fault| Error::new(fault.kind, operation).with_source(fault)
 }

@@ -1,4 +1,5 @@
-//! Searches the refresh rule: the real functions in a simulated world, checked against section 7 of the design.
+//! Searches the refresh rule: the real functions in a simulated world, checked against section 7 of
+//! the design.
 //!
 //! | file | world |
 //! | --- | --- |

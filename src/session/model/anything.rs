@@ -1,6 +1,6 @@
-//! Every token there ever was, presented at any time, while the owner steps up, the session is revoked and failovers
-//! forget acknowledged writes. Each answer is compared with the text of section 7, which here reads a history that
-//! the test writes itself and not the record.
+//! Every token there ever was, presented at any time, while the owner steps up, the session is
+//! revoked and failovers forget acknowledged writes. Each answer is compared with the text of
+//! section 7, which here reads a history that the test writes itself and not the record.
 
 use std::sync::OnceLock;
 

@@ -1,13 +1,14 @@
 //! An honest client, alone: replies get lost, two tabs share its storage, it proves factors again.
 //!
-//! The promise (section 7, clauses 4 to 6): it is never told reuse, and the newest token it has is always answered,
-//! as long as
+//! The promise (section 7, clauses 4 to 6): it is never told reuse, and the newest token it has is
+//! always answered, as long as
 //! - the session is within its limits,
 //! - an unanswered refresh is tried again within the retry window,
-//! - no more than `marked_in_a_row` generations in a row had to be asked for again outside the overlap; a store-checked
-//!   check with the newest access token, and a refresh that is answered in time, begin the row anew,
-//! - a second tab's request is under way for less than the overlap, while the record moves at most twice, and jumps
-//!   at most once,
+//! - no more than `marked_in_a_row` generations in a row had to be asked for again outside the
+//!   overlap; a store-checked check with the newest access token, and a refresh that is answered in
+//!   time, begin the row anew,
+//! - a second tab's request is under way for less than the overlap, while the record moves at most
+//!   twice, and jumps at most once,
 //! - a step-up presents an access token that a store-checked check accepts.
 //!
 //! A client that never hears of its own step-up is refused `Superseded` and logs in anew.
@@ -104,7 +105,8 @@ impl Honest {
         self.refresh < self.issuer.generation()
     }
 
-    /// True when asking now would be outside the overlap, for a generation that was not yet asked for so late.
+    /// True when asking now would be outside the overlap, for a generation that was not yet asked
+    /// for so late.
     fn would_be_late(&self) -> bool {
         self.is_behind() && !self.issuer.is_in_overlap() && self.attempt != Attempt::Late
     }
@@ -117,7 +119,8 @@ impl Honest {
         idle < IDLE && (!self.is_behind() || age < RETRY) && tab_in_time
     }
 
-    /// The record may move unless that would leave the second tab's request more than two moves behind.
+    /// The record may move unless that would leave the second tab's request more than two moves
+    /// behind.
     fn may_move(&self) -> bool {
         self.under_way.is_none_or(|tab| tab.moves < 2)
     }
@@ -312,7 +315,8 @@ fn an_honest_client_is_never_taken_for_a_thief_in_long_walks() {
     }
 }
 
-/// Loses the reply to every refresh, and asks again a minute later: so many generations in a row are answered.
+/// Loses the reply to every refresh, and asks again a minute later: so many generations in a row
+/// are answered.
 fn answered_late_in_a_row(mut client: Honest, rounds: u32) -> u32 {
     let is_store_checked = client.store_checked;
     (0..rounds)
@@ -340,7 +344,8 @@ fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_chec
 
 #[test]
 fn a_jump_that_overtakes_a_refresh_does_not_make_a_thief_of_who_asks_again() {
-    // The reply to a refresh is lost; the access token before it still steps up; the client tries again.
+    // The reply to a refresh is lost; the access token before it still steps up; the client tries
+    // again.
     let mut issuer = Issuer::endless(MARKED_IN_A_ROW);
     assert_eq!(issuer.refresh(1), RefreshDecision::Rotate { ahead: false });
     assert_eq!(issuer.check(1), Age::Previous);

@@ -1,5 +1,6 @@
-//! An issuer with one record and a clock that is moved by hand. It decides by the real rule and writes by the real
-//! transitions; what it adds is only which transition follows from which decision.
+//! An issuer with one record and a clock that is moved by hand. It decides by the real rule and
+//! writes by the real transitions; what it adds is only which transition follows from which
+//! decision.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ impl Issuer {
         Self { record, stamp, rule: RotationRule::of(policy, policy.idle), now: sample::BORN, absolute }
     }
 
-    /// The default policy without an absolute end, so that how long ago a session began tells no two states apart.
+    /// The default policy without an absolute end, so that how long ago a session began tells no
+    /// two states apart.
     pub(super) fn endless(marked_in_a_row: u8) -> Self {
         let mut issuer = Self::new(&Policy::default().absolute_lifetime(AbsoluteLifetime::Unlimited));
         issuer.rule.marked_in_a_row = marked_in_a_row;
@@ -129,7 +131,8 @@ impl Issuer {
         self.age().abs() < i64::try_from(self.rule.overlap.as_millis()).unwrap()
     }
 
-    /// How far behind the record a generation is, as part of a state's key. Only distances tell states apart.
+    /// How far behind the record a generation is, as part of a state's key. Only distances tell
+    /// states apart.
     pub(super) fn behind(&self, generation: u32) -> i64 {
         match generation {
             0 => i64::MAX,

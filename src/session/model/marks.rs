@@ -1,5 +1,5 @@
-//! Marks move no version, so they race commits. Whatever the order of arrival, the outcome is that of some order in
-//! which one came after the other.
+//! Marks move no version, so they race commits. Whatever the order of arrival, the outcome is that
+//! of some order in which one came after the other.
 
 use super::{
     super::{Mark, Record, RefreshDecision, SpendRefused},

@@ -66,7 +66,8 @@ impl Explored {
     }
 }
 
-/// Looks at every state within `depth` steps, nearest first. A way that broke a promise is not followed further.
+/// Looks at every state within `depth` steps, nearest first. A way that broke a promise is not
+/// followed further.
 pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, depth: usize) -> Explored {
     let mut known = HashSet::new();
     // For each state the one it was reached from, and how: to tell the way to a broken promise.

@@ -1,4 +1,5 @@
-//! Single sentences of section 7, at their exact boundaries. Numbers in brackets are cases of other session systems.
+//! Single sentences of section 7, at their exact boundaries. Numbers in brackets are cases of other
+//! session systems.
 
 use std::time::Duration;
 
@@ -295,7 +296,8 @@ fn ten_thousand_refreshes_leave_the_record_as_large_as_it_was_and_its_end_where_
         seen_at = issuer.session().last_seen_at();
     }
     assert_eq!(life(&issuer.record, Some(&issuer.stamp), issuer.now), Life::Live);
-    // Nothing but numbers of a fixed size has changed: with those put back it is the record that was born.
+    // Nothing but numbers of a fixed size has changed: with those put back it is the record that
+    // was born.
     let (version, generation, rotated_at) =
         (born.version(), born.generation(), issuer.session().rotated_at());
     let mut now = born.rotated(0, rotated_at, 1).unwrap();

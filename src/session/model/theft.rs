@@ -1,12 +1,14 @@
-//! An owner and a thief with copies of one token, who refresh in turns outside the overlap (section 7, clause 5).
+//! An owner and a thief with copies of one token, who refresh in turns outside the overlap (section
+//! 7, clause 5).
 //!
-//! - Whoever comes back with a token two generations old is found at once, and so is whoever comes back after a
-//!   store-checked check has used the current generation.
-//! - Otherwise the record can only count. The first to come back after `marked_in_a_row + 1` rotations is found, when
-//!   no store-checked check used the newest token in that time.
-//! - Such a check begins the count anew, because it is what an honest client does that lost a reply. Each buys a thief
-//!   up to `marked_in_a_row` more rotations; one who always refreshes first, and shows no store his tokens before the
-//!   owner came back, is not found while the owner's checks ask the store.
+//! - Whoever comes back with a token two generations old is found at once, and so is whoever comes
+//!   back after a store-checked check has used the current generation.
+//! - Otherwise the record can only count. The first to come back after `marked_in_a_row + 1`
+//!   rotations is found, when no store-checked check used the newest token in that time.
+//! - Such a check begins the count anew, because it is what an honest client does that lost a
+//!   reply. Each buys a thief up to `marked_in_a_row` more rotations; one who always refreshes
+//!   first, and shows no store his tokens before the owner came back, is not found while the
+//!   owner's checks ask the store.
 //! - Inside the overlap nobody is found.
 
 use std::time::Duration;
@@ -194,7 +196,8 @@ fn owner_and_thief_are_found_in_long_walks() {
 
 #[test]
 fn a_thief_who_always_refreshes_first_is_not_found_while_only_the_owners_checks_ask_the_store() {
-    // The limit of clause 5: to the record this is a client that loses the first reply to every refresh.
+    // The limit of clause 5: to the record this is a client that loses the first reply to every
+    // refresh.
     let mut theft = theft(Checks::Anytime, MARKED_IN_A_ROW, u32::MAX);
     theft.take(Step::Steal).unwrap();
     for _ in 0..1_000 {
