@@ -28,13 +28,14 @@ async fn is_there(store: &Store, key: &SessionKey) -> bool {
 }
 
 pub async fn an_insert_that_is_dropped_is_there_and_listed_or_not_there(store: Store) {
+    let lists = !skips_lists(&store);
     let alice = subject("alice");
     at_every_await(async |polls| {
         let (key, new) = login_under(&store, &alice, 0).await;
         let ended = drop_at(polls, store.insert(new)).await.is_some();
         let there = is_there(&store, &key).await;
         assert!(there || !ended);
-        if there && store.capabilities().lists {
+        if there && lists {
             assert!(sessions_of(&store, &alice).await.contains(&key.id), "never live and unlisted");
         }
         ended
@@ -98,6 +99,7 @@ pub async fn a_commit_that_is_dropped_moves_all_or_nothing(store: Store) {
 }
 
 pub async fn a_late_binding_that_is_dropped_is_listed_and_capped_if_it_happened(store: Store) {
+    let lists = !skips_lists(&store);
     let mut round = 0;
     at_every_await(async |polls| {
         round += 1;
@@ -109,7 +111,7 @@ pub async fn a_late_binding_that_is_dropped_is_listed_and_capped_if_it_happened(
         let is_bound = load(&store, &late).await.record.bound().is_some();
         assert!(is_bound || !ended);
         assert!(!is_bound || !is_live(&store, &old, 2).await, "one too many");
-        if is_bound && store.capabilities().lists {
+        if is_bound && lists {
             assert_eq!(sessions_of(&store, &alice).await, [late.id], "never live and unlisted");
         }
         ended
@@ -118,13 +120,14 @@ pub async fn a_late_binding_that_is_dropped_is_listed_and_capped_if_it_happened(
 }
 
 pub async fn an_end_that_is_dropped_is_logged_if_it_happened(store: Store) {
+    let logs = !skips_log(&store);
     at_every_await(async |polls| {
         let key = create(&store, fixtures::session().build()).await;
         let tombstone = Tombstone::new(RevokeReason::Admin, at(1));
         let ended = drop_at(polls, store.end(&key, &tombstone)).await.is_some();
         let has_tombstone = load(&store, &key).await.record.tombstone().is_some();
         assert!(has_tombstone || !ended);
-        if has_tombstone && store.capabilities().revocation_log {
+        if has_tombstone && logs {
             assert!(names(&log_after(&store, Cursor::start()).await.0, &key));
         }
         ended
@@ -153,6 +156,7 @@ pub async fn a_mark_that_is_dropped_notes_all_of_it_or_nothing(store: Store) {
 }
 
 pub async fn a_bump_that_is_dropped_is_whole_and_logged_if_it_happened(store: Store) {
+    let logs = !skips_log(&store);
     let mut now = 10;
     at_every_await(async |polls| {
         now += 1;
@@ -172,7 +176,7 @@ pub async fn a_bump_that_is_dropped_is_whole_and_logged_if_it_happened(store: St
         );
         assert!(bumped || !ended);
         assert!(is_live(&store, &kept, now).await);
-        if bumped && store.capabilities().revocation_log {
+        if bumped && logs {
             let (entries, _) = log_after(&store, Cursor::start()).await;
             assert!(entries.iter().any(|entry| matches!(entry,
                 RevocationEntry::Subject { key, epoch, .. } if *key == of(&alice) && *epoch == stamp.epoch)));
@@ -183,6 +187,7 @@ pub async fn a_bump_that_is_dropped_is_whole_and_logged_if_it_happened(store: St
 }
 
 pub async fn a_sweep_that_is_dropped_leaves_records_whole_or_gone(store: Store) {
+    let lists = !skips_lists(&store);
     let alice = subject("alice");
     let lasting = create(&store, fixtures::session().lifetime(None).idle(None).build()).await;
     at_every_await(async |polls| {
@@ -193,7 +198,7 @@ pub async fn a_sweep_that_is_dropped_leaves_records_whole_or_gone(store: Store) 
         let ended = drop_at(polls, store.sweep(at(60 * DAY), 3)).await.is_some();
         for key in &keys {
             let gone = !is_there(&store, key).await;
-            if gone && store.capabilities().lists {
+            if gone && lists {
                 assert!(!sessions_of(&store, &alice).await.contains(&key.id), "gone, and listed");
             }
         }
@@ -214,11 +219,11 @@ pub async fn reads_that_are_dropped_leave_no_trace(store: Store) {
     let before = load(&store, &key).await;
     at_every_await(async |polls| drop_at(polls, store.load(&key)).await.is_some()).await;
     at_every_await(async |polls| drop_at(polls, store.stamp(&of(&bob), at(1))).await.is_some()).await;
-    if store.capabilities().lists {
+    if !skips_lists(&store) {
         let query = Query::new(TenantId::default(), Select::Tenant);
         at_every_await(async |polls| drop_at(polls, store.list(&query)).await.is_some()).await;
     }
-    if store.capabilities().revocation_log {
+    if !skips_log(&store) {
         let start = Cursor::start();
         at_every_await(async |polls| drop_at(polls, store.revoked_since(&start, 10)).await.is_some()).await;
     }
@@ -232,7 +237,7 @@ pub async fn calls_that_are_dropped_in_numbers_leave_the_store_at_work(store: St
     let key = login(&store, &alice, 0).await;
     let on = load(&store, &key).await;
     let query = Query::new(TenantId::default(), Select::Subject(alice.clone()));
-    let lists = store.capabilities().lists;
+    let lists = !skips_lists(&store);
     for _ in 0..200 {
         let (_, new) = login_under(&store, &alice, 1).await;
         drop_at(1, store.insert(new)).await;
