@@ -315,7 +315,7 @@ fn a_counter_never_passes_its_limit_and_all_move_or_none() {
 }
 
 #[test]
-fn while_the_store_is_away_nobody_gets_in_unless_the_policy_says_so_and_then_only_with_a_signed_token() {
+fn while_the_store_is_away_only_signed_tokens_get_in_and_only_by_policy() {
     let closed = World::new(Policy::default());
     let login = closed.login("alice");
     closed.store.fail_all(true);
@@ -342,7 +342,7 @@ fn while_the_store_is_away_nobody_gets_in_unless_the_policy_says_so_and_then_onl
 }
 
 #[test]
-fn a_login_on_the_hosts_word_is_one_call_of_the_store_and_as_good_as_any() {
+fn a_login_on_the_hosts_word_is_one_call_of_the_store() {
     let world = World::on_the_hosts_word(opaque_pairs());
     for round in 0..2 {
         world.store.reset_calls();
@@ -386,7 +386,7 @@ fn a_signed_token_tells_of_the_epoch_that_was_read_before_its_session_was_stored
 }
 
 #[test]
-fn a_login_on_the_hosts_word_is_bound_to_what_was_known_of_its_subject_before_whatever_else_it_asks_for() {
+fn a_login_on_the_hosts_word_is_bound_to_the_known_epoch() {
     for (policy, is_signed) in
         [(opaque_pairs(), false), (Policy::default(), true), (Policy::zitadel(), false)]
     {

@@ -128,7 +128,7 @@ fn a_lost_reply_of_the_store_leaves_a_session_that_goes_on() {
 
 // 71
 #[test]
-fn a_future_that_is_dropped_at_any_await_leaves_the_session_as_it_was_or_as_it_would_be() {
+fn a_future_dropped_at_any_await_leaves_the_session_before_or_after() {
     let app = || AppId::new("films").unwrap();
     for verb in ["create", "check", "step up", "update", "revoke", "exchange"] {
         for dropped_after in 0..12 {

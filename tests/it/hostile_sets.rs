@@ -16,7 +16,7 @@ use crate::{
 
 // R20
 #[test]
-fn a_set_that_is_ambiguous_or_shows_a_secret_or_is_too_large_is_refused_as_a_whole() {
+fn an_ambiguous_secret_or_too_large_set_is_refused_as_a_whole() {
     let refusal = |text: &str| Jwks::parse(text.as_bytes()).map(|set| set.iter().count());
     let set = |keys: &[Value]| refusal(&json!({ "keys": keys }).to_string());
     for text in [

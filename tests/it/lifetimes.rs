@@ -195,7 +195,7 @@ fn a_check_whose_mark_fails_passes_all_the_same() {
 }
 
 #[test]
-fn the_first_use_after_a_login_is_not_written_down_and_the_first_after_a_refresh_is() {
+fn the_first_use_is_noted_after_a_refresh_and_not_after_a_login() {
     let world = World::new(opaque_pairs());
     let login = world.login("alice");
     world.store.reset_calls();

@@ -187,7 +187,7 @@ fn a_login_that_races_revoke_all_ends_revoked_or_listed() {
 
 // In memory a call never waits between its look at the subject and its write.
 #[test]
-fn a_login_on_the_hosts_word_that_is_counted_while_all_are_revoked_is_never_refused_in_memory() {
+fn a_capped_login_in_memory_is_not_refused_by_a_race_with_revocation() {
     let world = World::on_the_hosts_word_in_memory(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
     for round in 0..40 {
         let subject = format!("s{round}");

@@ -136,7 +136,7 @@ impl SessionStore for Rotten {
 
 // 68
 #[test]
-fn a_row_that_cannot_be_read_is_named_in_a_list_and_is_an_error_for_its_token_and_nobody_else_notices() {
+fn a_row_that_cannot_be_read_is_an_error_for_its_token_alone() {
     let (world, store) = Rotten::world(opaque_pairs(), OfRotten::Noted);
     let (good, bad) = (world.login("alice"), world.login("alice"));
     store.rot(bad.session_id());
@@ -153,7 +153,7 @@ fn a_row_that_cannot_be_read_is_named_in_a_list_and_is_an_error_for_its_token_an
 }
 
 #[test]
-fn of_the_sessions_of_a_device_or_an_actor_one_that_cannot_be_read_keeps_none_of_the_others_alive() {
+fn an_unreadable_row_keeps_no_other_session_of_its_device_or_actor_alive() {
     for (end, of_actor) in [
         (OfRotten::Noted, false),
         (OfRotten::Nothing, false),
@@ -257,7 +257,7 @@ fn all_sessions_of_a_subject_end_with_those_that_cannot_be_read() {
 }
 
 #[test]
-fn whoever_logs_out_of_hanko_with_two_tokens_is_logged_out_of_the_one_that_can_be_read() {
+fn a_hanko_logout_with_two_tokens_ends_the_readable_session() {
     let (world, store) = Rotten::world(Policy::hanko(), OfRotten::Nothing);
     let (bad, good) = (created(&world), created(&world));
     store.rot(world.check(&bad).unwrap().session_id());
@@ -267,7 +267,7 @@ fn whoever_logs_out_of_hanko_with_two_tokens_is_logged_out_of_the_one_that_can_b
 }
 
 #[test]
-fn a_finished_operation_of_zelf_ends_the_rest_and_is_not_held_up_by_a_row_that_cannot_be_read() {
+fn an_unreadable_row_does_not_hold_up_a_finished_operation_of_zelf() {
     for end in [OfRotten::Noted, OfRotten::Nothing] {
         let (world, store) = Rotten::world(Policy::zelf(), end);
         let token = |ip: [u8; 4]| {

@@ -263,7 +263,7 @@ fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there(
 
 // 72
 #[test]
-fn last_use_and_address_are_written_at_a_refresh_and_only_of_a_session_that_is_there() {
+fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
     let from = |ip: &str| Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());

@@ -245,7 +245,7 @@ fn what_is_no_access_token_of_ours_is_not_parsable() {
 }
 
 #[test]
-fn an_access_token_of_a_session_or_user_that_is_gone_says_that_the_session_is_over() {
+fn an_access_token_of_a_gone_session_or_user_says_it_is_over() {
     let world = world_of(Policy::stack_auth());
     world.people.add(STRANGER, "pw");
     let (_, access) = pair(&service(&world));

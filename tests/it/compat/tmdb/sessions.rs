@@ -182,7 +182,7 @@ fn a_guest_is_refused_where_a_user_is_needed_and_the_other_way_round() {
 
 // 145
 #[test]
-fn a_guest_that_is_not_used_for_24_hours_is_gone_and_use_in_time_keeps_it() {
+fn a_guest_is_gone_after_24_hours_without_use() {
     let world = films();
     let (unused, used) = (guest(&world), guest(&world));
     let session_id = session(&world);

@@ -48,7 +48,7 @@ fn no_user(code: u8, id: &str) -> (u16, Value) {
 
 // 104, 126
 #[test]
-fn factors_of_every_kind_gather_one_by_one_and_the_latest_is_the_time_of_the_login() {
+fn factors_of_every_kind_gather_and_the_latest_dates_the_login() {
     let host = Host::new(Unlimited);
     let session = host.create(json!({})).unwrap().session_id.to_string();
     assert_eq!(get(&host.service, &session).get("factors"), None, "of nobody, nothing is shown");
@@ -263,7 +263,7 @@ fn whoever_is_locked_while_a_right_proof_is_judged_is_locked() {
 
 // 98
 #[test]
-fn a_code_of_an_app_is_good_once_and_has_a_name_for_everything_that_is_wrong_with_it() {
+fn a_code_of_an_app_is_good_once_and_each_fault_has_a_name() {
     let host = Host::new(AttemptLimit::new(2, HOUR).unwrap());
     let session = host.begin();
     let try_it = |code: &str| host.check(&session, json!({ "totp": { "code": code } }));
