@@ -10,7 +10,13 @@ case ${STORE:-memory} in
     sqlite) start_server --store "$TEMP/sessions.db" ;;
     *) die "no store is called $STORE here" ;;
 esac
-python3 tests/clients/raw.py slow "$BASE" >"$TEMP/slow" 2>&1 &
+# Its status is kept in a file: on a busy machine the number of an ended process goes to another one
+# before the end of this script, and `wait` then knows the first no more.
+{
+    status=0
+    python3 tests/clients/raw.py slow "$BASE" >"$TEMP/slow" 2>&1 || status=$?
+    echo "$status" >"$TEMP/slow.status"
+} &
 SLOW=$!
 
 WHO=$(told "['users'][0]['id']")
@@ -364,7 +370,8 @@ call 'tmdb, a path that is no UTF-8' 404 "a['status_code'] == 34" -u "$LOGIN:$PA
 call 'tmdb, an approval from another site' 401 "a['status_code'] == 3" -u "$LOGIN:$PASSWORD" \
     -H 'Origin: https://example.com' -d decision=approve "$BASE/authenticate/$TOKEN"
 
-wait "$SLOW" || die "a slow head: $(cat "$TEMP/slow")"
+wait "$SLOW" || true
+[ "$(cat "$TEMP/slow.status")" = 0 ] || die "a slow head: $(cat "$TEMP/slow")"
 echo 'ok a head that does not end is waited for no longer than five seconds, and a body no longer than ten'
 check_log
 kill -TERM "$SERVER"
