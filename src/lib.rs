@@ -56,7 +56,9 @@
 //! # Features
 //! | feature | adds | pulls in |
 //! | --- | --- | --- |
-//! | none by default | issuer, memory store, HS256, `compat` | |
+//! | none by default | issuer, memory store, HS256 | |
+//! | `hanko`, `stack-auth`, `tmdb`, `zelf`, `zitadel` | the API of one system: its module of [`compat`] | |
+//! | `compat` | all five of them | |
 //! | `aws-lc-rs` | ES256, EdDSA, RS256; `TokenVerifier` | `aws-lc-rs` (builds C), `pkcs8`, `pkcs1`, `sec1`, `curve25519-dalek`, `async-lock` |
 //! | `rust-crypto` | ES256 and EdDSA in pure Rust; `TokenVerifier` | `p256`, `ed25519-dalek`, and the same without `aws-lc-rs` |
 //! | `encrypted-keys` | private keys under a passphrase, beside one of the two above | `pkcs5`: AES, PBKDF2, scrypt |
@@ -71,6 +73,14 @@
 pub mod actor;
 pub mod client;
 pub mod clock;
+#[cfg(any(
+    feature = "hanko",
+    feature = "stack-auth",
+    feature = "tmdb",
+    feature = "zelf",
+    feature = "zitadel"
+))]
+#[cfg_attr(docsrs, doc(cfg(feature = "compat")))]
 pub mod compat;
 pub mod entropy;
 pub mod error;

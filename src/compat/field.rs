@@ -62,6 +62,7 @@ impl<T> Field<T> {
     }
 
     /// This field, or where it was not sent that one.
+    #[cfg(any(feature = "tmdb", feature = "zelf"))]
     pub(super) fn or(self, other: Self) -> Self {
         if matches!(self, Self::Absent) { other } else { self }
     }
@@ -76,6 +77,7 @@ impl<T> Field<T> {
     }
 
     /// The value, or the wrong type. `null` counts as absent.
+    #[cfg(any(feature = "hanko", feature = "tmdb", feature = "zelf"))]
     pub(super) fn nullable(&self) -> Result<Option<&T>, JsonType> {
         match self {
             Self::Mistyped(JsonType::Null) => Ok(None),

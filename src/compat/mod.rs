@@ -1,5 +1,8 @@
 //! The APIs of five systems, spoken in process: their JSON, their rules, their errors, over one [`Issuer`].
 //!
+//! Each module is behind a feature of its own, and `compat` is all five; none is on by default. They are built on what every
+//! host has: nothing here could not be written outside of this crate.
+//!
 //! | module | system | what `create_session` speaks | what else is there | policy |
 //! | --- | --- | --- | --- | --- |
 //! | [`hanko`] | Hanko | `POST /sessions` | validation, lists, revocations, logout, webhooks | [`Policy::hanko`] |
@@ -55,29 +58,43 @@
 //! [`Policy::tmdb`]: crate::Policy::tmdb
 //! [`Policy::zelf`]: crate::Policy::zelf
 
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 mod field;
+#[cfg(feature = "hanko")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hanko")))]
 pub mod hanko;
+#[cfg(any(feature = "tmdb", feature = "zelf", feature = "zitadel"))]
 mod query;
+#[cfg(feature = "stack-auth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stack-auth")))]
 pub mod stack_auth;
+#[cfg(feature = "tmdb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tmdb")))]
 pub mod tmdb;
+#[cfg(any(feature = "hanko", feature = "stack-auth"))]
+mod user_sessions;
+#[cfg(feature = "zelf")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zelf")))]
 pub mod zelf;
+#[cfg(feature = "zitadel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zitadel")))]
 pub mod zitadel;
 
 use std::fmt;
 
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 use async_trait::async_trait;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
+use self::field::from_object;
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 pub use self::field::{Field, JsonType};
-use crate::{
-    Issuer, SessionQuery,
-    error::{Error, VerifyError},
-    id::{SessionId, SubjectId},
-    issuer::SessionView,
-    secret::Secret,
-    session::Life,
-    store::Select,
-};
+#[cfg(any(feature = "hanko", feature = "stack-auth"))]
+use self::user_sessions::{Refusals, end_session, find_session, list_all, uuid_subject};
+use crate::{error::Error, secret::Secret};
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
+use crate::{error::VerifyError, id::SubjectId};
 
 /// An error as one of the systems answers it: a status and a body.
 ///
@@ -140,44 +157,17 @@ impl<B> std::error::Error for ApiError<B> {
 /// - It is asked before a session is created, also for users that do not exist: a profile of defaults is the answer
 ///   then. Whether a user exists is for the [`SubjectDirectory`](crate::verifier::SubjectDirectory) to say.
 /// - An error says that nothing is known: no session is created.
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 #[async_trait]
 pub trait Profiles<P>: fmt::Debug + Send + Sync {
     /// The profile of this user.
     async fn profile(&self, user: &SubjectId) -> Result<P, VerifyError>;
 }
 
-/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and told in lower case, so that one
-/// user has one name.
-fn uuid_subject(text: &str) -> Option<SubjectId> {
-    let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
-    SubjectId::new(uuid.hyphenated().to_string()).ok()
-}
-
-/// Every session that a query finds, page by page.
-async fn list_all(issuer: &Issuer, query: SessionQuery) -> Result<Vec<SessionView>, Error> {
-    let mut query = query.limit(1000);
-    let mut found = Vec::new();
-    loop {
-        let page = issuer.list(query.clone()).await?;
-        found.extend_from_slice(page.sessions());
-        match page.next() {
-            Some(key) => query = query.after(key),
-            None => return Ok(found),
-        }
-    }
-}
-
-/// A session that nobody has revoked, expired or not: whoever may end it still can.
-async fn find_session(issuer: &Issuer, id: SessionId) -> Result<Option<SessionView>, Error> {
-    let query = SessionQuery::select(Select::Ids(vec![id])).dead_too().impersonations_too();
-    let page = issuer.list(query).await?;
-    let found = page.sessions().first().cloned();
-    Ok(found.filter(|session| !matches!(session.life(issuer.now()), Life::Revoked(_))))
-}
-
 /// For fields that hold a secret.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::from))
+#[cfg(feature = "zitadel")]
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(<Option<String> as serde::Deserialize>::deserialize(deserializer)?.map(Secret::from))
 }
 
 /// For fields of an answer that hand a token out. The one place where a secret is written.
@@ -195,32 +185,11 @@ macro_rules! redacted {
         }
     )*};
 }
-use field::from_object;
 use redacted;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_uuid_names_one_user_however_it_is_written() {
-        let name = |text: &str| uuid_subject(text).map(|user| user.to_string());
-        let lower = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
-        assert_eq!(name(lower).as_deref(), Some(lower));
-        assert_eq!(name(&lower.to_uppercase()).as_deref(), Some(lower));
-        for bad in [
-            "",
-            "me",
-            "USER_ID",
-            "d654e6ba70a348efa95d37c8d8a7901a",
-            "{d654e6ba-70a3-48ef-a95d-37c8d8a7901a}",
-            "urn:uuid:d654e6ba-70a3-48ef-a95d-37c8d8a7901a",
-            "d654e6ba-70a3-48ef-a95d-37c8d8a7901",
-            "d654e6ba-70a3-48ef-a95d-37c8d8a7901g",
-        ] {
-            assert_eq!(name(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn an_api_error_serializes_as_its_body_and_shows_none_of_it() {

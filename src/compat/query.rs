@@ -1,9 +1,12 @@
 //! Values in the query of an address, for clients that send a field there and not in a body.
 
+#[cfg(any(feature = "tmdb", feature = "zelf"))]
 use super::Field;
+#[cfg(any(feature = "tmdb", feature = "zelf"))]
 use crate::secret::Secret;
 
 /// A field that holds a secret.
+#[cfg(any(feature = "tmdb", feature = "zelf"))]
 pub(super) fn secret(query: &str, name: &str) -> Field<Secret> {
     value(query, name).map(Secret::from).into()
 }

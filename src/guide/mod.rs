@@ -1,5 +1,7 @@
 //! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation, signers, stores, threats.
 
+#[cfg(feature = "compat")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compat")))]
 #[doc = include_str!("flows.md")]
 pub mod flows {}
 

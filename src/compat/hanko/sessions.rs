@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Revoke, SessionQuery, Timestamp,
     client::ClientInfo,
-    compat::{find_session, list_all, redacted, uuid_subject},
+    compat::{Refusals, end_session, find_session, list_all, redacted, uuid_subject},
     error::ErrorKind,
     id::{SessionId, SubjectId},
     issuer::SessionView,
@@ -117,9 +117,7 @@ impl Service {
     /// Whoever may have no sessions for now may still have had some.
     async fn known(&self, user: &SubjectId) -> Result<(), ApiError> {
         match self.issuer.profile(user).await {
-            Err(error) if error.kind() == ErrorKind::SubjectUnknown => {
-                Err(answer(404, "Not Found").caused_by(error))
-            }
+            Err(error) if error.kind() == ErrorKind::SubjectUnknown => Err(not_found().caused_by(error)),
             Err(error) if !matches!(error.kind(), ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked) => {
                 Err(refused(error))
             }
@@ -133,23 +131,17 @@ impl Service {
         id: Option<SessionId>,
         by: Option<SubjectId>,
     ) -> Result<(), ApiError> {
-        let not_found = || answer(404, "Not Found");
         let id = id.ok_or_else(not_found)?;
         let found = find_session(&self.issuer, id).await.map_err(refused)?;
         if found.is_none_or(|session| session.subject() != Some(user)) {
             return Err(not_found());
         }
-        let mut revoke = Revoke::session_of(user.clone(), id);
-        if let Some(by) = by {
-            revoke = revoke.by(by);
-        }
-        let revoked = self.issuer.revoke(revoke).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => not_found().caused_by(error),
-            _ => refused(error),
-        })?;
-        // Of two who end one session at once, one does.
-        if revoked.sessions().is_empty() { Err(not_found()) } else { Ok(()) }
+        end_session(&self.issuer, (user.clone(), id), by, Refusals { not_found, refused }).await
     }
+}
+
+fn not_found() -> ApiError {
+    answer(404, "Not Found")
 }
 
 fn checked_user(user_id: &str) -> Result<SubjectId, ApiError> {
@@ -164,7 +156,7 @@ fn checked_user(user_id: &str) -> Result<SubjectId, ApiError> {
 fn checked_session(session_id: &str) -> Result<Option<SessionId>, ApiError> {
     match uuid_subject(session_id) {
         Some(id) => Ok(id.as_str().parse().ok()),
-        None if session_id.is_empty() => Err(answer(404, "Not Found")),
+        None if session_id.is_empty() => Err(not_found()),
         None => Err(answer(400, "session_id must be a valid uuid")),
     }
 }

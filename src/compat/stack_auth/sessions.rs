@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Revoke, SessionQuery,
-    compat::{Field, find_session, from_object, list_all, redacted, uuid_subject},
+    compat::{Field, Refusals, end_session, find_session, from_object, list_all, redacted, uuid_subject},
     error::{Error, ErrorClass, ErrorKind, Operation},
     id::{SessionId, SubjectId},
     issuer::SessionView,
@@ -58,7 +58,6 @@ pub async fn delete_session(service: &Service, caller: &Caller, id: &str) -> Res
     if uuid_subject(id).is_none() {
         return Err(schema_error(ROUTE, &["params.id must be a valid UUID".to_owned()]));
     }
-    let not_found = || plain(404, "Session not found.");
     let id: SessionId = id.parse().map_err(|_| not_found())?;
     let found = find_session(&service.issuer, id).await.map_err(refused)?.ok_or_else(not_found)?;
     let user = found.subject().cloned().ok_or_else(not_found)?;
@@ -73,16 +72,13 @@ pub async fn delete_session(service: &Service, caller: &Caller, id: &str) -> Res
         let error = "Cannot delete the current session.";
         return Err(answer(400, "CANNOT_DELETE_CURRENT_SESSION", error, []));
     }
-    let mut revoke = Revoke::session_of(user, id);
-    if let Some(by) = caller.name() {
-        revoke = revoke.by(by.clone());
-    }
-    let revoked = service.issuer.revoke(revoke).await.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => not_found().caused_by(error),
-        _ => refused(error),
-    })?;
-    // Of two who end one session at once, one does.
-    if revoked.sessions().is_empty() { Err(not_found()) } else { Ok(Success::default()) }
+    let by = caller.name().cloned();
+    end_session(&service.issuer, (user, id), by, Refusals { not_found, refused }).await?;
+    Ok(Success::default())
+}
+
+fn not_found() -> ApiError {
+    plain(404, "Session not found.")
 }
 
 /// `DELETE /auth/sessions/current`: ends the session of this token. Status 200.
