@@ -1,25 +1,30 @@
-//! Searches the refresh rule: the real functions in a simulated world, checked against section 7 of
-//! the design.
+//! Searches the rules: the real functions in simulated worlds, checked against the design's text.
 //!
-//! | file | world |
-//! | --- | --- |
-//! | `search` | the engine: breadth first over de-duplicated states, and seeded random walks |
-//! | `issuer` | an issuer with one record, a clock that is moved by hand, and every write the rule leads to |
-//! | `honest` | a client with lost replies, a second tab and step-ups: it is never taken for a thief |
-//! | `theft` | an owner and a thief with copies of one token: when they are found, and when they are not |
-//! | `anything` | every token there ever was, at any time, with failovers and revocations, against the text |
-//! | `sentences` | single sentences of the text, at their exact boundaries |
-//! | `marks` | writes that move no version, racing those that do |
+//! | file | rule | world |
+//! | --- | --- | --- |
+//! | `search` | | the engine: breadth first over de-duplicated states, and seeded random walks |
+//! | `issuer` | | an issuer with one record, a clock that is moved by hand, and every write |
+//! | `honest` | refresh | a client with lost replies, a second tab and step-ups: it is never taken for a thief |
+//! | `theft` | refresh | an owner and a thief with copies of one token: when they are found, and when not |
+//! | `anything` | refresh | every token there ever was, at any time, with failovers and revocations |
+//! | `sentences` | refresh | single sentences of the text, at their exact boundaries |
+//! | `marks` | refresh, check | writes that move no version, racing those that do |
+//! | `checks` | check | every access token under every requirement, at any time |
+//! | `updates` | update | tokens and the host, lost replies, factors, challenges and lifetimes |
+//! | `requests` | request | two nodes that decide and exchange at once, revocations and expiry |
 //!
 //! The numbers of a search are shown by `cargo test --lib session::model -- --nocapture`.
 
 mod anything;
+mod checks;
 mod honest;
 mod issuer;
 mod marks;
+mod requests;
 mod search;
 mod sentences;
 mod theft;
+mod updates;
 
 const MILLISECOND: i64 = 1;
 const SECOND: i64 = 1_000;
