@@ -66,8 +66,7 @@ fn add(store: &MemoryStore, number: u32, subject: u32) -> Outcome {
     let client = ClientInfo::new().user_agent(AGENT)?.with_ip(address.into());
     let born = Timestamp::from_millis(now.as_millis() + i64::from(number / 16));
     let record = fixtures::session().tenant(tenant()).at(born).subject(subject, epoch).client(client).build();
-    let mut new = NewRecord::new(record, born);
-    new.observed_epoch = Some(epoch);
+    let new = NewRecord::new(record, born);
     match block_on(store.insert(new))? {
         Inserted::Created { .. } => Ok(()),
         other => Err(format!("not created: {other:?}").into()),

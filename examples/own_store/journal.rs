@@ -10,11 +10,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use session_issuer::{
-    Timestamp,
-    clock::MAX_SIGNED_LIFETIME,
-    id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
-    session::Record,
-    store::{RevocationEntry, Snapshot, StoreError, StoreErrorKind, SubjectStamp},
+    id::{DeviceId, SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    session::{Columns, Record},
+    store::{
+        RevocationEntry, Snapshot, StoreError, StoreErrorKind, SubjectStamp,
+        act::{Facts, Others, Plan, Row, Wants, Write as ActWrite},
+    },
 };
 
 /// One act, one line. A line that was not finished, because its writer died, never happened.
@@ -22,7 +23,9 @@ use session_issuer::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Writes {
     sessions: Vec<SessionLine>,
-    subjects: Vec<SubjectLine>,
+    /// Each with its stamp.
+    subjects: Vec<(TenantId, SubjectId, String)>,
+    log: Vec<RevocationEntry>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,143 +33,156 @@ pub(crate) struct Writes {
 pub(crate) struct SessionLine {
     pub(crate) tenant: TenantId,
     pub(crate) id: SessionId,
-    /// The record as a row; none when it was swept.
+    /// The record's encoding; none where it stays as it was.
     pub(crate) row: Option<String>,
+    /// Its columns; none when it was swept.
+    columns: Option<Columns>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SubjectLine {
-    tenant: TenantId,
-    subject: SubjectId,
-    row: String,
-    /// When something was revoked, and whether that was factors.
-    revoked: Option<(Timestamp, bool)>,
+impl SessionLine {
+    fn new(key: SessionKey, row: Option<String>, columns: Option<Columns>) -> Self {
+        Self { tenant: key.tenant, id: key.id, row, columns }
+    }
 }
 
 impl Writes {
-    pub(crate) fn put(&mut self, record: &Record) -> Result<(), StoreError> {
-        let (tenant, id, row) = (record.tenant().clone(), record.id(), Some(record.encode()?));
-        self.sessions.push(SessionLine { tenant, id, row });
-        Ok(())
+    /// The line of what an act writes.
+    fn of(rows: &Rows, plan: impl IntoIterator<Item = ActWrite>) -> Result<Self, StoreError> {
+        let mut line = Self::default();
+        for write in plan {
+            match write {
+                ActWrite::Insert { record } | ActWrite::Replace { next: record, .. } => {
+                    let row = Some(record.encode()?);
+                    line.sessions.push(SessionLine::new(record.key(), row, Some(record.columns())));
+                }
+                ActWrite::NoteUse { next } => {
+                    line.sessions.push(SessionLine::new(next.key(), None, Some(next.columns())));
+                }
+                ActWrite::End { key, tombstone, record, .. } => {
+                    let before = || Some(rows.kept.get(&key)?.columns.clone());
+                    let columns = record.map(|record| record.columns()).or_else(before);
+                    let ended = columns.map(|columns| Columns { ended: Some(tombstone), ..columns });
+                    line.sessions.push(SessionLine::new(key, None, ended));
+                }
+                // The next that takes the slot is its holder.
+                ActWrite::FreeSlot { .. } => {}
+                ActWrite::Stamp { subject: SubjectKey { tenant, subject, .. }, stamp } => {
+                    line.subjects.push((tenant, subject, stamp.encode()?));
+                }
+                ActWrite::Log(entry) => line.log.push(entry),
+            }
+        }
+        Ok(line)
     }
 
-    pub(crate) fn remove(&mut self, key: SessionKey) {
-        self.sessions.push(SessionLine { tenant: key.tenant, id: key.id, row: None });
-    }
-
-    /// A subject is known from now on.
-    pub(crate) fn know(&mut self, key: &SubjectKey, stamp: &SubjectStamp) -> Result<(), StoreError> {
-        self.subject(key, stamp, None)
-    }
-
-    /// A subject's sessions were revoked, or some of its factors.
-    pub(crate) fn revoke(
-        &mut self,
-        key: &SubjectKey,
-        stamp: &SubjectStamp,
-        now: Timestamp,
-        factors: bool,
-    ) -> Result<(), StoreError> {
-        self.subject(key, stamp, Some((now, factors)))
-    }
-
-    fn subject(
-        &mut self,
-        key: &SubjectKey,
-        stamp: &SubjectStamp,
-        revoked: Option<(Timestamp, bool)>,
-    ) -> Result<(), StoreError> {
-        let (tenant, subject, row) = (key.tenant.clone(), key.subject.clone(), stamp.encode()?);
-        self.subjects.push(SubjectLine { tenant, subject, row, revoked });
-        Ok(())
+    /// The line of a sweep.
+    pub(crate) fn removing(keys: impl Iterator<Item = SessionKey>) -> Self {
+        let line = |key| SessionLine::new(key, None, None);
+        Self { sessions: keys.map(line).collect(), ..Self::default() }
     }
 }
 
 /// What all lines together say.
 #[derive(Default)]
 pub(crate) struct Rows {
-    whole: HashMap<SessionKey, Arc<Record>>,
-    /// Rows that cannot be read, as they are.
-    damaged: HashMap<SessionKey, String>,
+    kept: HashMap<SessionKey, Kept>,
     subjects: HashMap<SubjectKey, SubjectStamp>,
-    log: Vec<RevocationEntry>,
+    /// Who took the slot of a device last. The record says whether it still holds the slot.
+    slots: HashMap<(TenantId, DeviceId), SessionKey>,
+    /// Every revocation, numbered from zero.
+    pub(crate) log: Vec<RevocationEntry>,
+}
+
+struct Kept {
+    row: String,
+    columns: Columns,
+    /// None where the row cannot be read.
+    record: Option<Arc<Record>>,
 }
 
 impl Rows {
-    pub(crate) fn is_taken(&self, key: &SessionKey) -> bool {
-        self.whole.contains_key(key) || self.damaged.contains_key(key)
-    }
-
-    pub(crate) fn get(&self, key: &SessionKey) -> Result<Option<Arc<Record>>, StoreError> {
-        match self.damaged.get(key) {
-            Some(row) => Err(read(key, row).err().unwrap_or_else(|| StoreError::new(StoreErrorKind::Broken))),
-            None => Ok(self.whole.get(key).cloned()),
+    /// What an act wants. The file is locked, so nothing is compared.
+    pub(crate) fn facts(&self, wants: &Wants<'_>) -> Facts {
+        let mut facts = Facts::held();
+        if let Some(key) = wants.record_key() {
+            facts.current = self.row(&key);
         }
+        if let Some(subject) = wants.subject_key() {
+            facts.stamp = self.subjects.get(&subject).cloned();
+            if wants.others.is_some() {
+                let own = |record: &&Arc<Record>| {
+                    record.subject_key().as_ref() == Some(&subject) && record.tombstone().is_none()
+                };
+                facts.others =
+                    Others::All(self.records().filter(own).map(|own| self.snapshot(own)).collect());
+            }
+        }
+        if let Some(device) = wants.slot {
+            let holder = self.slots.get(&(wants.tenant.clone(), device.clone()));
+            facts.slot_holder = match holder.map_or(Row::Absent, |key| self.row(key)) {
+                Row::Record(by) if by.record.device_slot() != Some(device) => Row::Absent,
+                row => row,
+            };
+        }
+        if let Some(key) = wants.kept_key() {
+            facts.kept = self.row(&key);
+        }
+        facts
     }
 
-    pub(crate) fn records(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.whole.values()
-    }
-
-    pub(crate) fn damaged(&self) -> impl Iterator<Item = &SessionKey> {
-        self.damaged.keys()
-    }
-
-    pub(crate) fn stamp(&self, subject: &SubjectKey) -> Option<&SubjectStamp> {
-        self.subjects.get(subject)
+    pub(crate) fn row(&self, key: &SessionKey) -> Row {
+        match self.kept.get(key) {
+            None => Row::Absent,
+            Some(Kept { record: Some(record), .. }) => Row::Record(self.snapshot(record)),
+            Some(Kept { row, columns, .. }) => {
+                let error = read(key, row, columns.clone()).err();
+                Row::Unreadable {
+                    error: error.unwrap_or_else(|| StoreError::new(StoreErrorKind::Broken)),
+                    is_ended: columns.ended.is_some(),
+                }
+            }
+        }
     }
 
     pub(crate) fn snapshot(&self, record: &Arc<Record>) -> Snapshot {
-        let subject = record.subject_key().and_then(|subject| self.stamp(&subject)).cloned();
-        Snapshot::new(record.clone(), subject)
+        let stamp = record.subject_key().and_then(|subject| self.subjects.get(&subject));
+        Snapshot::new(record.clone(), stamp.cloned())
     }
 
-    /// Every revocation, numbered from zero.
-    pub(crate) fn log(&self) -> &[RevocationEntry] {
-        &self.log
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.kept.values().filter_map(|kept| kept.record.as_ref())
+    }
+
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = &SessionKey> {
+        self.kept.iter().filter(|(_, kept)| kept.record.is_none()).map(|(key, _)| key)
     }
 
     fn apply(&mut self, line: Writes) -> Result<(), StoreError> {
-        for SessionLine { tenant, id, row } in line.sessions {
+        for SessionLine { tenant, id, row, columns } in line.sessions {
             let key = SessionKey::new(tenant, id);
-            let (before, _) = (self.whole.remove(&key), self.damaged.remove(&key));
-            match row.map(|row| read(&key, &row).map_err(|_| row)) {
-                None => {}
-                Some(Ok(record)) => {
-                    let was_live = before.is_none_or(|before| before.tombstone().is_none());
-                    if let Some(until) = record.tokens_end_at().filter(|_| was_live) {
-                        self.log.push(RevocationEntry::Session { key: key.clone(), until });
-                    }
-                    self.whole.insert(key, record);
-                }
-                Some(Err(row)) => {
-                    // It may have been a revocation.
-                    self.log.push(RevocationEntry::Session { key: key.clone(), until: Timestamp::MAX });
-                    self.damaged.insert(key, row);
-                }
+            let before = self.kept.remove(&key);
+            let Some(columns) = columns else { continue };
+            let is_new = before.is_none();
+            let row = row.or(before.map(|before| before.row)).unwrap_or_default();
+            let record = read(&key, &row, columns.clone()).ok();
+            let slot = record.as_ref().and_then(|record| record.device_slot()).filter(|_| is_new);
+            if let Some(device) = slot {
+                self.slots.insert((key.tenant.clone(), device.clone()), key.clone());
             }
+            self.kept.insert(key, Kept { row, columns, record });
         }
-        for SubjectLine { tenant, subject, row, revoked } in line.subjects {
-            let (key, stamp) = (SubjectKey::new(tenant, subject), SubjectStamp::decode(row.as_bytes())?);
-            if let Some((at, factors)) = revoked {
-                self.log.push(RevocationEntry::Subject {
-                    key: key.clone(),
-                    epoch: stamp.epoch,
-                    kept: stamp.kept,
-                    factors_changed_at: factors.then_some(at),
-                    until: at.saturating_add(MAX_SIGNED_LIFETIME),
-                });
-            }
-            self.subjects.insert(key, stamp);
+        for (tenant, subject, stamp) in line.subjects {
+            let stamp = SubjectStamp::decode(stamp.as_bytes())?;
+            self.subjects.insert(SubjectKey::new(tenant, subject), stamp);
         }
+        self.log.extend(line.log);
         Ok(())
     }
 }
 
 /// A row as the record that belongs there.
-fn read(key: &SessionKey, row: &str) -> Result<Arc<Record>, StoreError> {
-    let record = Record::decode(row.as_bytes())?;
+fn read(key: &SessionKey, row: &str, columns: Columns) -> Result<Arc<Record>, StoreError> {
+    let record = Record::decode(row.as_bytes(), columns)?;
     match record.key() == *key {
         true => Ok(record.into()),
         false => Err(StoreError::new(StoreErrorKind::Damaged).with_source("the row of another record")),
@@ -187,25 +203,38 @@ impl Journal {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let open = Open { file: file.map_err(unavailable)?, read_to: 0, rows: Rows::default() };
         let journal = Self(Mutex::new(open));
-        journal.act(|_, _| Ok(()))?;
+        journal.read(|_| Ok(()))?;
         Ok(journal)
     }
 
-    /// One act: whoever else has the file open waits. It decides on all that was written before, and what it writes is
-    /// one line, on the disk before it answers.
-    pub(crate) fn act<T>(
+    /// Reads all that was written before.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Rows) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.write(|rows| (read(rows), Ok(Writes::default())))
+    }
+
+    /// Runs one act of the crate.
+    pub(crate) fn act<T>(&self, decide: impl FnOnce(&Rows) -> Plan<T>) -> Result<T, StoreError> {
+        self.write(|rows| {
+            let Plan { answer, writes, .. } = decide(rows);
+            (answer, Writes::of(rows, writes))
+        })
+    }
+
+    /// Whoever else has the file open waits. What is written is one line, on the disk before the
+    /// answer is given.
+    pub(crate) fn write<T>(
         &self,
-        decide: impl FnOnce(&Rows, &mut Writes) -> Result<T, StoreError>,
+        decide: impl FnOnce(&Rows) -> (Result<T, StoreError>, Result<Writes, StoreError>),
     ) -> Result<T, StoreError> {
         let mut open = self.0.lock().map_err(|_| StoreError::new(StoreErrorKind::Broken))?;
         open.file.lock().map_err(unavailable)?;
         let answer = open.catch_up().and_then(|()| {
-            let mut writes = Writes::default();
-            let answer = decide(&open.rows, &mut writes)?;
-            if !(writes.sessions.is_empty() && writes.subjects.is_empty()) {
-                open.append(writes)?;
+            let (answer, writes) = decide(&open.rows);
+            match writes? {
+                Writes { sessions, subjects, .. } if sessions.is_empty() && subjects.is_empty() => {}
+                writes => open.append(writes)?,
             }
-            Ok(answer)
+            answer
         });
         open.file.unlock().map_err(unavailable)?;
         answer
@@ -250,20 +279,9 @@ fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreEr
 }
 
 #[cfg(all(test, feature = "testing"))]
-pub(crate) use temp_file::TempFile;
-
-#[cfg(all(test, feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "a failed test panics")]
-mod temp_file {
-    use std::{
-        fs,
-        path::PathBuf,
-        process,
-        sync::{
-            Arc,
-            atomic::{AtomicU32, Ordering},
-        },
-    };
+pub(crate) mod temp_file {
+    use std::{fs, sync::Arc};
 
     use async_trait::async_trait;
     use session_issuer::{
@@ -272,45 +290,36 @@ mod temp_file {
         testing::{DurableStore, Tampering},
     };
 
-    use super::super::FileStore;
-    use super::Writes;
+    use super::{super::FileStore, SessionLine, Writes};
 
     /// A file of its own for each case of the suite.
-    pub(crate) struct TempFile(PathBuf);
+    pub(crate) struct TempFile(tempfile::NamedTempFile);
 
     impl TempFile {
         pub(crate) fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let name = format!("own-store-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-            Self(std::env::temp_dir().join(name))
-        }
-    }
-
-    impl Drop for TempFile {
-        fn drop(&mut self) {
-            drop(fs::remove_file(&self.0));
+            Self(tempfile::NamedTempFile::new().unwrap())
         }
     }
 
     #[async_trait]
     impl DurableStore for TempFile {
         async fn open(&self) -> Arc<dyn SessionStore> {
-            Arc::new(FileStore::open(&self.0).unwrap())
+            Arc::new(FileStore::open(self.0.path()).unwrap())
         }
 
         /// Changes the row where it stands last. Bytes that are no text become other text, as wrong as they.
         async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
-            let text = fs::read_to_string(&self.0).unwrap();
+            let text = fs::read_to_string(self.0.path()).unwrap();
             let mut lines: Vec<Writes> =
                 text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            let of_key = |line: &&mut super::SessionLine| line.id == key.id && line.tenant == key.tenant;
+            let of_key = |line: &&mut SessionLine| line.id == key.id && line.tenant == key.tenant;
             let rows = lines.iter_mut().flat_map(|line| &mut line.sessions);
-            let row = rows.filter(of_key).last().unwrap().row.as_mut().unwrap();
+            let row = rows.filter(of_key).filter_map(|line| line.row.as_mut()).last().unwrap();
             let mut bytes = row.clone().into_bytes();
             change(&mut bytes);
             *row = String::from_utf8_lossy(&bytes).into_owned();
             let text: String = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
-            fs::write(&self.0, text).unwrap();
+            fs::write(self.0.path(), text).unwrap();
         }
     }
 }

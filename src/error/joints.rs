@@ -9,13 +9,34 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[error("store: {kind}")]
 pub struct StoreError {
     kind: StoreErrorKind,
+    in_doubt: bool,
     source: Option<Source>,
 }
 
 impl StoreError {
-    /// An error of this kind.
+    /// An error of this kind. `Unavailable` leaves the act in doubt; after every other kind it
+    /// surely did not happen.
     pub fn new(kind: StoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, in_doubt: kind == StoreErrorKind::Unavailable, source: None }
+    }
+
+    /// The same error of an act that surely did not happen.
+    #[must_use]
+    pub fn not_done(mut self) -> Self {
+        self.in_doubt = false;
+        self
+    }
+
+    /// The same error of an act that may have happened.
+    #[must_use]
+    pub fn in_doubt(mut self) -> Self {
+        self.in_doubt = true;
+        self
+    }
+
+    /// True when nobody can say whether the act happened. False when it surely did not.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// The same error with its cause kept. The cause must not show secrets.
@@ -42,7 +63,7 @@ impl StoreError {
 pub enum StoreErrorKind {
     /// Too much at once: nothing was done.
     Busy,
-    /// Not reached, or no answer: it may or may not have been done.
+    /// Not reached, or no answer. See [`StoreError::is_in_doubt`].
     Unavailable,
     /// A stored row cannot be read.
     Damaged,

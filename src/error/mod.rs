@@ -129,6 +129,16 @@ impl Error {
         }
     }
 
+    /// True when the store did not say whether it has done what the call asked of it.
+    ///
+    /// A repeated `check`, `refresh` of the same token, `revoke` or `list` comes to the same end. A
+    /// repeated `create` may leave a second session, which its subject's list shows. After `update`
+    /// and `exchange` look first: the old token may be superseded.
+    pub fn is_in_doubt(&self) -> bool {
+        let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());
+        source.is_some_and(StoreError::is_in_doubt)
+    }
+
     /// True when the presented credential is known to be dead for good.
     ///
     /// Only told of a credential that proved authentic first, so what is forged or unknown is not terminal: whether to

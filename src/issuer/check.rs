@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use super::{Checked, Presented, SessionView, authenticate::Token, call::Call, core::Issuer, output::Proof};
 use crate::{
-    clock::Timestamp,
     error::{Error, ErrorClass, ErrorKind, Operation},
     event::EventKind,
-    id::SessionKey,
     metadata::HostClaims,
     policy::{Freshness, OnStoreFailure, Requirement},
-    session::{Age, Mark, Record, Session, decide_use},
-    store::{Marked, Snapshot},
+    session::{Age, Session, Use, decide_use},
+    store::{Noted, Snapshot},
     token::VerifiedClaims,
 };
 
@@ -111,12 +109,12 @@ impl Call<'_> {
         let policy = &self.inner.policy;
         let to_note = decide_use(record, subject.as_ref(), token.authentic(), now, policy, need)
             .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))?;
-        if let Some(mark) = to_note {
-            let noted = Box::pin(self.note_use(&snapshot.record, &key, mark.clone(), now)).await?;
+        if let Some(used) = to_note {
+            let noted = Box::pin(self.note_use(snapshot, used.clone())).await?;
             if let (true, Some(snapshot)) = (noted, found) {
                 // The answer shows what was written. The store has moved the counters, so this does
                 // not refuse.
-                let _ = Arc::make_mut(&mut snapshot.record).mark(&mark);
+                let _ = Arc::make_mut(&mut snapshot.record).note_use(&used);
             }
         }
         Ok(age)
@@ -124,18 +122,13 @@ impl Call<'_> {
 
     /// Writes down that the session was used, and says whether it did. Only a counter that is full,
     /// or a session that has just ended, refuses the check.
-    async fn note_use(
-        self,
-        record: &Record,
-        key: &SessionKey,
-        mark: Mark,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let spends = !mark.spend.is_empty();
-        match self.inner.store.mark(key, mark, now).await {
-            Ok(Marked::Done) => Ok(true),
-            Ok(Marked::QuotaExceeded) => Err(self.refuse(record, self.error(ErrorKind::QuotaExceeded))),
-            Ok(Marked::NotLive) => {
+    async fn note_use(self, seen: &Snapshot, used: Use) -> Result<bool, Error> {
+        let (record, now) = (&seen.record, used.now);
+        let spends = !used.spend.is_empty();
+        match self.inner.store.note_use(seen, used).await {
+            Ok(Noted::Done) => Ok(true),
+            Ok(Noted::QuotaExceeded) => Err(self.refuse(record, self.error(ErrorKind::QuotaExceeded))),
+            Ok(Noted::NotLive) => {
                 // It has ended since it was loaded: say why, as far as that can be learned. That it
                 // has ended is sure.
                 let again = self.load(record.id()).await.ok().flatten();

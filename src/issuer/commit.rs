@@ -130,11 +130,10 @@ impl Call<'_> {
                 Step::Again => continue,
             };
             let Plan { next, observed, proved, admit } = plan;
-            let mut change = Change::new(read.record.version(), next, now);
+            let mut change = Change::new(read.clone(), next, now);
             change.observed_epoch = observed;
             change.admit = admit;
-            let key = self.key(read.record.id());
-            match self.inner.store.commit(&key, change).await.map_err(self.store_failed())? {
+            match self.inner.store.commit(change).await.map_err(self.store_failed())? {
                 Committed::Done { record, evicted } => {
                     return Ok(Settled { record, evicted, read, now, decision });
                 }

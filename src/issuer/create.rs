@@ -19,7 +19,7 @@ use crate::{
     session::{
         CapRule, CredentialsKind, Record, SessionBirth, SubjectStamp, beginning_lifetime, is_beginning,
     },
-    store::{Inserted, NewRecord, Snapshot},
+    store::{Binding, Inserted, NewRecord, Snapshot},
 };
 
 impl Issuer {
@@ -180,8 +180,10 @@ impl Call<'_> {
         // settles it.
         for _ in 0..3 {
             let mut new = NewRecord::new(Arc::clone(&record), now);
-            new.observed_epoch = observed;
-            new.adopt_epoch = observed.is_none();
+            new.binding = match observed {
+                Some(_) => Binding::Observed,
+                None => Binding::Adopt,
+            };
             new.admit = self.cap_rule();
             new.replace_device = replace_device;
             match self.inner.store.insert(new).await.map_err(self.store_failed())? {

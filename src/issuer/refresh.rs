@@ -15,10 +15,10 @@ use crate::{
     error::{Error, ErrorKind, Operation, RevokeReason},
     event::EventKind,
     session::{
-        Mark, PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RotationRule, Session, Tombstone,
+        PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RotationRule, Session, Tombstone, Use,
         decide_refresh,
     },
-    store::{Ended, Marked, Snapshot},
+    store::{Ended, Noted, Snapshot},
     token::{OpaqueToken, TokenKind},
 };
 
@@ -163,13 +163,13 @@ impl Call<'_> {
     /// Gives the current generation's tokens without moving anything: a replay inside the overlap,
     /// or no rotation.
     ///
-    /// The mark is what makes sure that the session has not ended in between.
+    /// Noting the use makes sure that the session has not ended in between.
     async fn answer_again(self, read: &Snapshot, how: How, now: Timestamp) -> Result<Step<How>, Error> {
         let record = &read.record;
-        let mark = Mark { seen_at: Some(now), ..Mark::default() };
-        match self.inner.store.mark(&record.key(), mark, now).await.map_err(self.store_failed())? {
-            Marked::Done => {}
-            Marked::NotLive | Marked::QuotaExceeded => return Ok(Step::Again),
+        let noted = self.inner.store.note_use(read, Use::new(now).seen()).await;
+        match noted.map_err(self.store_failed())? {
+            Noted::Done => {}
+            Noted::NotLive | Noted::QuotaExceeded => return Ok(Step::Again),
         }
         // The tokens are those of a session that was used just now.
         let used = record.used(record.generation(), now);

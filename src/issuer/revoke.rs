@@ -12,7 +12,7 @@ use crate::{
     factor::FactorKind,
     id::{SessionId, SubjectId},
     session::{Session, Tombstone},
-    store::{Bump, Ended, Query, Select, SubjectMark, SubjectMarked},
+    store::{Bump, Ended, Query, Select, SubjectChange, SubjectChanged},
     token::{TokenKind, looks_opaque},
 };
 
@@ -75,9 +75,10 @@ impl Issuer {
             AfterChange::EndAllBut(keep) => call.bump(subject, Bump::all_but(keep, reason), &kinds, by).await,
             AfterChange::KeepAll => {
                 let now = self.now();
-                let mark = SubjectMark::floors(kinds.clone(), now);
-                let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
-                let SubjectMarked::Done(_) = marked.map_err(call.store_failed())? else {
+                let change = SubjectChange::floors(kinds.clone(), now);
+                let key = self.subject_key(&subject);
+                let changed = self.inner.store.change_subject(&key, change).await;
+                let SubjectChanged::Done(_) = changed.map_err(call.store_failed())? else {
                     return Err(call.error(ErrorKind::Internal));
                 };
                 self.pass(now);
@@ -129,12 +130,13 @@ impl Call<'_> {
         by: Option<SubjectId>,
     ) -> Result<Revoked, Error> {
         let now = self.now();
-        let mut mark = SubjectMark::bump(bump, now);
-        mark.floors = voided.to_vec();
-        let marked = self.inner.store.mark_subject(&self.subject_key(&subject), mark).await;
-        match marked.map_err(self.store_failed())? {
-            SubjectMarked::KeepNotLive => Err(self.error(ErrorKind::NotFound)),
-            SubjectMarked::Done(stamp) => {
+        let mut change = SubjectChange::bump(bump, now);
+        change.floors = voided.to_vec();
+        let key = self.subject_key(&subject);
+        let changed = self.inner.store.change_subject(&key, change).await;
+        match changed.map_err(self.store_failed())? {
+            SubjectChanged::KeepNotLive => Err(self.error(ErrorKind::NotFound)),
+            SubjectChanged::Done(stamp) => {
                 self.pass(now);
                 let kind = EventKind::SubjectRevoked {
                     reason: bump.reason,

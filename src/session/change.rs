@@ -43,16 +43,47 @@ pub(crate) struct SessionChange {
     pub(crate) renewed: Option<Lifetime>,
 }
 
-/// A write that moves no version: it commutes with every other, and loses none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mark {
+/// A use of a session, to be noted: a write that moves no version.
+///
+/// Notes commute with one another and with commits: none is lost, and none makes a commit fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
     /// The session was used at this time. Moves last-seen forward only.
     pub seen_at: Option<Timestamp>,
     /// A store-checked check used this generation.
     pub seen_generation: Option<u32>,
     /// Counters to move: all of them, or none.
     pub spend: Vec<Spend>,
+    /// The time. The session must be live then.
+    pub now: Timestamp,
+}
+
+impl Use {
+    /// A use at this time that notes nothing yet.
+    pub fn new(now: Timestamp) -> Self {
+        Self { seen_at: None, seen_generation: None, spend: Vec::new(), now }
+    }
+
+    /// The session was last seen at the time of this use.
+    #[must_use]
+    pub fn seen(mut self) -> Self {
+        self.seen_at = Some(self.now);
+        self
+    }
+
+    /// This generation was used in a store-checked check.
+    #[must_use]
+    pub fn of_generation(mut self, generation: u32) -> Self {
+        self.seen_generation = Some(generation);
+        self
+    }
+
+    /// Moves these counters: all of them, or none.
+    #[must_use]
+    pub fn spending(mut self, spends: Vec<Spend>) -> Self {
+        self.spend = spends;
+        self
+    }
 }
 
 /// A counter is at its limit, so none was moved.
@@ -172,23 +203,26 @@ impl Record {
         next
     }
 
-    /// Applies a mark. The version stays. A refused spend changes nothing at all.
-    pub fn mark(&mut self, mark: &Mark) -> Result<(), SpendRefused> {
+    /// Notes a use. The version stays.
+    ///
+    /// # Errors
+    /// [`SpendRefused`] when a counter would pass its limit. Nothing at all is changed then.
+    pub fn note_use(&mut self, used: &Use) -> Result<(), SpendRefused> {
         let generation = self.generation;
         let Body::Session(session) = &mut self.body else { return Ok(()) };
-        if !mark.spend.is_empty() {
-            session.spend(&mark.spend)?;
+        if !used.spend.is_empty() {
+            session.spend(&used.spend)?;
         }
-        if let Some(at) = mark.seen_at {
+        if let Some(at) = used.seen_at {
             session.last_seen_at = session.last_seen_at.max(at);
         }
-        if mark.seen_generation == Some(generation) {
+        if used.seen_generation == Some(generation) {
             session.saw_successor();
         }
         Ok(())
     }
 
-    /// Makes this the record that follows `current`: the next version, with every mark that came in between.
+    /// Makes this the record that follows `current`: the next version, with every use noted since.
     ///
     /// A store calls this inside the act that replaces `current`, after it has compared the versions.
     pub fn follow(&mut self, current: &Self) {

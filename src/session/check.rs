@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 
 use super::{
-    change::Mark,
+    change::Use,
     life::SubjectStamp,
     not_live::{NotLive, live},
     record::{CredentialsKind, Record, Session},
@@ -122,7 +122,7 @@ pub(crate) fn decide_use(
     now: Timestamp,
     policy: &Policy,
     need: &Requirement,
-) -> Result<Option<Mark>, CheckRefusal> {
+) -> Result<Option<Use>, CheckRefusal> {
     let Some(session) = record.session() else { return Ok(None) };
     if session.is_impersonation() && !need.impersonation {
         return Err(CheckRefusal::ImpersonationRefused);
@@ -142,10 +142,11 @@ pub(crate) fn decide_use(
         && now > session.last_seen_at()
         && (need.touch_now
             || now.since(session.last_seen_at()) >= policy.touch_throttle(session.idle_timeout()));
-    Ok((seen || touch || !need.spend.is_empty()).then(|| Mark {
+    Ok((seen || touch || !need.spend.is_empty()).then(|| Use {
         seen_at: (touch || (seen && need.touch)).then_some(now),
         seen_generation: seen.then(|| record.generation()),
         spend: need.spend.clone(),
+        now,
     }))
 }
 
@@ -209,12 +210,12 @@ mod tests {
         pair().rotated(1, BORN, KEY).unwrap()
     }
 
-    fn noted(record: &Record, generation: u32, now: Timestamp, need: &Requirement) -> Option<Mark> {
+    fn noted(record: &Record, generation: u32, now: Timestamp, need: &Requirement) -> Option<Use> {
         decide_use(record, Some(&stamp()), access(generation), now, &Policy::default(), need).unwrap()
     }
 
-    fn seen_at(at: Timestamp) -> Mark {
-        Mark { seen_at: Some(at), ..Mark::default() }
+    fn seen_at(at: Timestamp) -> Use {
+        Use::new(at).seen()
     }
 
     #[test]
@@ -265,7 +266,7 @@ mod tests {
         moved.bump(None, RevokeReason::CredentialChange, BORN);
         let absolute = policy.absolute.as_duration().unwrap();
         let mut used = pair();
-        used.mark(&seen_at(after(absolute))).unwrap();
+        used.note_use(&seen_at(after(absolute))).unwrap();
         for (record, stamp, now, why) in [
             (ended.clone(), stamp(), BORN, NotLive::Revoked(RevokeReason::Logout)),
             (pair(), moved, BORN, NotLive::Revoked(RevokeReason::CredentialChange)),
@@ -313,7 +314,7 @@ mod tests {
         assert_eq!((untouched.seen_at, untouched.seen_generation), (None, Some(2)));
         assert_eq!(noted(&record, 1, after(SECOND), &Requirement::new()), None, "the one before");
         let mut seen = record;
-        seen.mark(&first).unwrap();
+        seen.note_use(&first).unwrap();
         assert_eq!(noted(&seen, 2, after(2 * SECOND), &Requirement::new()), None, "the second use");
         assert_eq!(noted(&pair(), 1, after(SECOND), &Requirement::new()), None, "no token before it");
     }
@@ -322,8 +323,8 @@ mod tests {
     fn counters_are_spent_at_every_use_even_by_a_reader() {
         let spend = Spend::one("calls", 3);
         for need in [Requirement::new(), Requirement::new().read_only()] {
-            let mark = noted(&pair(), 1, BORN, &need.spend(spend.clone())).unwrap();
-            assert_eq!(mark, Mark { spend: vec![spend.clone()], ..Mark::default() });
+            let used = noted(&pair(), 1, BORN, &need.spend(spend.clone())).unwrap();
+            assert_eq!(used, Use::new(BORN).spending(vec![spend.clone()]));
         }
     }
 

@@ -1,6 +1,6 @@
 //! When a session is live, why it is not, and which sessions a cap lets go.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::record::{Record, Session, State};
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
     policy::OnFull,
 };
 
+/// How long what is known of a subject is kept that no record names.
+const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a store knows of a subject: its epoch, the session that the last mass revocation kept, and why it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,8 +22,8 @@ pub struct SubjectStamp {
     pub epoch: Epoch,
     /// The one session that the last bump kept.
     pub kept: Option<SessionId>,
-    /// Why the last bump happened.
-    pub reason: RevokeReason,
+    /// Why the last mass revocation happened; none before the first.
+    pub reason: Option<RevokeReason>,
     /// From which proofs on a kind of factor counts. Empty for most subjects.
     pub floors: Option<Arc<[FactorFloor]>>,
 }
@@ -50,14 +53,29 @@ impl SubjectStamp {
 
     /// What is known of a subject of this epoch, of which nothing was ever revoked.
     pub(crate) fn unmoved(epoch: Epoch) -> Self {
-        Self { epoch, kept: None, reason: RevokeReason::Admin, floors: None }
+        Self { epoch, kept: None, reason: None, floors: None }
+    }
+
+    /// True while nothing of the subject was ever revoked: no session, and no factor.
+    pub fn is_first(&self) -> bool {
+        self.reason.is_none() && self.floors.is_none()
+    }
+
+    /// From when on a subject may be forgotten that no record names: a day after its last change.
+    ///
+    /// A login that is under way with the epoch of a subject that was forgotten is refused, and
+    /// the epoch of its next beginning is higher.
+    pub fn forgettable_at(&self) -> Timestamp {
+        let floors = self.floors.as_deref().unwrap_or_default();
+        let changed = floors.iter().map(|floor| floor.at.as_millis()).fold(self.epoch.get(), i64::max);
+        Timestamp::from_millis(changed).saturating_add(KEEP_UNNAMED)
     }
 
     /// The stamp of these parts, as a store read them.
     pub fn new(
         epoch: Epoch,
         kept: Option<SessionId>,
-        reason: RevokeReason,
+        reason: Option<RevokeReason>,
         floors: impl IntoIterator<Item = FactorFloor>,
     ) -> Self {
         let floors: Vec<_> = floors.into_iter().collect();
@@ -68,7 +86,7 @@ impl SubjectStamp {
     pub fn bump(&mut self, kept: Option<SessionId>, reason: RevokeReason, now: Timestamp) {
         self.epoch = self.epoch.bumped(now);
         self.kept = kept;
-        self.reason = reason;
+        self.reason = Some(reason);
     }
 
     /// Voids factors of this kind that were proved up to now. A floor never moves back.
@@ -122,7 +140,9 @@ pub fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Li
     if let Some((_, epoch)) = record.bound() {
         match stamp {
             None => return Life::Revoked(RevokeReason::Admin),
-            Some(stamp) if !stamp.spares(record.id(), epoch) => return Life::Revoked(stamp.reason),
+            Some(stamp) if !stamp.spares(record.id(), epoch) => {
+                return Life::Revoked(stamp.reason.unwrap_or(RevokeReason::Admin));
+            }
             Some(_) => {}
         }
     }

@@ -36,7 +36,7 @@ pub(crate) use birth::Lifetime;
 pub(crate) use birth::{RequestBirth, SessionBirth};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use change::SessionChange;
-pub use change::{Mark, SpendRefused};
+pub use change::{SpendRefused, Use};
 pub(crate) use check::{
     Age, AuthenticKind, AuthenticToken, CheckRefusal, counting, decide_check, decide_standing, decide_use,
 };
@@ -49,5 +49,5 @@ pub(crate) use record::MAX_REDIRECT_CHARS;
 pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
 pub(crate) use refresh::{PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule, decide_refresh};
 pub(crate) use request::{RequestRefusal, decide_decision, decide_exchange, decide_look};
-pub use stored::{Index, MAX_ROW_BYTES};
+pub use stored::{Columns, Index, MAX_ROW_BYTES};
 pub(crate) use update::{LifetimeChange, Proofs, UpdateRefusal, Wish, decide_attempt, decide_update};

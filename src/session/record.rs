@@ -153,6 +153,33 @@ impl Tombstone {
     }
 }
 
+impl Rare {
+    /// True where it has anything but counters, which stand beside the encoding.
+    pub(super) fn has_more(&self) -> bool {
+        let Self {
+            device,
+            holds_device_slot,
+            creator,
+            app,
+            actors,
+            challenges,
+            metadata,
+            claims,
+            counters: _,
+            resource_owner,
+        } = self;
+        device.is_some()
+            || *holds_device_slot
+            || creator.is_some()
+            || app.is_some()
+            || actors.is_some()
+            || !challenges.is_empty()
+            || *metadata != Metadata::EMPTY
+            || !claims.is_empty()
+            || resource_owner.is_some()
+    }
+}
+
 impl Record {
     /// Its id.
     pub fn id(&self) -> SessionId {

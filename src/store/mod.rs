@@ -3,6 +3,7 @@
 mod query;
 mod revocation;
 
+pub mod act;
 pub mod memory;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
@@ -22,17 +23,18 @@ pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use sqlite::SqliteStore;
 
+use self::act::Revision;
 use crate::{
     clock::{Epoch, Timestamp},
     error::RevokeReason,
     factor::FactorKind,
     id::SessionId,
-    session::{CapRule, Record},
+    session::{CapRule, Record, Use},
 };
 pub use crate::{
     error::{StoreError, StoreErrorKind},
     id::{SessionKey, SubjectKey},
-    session::{Mark, SubjectStamp, Tombstone},
+    session::{SubjectStamp, Tombstone},
 };
 
 /// Where sessions are kept.
@@ -40,8 +42,8 @@ pub use crate::{
 /// # Contract
 /// - Each call MUST be one atomic act as seen from outside: it happens whole or not at all, and a cancelled call too.
 /// - `load`, `stamp` and `commit` MUST be linearizable: read from a primary, never from a replica.
-/// - A store holds no policy and reads no clock: `now` is an argument. What is live, who is evicted and what a
-///   tombstone does is decided by [`session`](crate::session)'s pure functions, not by the store.
+/// - A store holds no policy and reads no clock: the time comes with each call. What is live, who is evicted and what
+///   a tombstone does is decided by the pure functions of [`act`], not by the store.
 /// - There is no upsert: `insert` never replaces a live record, and `commit` never creates one.
 /// - A record that has a tombstone keeps it. A commit against it, against a missing row, or against an epoch that has
 ///   moved on from `observed_epoch` MUST be refused.
@@ -49,7 +51,7 @@ pub use crate::{
 /// - A row that cannot be read is [`Damaged`](StoreErrorKind::Damaged), or of an
 ///   [`UnknownVersion`](StoreErrorKind::UnknownVersion), to whoever asks for it: never `None`, never a record with a
 ///   part made up, and so is a row that holds another record than it should. It keeps nobody out: `list` reports it and
-///   goes on, a cap does not count it, the slot of its device is free, its subject can be marked, and a sweep goes past
+///   goes on, a cap does not count it, the slot of its device is free, its subject can be changed, and a sweep goes past
 ///   it. Its id stays taken, and its bytes stay as they are, for whoever mends it.
 /// - The tenant is part of every key.
 /// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
@@ -62,7 +64,7 @@ pub use crate::{
 pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// Adds a record, if the epoch it was decided under still stands and the cap admits it.
     ///
-    /// A record that [adopts](NewRecord::adopt_epoch) its subject's epoch MUST be brought under it, and its subject
+    /// A record that [adopts](Binding::Adopt) its subject's epoch MUST be brought under it, and its subject
     /// begun to be known where it is new, in the same act. What revokes all of the subject's sessions while the call is
     /// under way MUST end the record, or refuse it as `EpochMoved`, unless it came before the store looked at all.
     ///
@@ -77,20 +79,22 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError>;
 
     /// Replaces a record, if it still has the expected version, no tombstone, and the observed epoch stands.
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError>;
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
 
     /// Puts a tombstone on a record, whatever its version.
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError>;
 
-    /// Notes use of a live record. Moves no version, and is refused for one that is not live at `now`.
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError>;
+    /// Notes a use of a live record. Moves no version, and is refused for a record that is not live.
+    ///
+    /// `seen` is the record as the caller read it. A store that locks needs only its key.
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError>;
 
     /// Revokes all sessions of a subject but one, or voids factors, or both, in one act.
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError>;
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError>;
 
     /// Lists records in the order of (created at, id), page by page. Damaged rows are reported by id.
     ///
@@ -113,16 +117,12 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 }
 
 /// A record to add.
-#[derive(Debug)]
-#[non_exhaustive]
+#[derive(Debug, Clone)]
 pub struct NewRecord {
     /// The record.
     pub record: Arc<Record>,
-    /// The subject's epoch as it was before anything was verified. A record with a subject needs it, or adopts one.
-    pub observed_epoch: Option<Epoch>,
-    /// Nothing was verified before, so there was nothing to observe: the record comes under the epoch that its subject has
-    /// at this call, and a subject that is new becomes known in it. See [`NewRecord::adopt`].
-    pub adopt_epoch: bool,
+    /// How it comes under its subject's epoch.
+    pub binding: Binding,
     /// The cap on the subject's sessions.
     pub admit: Option<CapRule>,
     /// Ends a live holder of the device's slot and takes it.
@@ -131,23 +131,29 @@ pub struct NewRecord {
     pub now: Timestamp,
 }
 
+/// How a new record comes under the epoch of its subject. A record without a subject needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// Under the epoch that it names, which was observed before anything was verified. It is
+    /// refused where that epoch no longer stands.
+    Observed,
+    /// Nothing was known of its subject when that was observed. It begins the subject, or comes
+    /// under the epoch of a beginning like itself; it is refused where anything was revoked.
+    Unknown,
+    /// Nothing was verified, so nothing was observed. It comes under the epoch that its subject
+    /// has at this call, and begins a subject that is new.
+    Adopt,
+}
+
 impl NewRecord {
-    /// This record, now, under no epoch and no cap.
+    /// This record, now, under the epoch that it names and no cap.
     pub fn new(record: impl Into<Arc<Record>>, now: Timestamp) -> Self {
-        Self {
-            record: record.into(),
-            observed_epoch: None,
-            adopt_epoch: false,
-            admit: None,
-            replace_device: false,
-            now,
-        }
+        Self { record: record.into(), binding: Binding::Observed, admit: None, replace_device: false, now }
     }
 
-    /// Brings the record under this epoch, the one that its subject has now: what a store does first with a record that
-    /// has a subject and says `adopt_epoch`. From there on it is a record like any other.
-    pub fn adopt(&mut self, epoch: Epoch) {
-        self.observed_epoch = Some(epoch);
+    /// Brings the record under this epoch, and makes it one that observed the epoch.
+    pub(crate) fn adopt(&mut self, epoch: Epoch) {
+        self.binding = Binding::Observed;
         if self.record.bound().is_some_and(|(_, named)| named != epoch) {
             Arc::make_mut(&mut self.record).adopt(epoch);
         }
@@ -183,22 +189,30 @@ pub struct Snapshot {
     pub record: Arc<Record>,
     /// What is known of its subject; none when it has no subject, or when nothing is known of it.
     pub subject: Option<SubjectStamp>,
+    /// The revision of the record's row.
+    pub revision: Revision,
 }
 
 impl Snapshot {
-    /// These two, as of one moment.
+    /// These two, as of one moment, of a store that counts no revisions.
     pub fn new(record: Arc<Record>, subject: Option<SubjectStamp>) -> Self {
-        Self { record, subject }
+        Self { record, subject, revision: Revision::default() }
+    }
+
+    /// The same, of a row at this revision.
+    #[must_use]
+    pub fn at(mut self, revision: Revision) -> Self {
+        self.revision = revision;
+        self
     }
 }
 
 /// A change of a record.
-#[derive(Debug)]
-#[non_exhaustive]
+#[derive(Debug, Clone)]
 pub struct Change {
-    /// The version that it was decided on.
-    pub expected: u64,
-    /// The record as it shall be. Its version, and marks that came in between, are the store's to carry over: see
+    /// The record as it was read, with the version that the change was decided on.
+    pub seen: Snapshot,
+    /// The record as it shall be. Its version, and uses that were noted in between, are the store's to carry over: see
     /// [`Record::follow`].
     pub next: Arc<Record>,
     /// The cap. It is enforced where this change makes the record a session of its subject: where a session gets its
@@ -211,9 +225,10 @@ pub struct Change {
 }
 
 impl Change {
-    /// From this version to that record, now, under no epoch and no cap.
-    pub fn new(expected: u64, next: impl Into<Arc<Record>>, now: Timestamp) -> Self {
-        Self { expected, next: next.into(), admit: None, observed_epoch: None, now }
+    /// From what was seen to that record, now, under the epoch that was seen and no cap.
+    pub fn new(seen: Snapshot, next: impl Into<Arc<Record>>, now: Timestamp) -> Self {
+        let observed_epoch = seen.subject.as_ref().map(|stamp| stamp.epoch);
+        Self { seen, next: next.into(), admit: None, observed_epoch, now }
     }
 }
 
@@ -253,10 +268,10 @@ pub enum Ended {
     Gone,
 }
 
-/// What became of a mark.
+/// What became of a use that was to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Marked {
+pub enum Noted {
     /// It is noted.
     Done,
     /// A counter is at its limit. Nothing was noted.
@@ -267,8 +282,7 @@ pub enum Marked {
 
 /// A change of what is known of a subject.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SubjectMark {
+pub struct SubjectChange {
     /// Revoke all of its sessions.
     pub bump: Option<Bump>,
     /// Void its factors of these kinds that were proved up to now.
@@ -277,7 +291,7 @@ pub struct SubjectMark {
     pub now: Timestamp,
 }
 
-impl SubjectMark {
+impl SubjectChange {
     /// Revokes all sessions of the subject but the kept one.
     pub fn bump(bump: Bump, now: Timestamp) -> Self {
         Self { bump: Some(bump), floors: Vec::new(), now }
@@ -291,7 +305,6 @@ impl SubjectMark {
 
 /// A mass revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Bump {
     /// The session to keep. It must be live, or nothing changes.
     pub keep: Option<SessionId>,
@@ -311,10 +324,10 @@ impl Bump {
     }
 }
 
-/// What became of a subject's mark.
+/// What became of the change of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum SubjectMarked {
+pub enum SubjectChanged {
     /// It is done; this is what is known now.
     Done(SubjectStamp),
     /// The session to keep is not a live session of this subject. Nothing changed.
@@ -359,7 +372,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// A store in memory: lists, keeps a log, forgets all at the end of the process.
+    /// A store in the memory of one process: lists, keeps a log, forgets all when the process ends.
     pub fn in_memory() -> Self {
         Self {
             survives_restart: false,
@@ -368,6 +381,24 @@ impl Capabilities {
             revocation_log: true,
             max_record_bytes: None,
         }
+    }
+
+    /// A store whose answered writes are on a disk: lists, keeps a log, and survives a restart.
+    pub fn on_disk() -> Self {
+        Self { survives_restart: true, ..Self::in_memory() }
+    }
+
+    /// A store that copies its writes to another machine after it has answered: like one
+    /// [on disk](Self::on_disk), but a failover may lose what was answered last.
+    pub fn replicated() -> Self {
+        Self { may_lose_acknowledged: true, ..Self::on_disk() }
+    }
+
+    /// The same, for records of at most this many bytes.
+    #[must_use]
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.max_record_bytes = Some(bytes);
+        self
     }
 }
 
@@ -387,21 +418,24 @@ macro_rules! forward_store {
             where 'a: 'f, 'b: 'f, Self: 'f {
                 (**self).stamp(subject, now)
             }
-            fn commit<'a, 'b, 'f>(&'a self, key: &'b SessionKey, change: Change) -> Boxed<'f, Committed>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).commit(key, change)
+            fn commit<'a, 'f>(&'a self, change: Change) -> Boxed<'f, Committed> where 'a: 'f, Self: 'f {
+                (**self).commit(change)
             }
             fn end<'a, 'b, 'c, 'f>(&'a self, key: &'b SessionKey, tombstone: &'c Tombstone) -> Boxed<'f, Ended>
             where 'a: 'f, 'b: 'f, 'c: 'f, Self: 'f {
                 (**self).end(key, tombstone)
             }
-            fn mark<'a, 'b, 'f>(&'a self, key: &'b SessionKey, mark: Mark, now: Timestamp) -> Boxed<'f, Marked>
+            fn note_use<'a, 'b, 'f>(&'a self, seen: &'b Snapshot, used: Use) -> Boxed<'f, Noted>
             where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).mark(key, mark, now)
+                (**self).note_use(seen, used)
             }
-            fn mark_subject<'a, 'b, 'f>(&'a self, subject: &'b SubjectKey, mark: SubjectMark) -> Boxed<'f, SubjectMarked>
+            fn change_subject<'a, 'b, 'f>(
+                &'a self,
+                subject: &'b SubjectKey,
+                change: SubjectChange,
+            ) -> Boxed<'f, SubjectChanged>
             where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).mark_subject(subject, mark)
+                (**self).change_subject(subject, change)
             }
             fn list<'a, 'b, 'f>(&'a self, query: &'b Query) -> Boxed<'f, RecordPage>
             where 'a: 'f, 'b: 'f, Self: 'f {

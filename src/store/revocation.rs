@@ -1,13 +1,18 @@
 //! The revocation log: what stateless verifiers follow to learn of revocations soon.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clock::{Epoch, Timestamp},
-    id::{SessionId, SessionKey, SubjectKey},
+    id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
 };
 
 /// One revocation. It may come twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
+///
+/// A release that adds a variant does not compile with a store that does not know how to keep it.
+/// As JSON its times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "EntryRow", into = "EntryRow")]
 pub enum RevocationEntry {
     /// A session ended.
     Session {
@@ -30,6 +35,60 @@ pub enum RevocationEntry {
         /// From when on no token can be older than it, so that the entry may be forgotten.
         until: Timestamp,
     },
+}
+
+/// An entry as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum EntryRow {
+    Session {
+        tenant: TenantId,
+        id: SessionId,
+        until: i64,
+    },
+    Subject {
+        tenant: TenantId,
+        subject: SubjectId,
+        epoch: i64,
+        kept: Option<SessionId>,
+        factors_changed_at: Option<i64>,
+        until: i64,
+    },
+}
+
+impl From<RevocationEntry> for EntryRow {
+    fn from(entry: RevocationEntry) -> Self {
+        match entry {
+            RevocationEntry::Session { key, until } => {
+                Self::Session { tenant: key.tenant, id: key.id, until: until.as_millis() }
+            }
+            RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => Self::Subject {
+                tenant: key.tenant,
+                subject: key.subject,
+                epoch: epoch.get(),
+                kept,
+                factors_changed_at: factors_changed_at.map(Timestamp::as_millis),
+                until: until.as_millis(),
+            },
+        }
+    }
+}
+
+impl From<EntryRow> for RevocationEntry {
+    fn from(row: EntryRow) -> Self {
+        match row {
+            EntryRow::Session { tenant, id, until } => {
+                Self::Session { key: SessionKey::new(tenant, id), until: Timestamp::from_millis(until) }
+            }
+            EntryRow::Subject { tenant, subject, epoch, kept, factors_changed_at, until } => Self::Subject {
+                key: SubjectKey::new(tenant, subject),
+                epoch: Epoch::from_number(epoch),
+                kept,
+                factors_changed_at: factors_changed_at.map(Timestamp::from_millis),
+                until: Timestamp::from_millis(until),
+            },
+        }
+    }
 }
 
 /// A place in a store's revocation log. Opaque; only the store that made it can read it.
@@ -72,4 +131,27 @@ pub enum RevocationBatch {
         /// Where to go on.
         next: Cursor,
     },
+}
+
+impl RevocationBatch {
+    /// At most this many entries after a cursor, of a log that is kept whole.
+    ///
+    /// Its cursors are the numbers of entries, from zero.
+    pub fn of(log: &[RevocationEntry], cursor: &Cursor, limit: u32) -> Self {
+        let at = |number: usize| Cursor::from_bytes((number as u64).to_be_bytes());
+        let from = match cursor.as_bytes() {
+            [] => Some(0),
+            bytes => {
+                let number = bytes.try_into().ok().map(u64::from_be_bytes);
+                number.and_then(|number| usize::try_from(number).ok())
+            }
+        };
+        let Some(rest) = from.and_then(|from| log.get(from..)) else {
+            return Self::Reset { next: at(log.len()) };
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let entries: Vec<_> = rest.iter().take(limit).cloned().collect();
+        let next = at(log.len() - rest.len() + entries.len());
+        Self::Entries { more: entries.len() < rest.len(), entries, next }
+    }
 }

@@ -13,10 +13,10 @@ use async_trait::async_trait;
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
-    session::{Mark, SubjectStamp, Tombstone},
+    session::{SubjectStamp, Tombstone, Use},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectMark, SubjectMarked,
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
+        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
         Swept,
     },
 };
@@ -48,9 +48,9 @@ pub struct FaultyStore<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It fails, and the store was not asked.
+    /// It fails, and the store was not asked: the act surely did not happen.
     Before,
-    /// It fails, and the store has done it: the reply is lost.
+    /// It fails, and the store has done it: the reply is lost, and the act is in doubt.
     After,
     /// It is pending this often before the store is asked.
     Delay(u32),
@@ -70,10 +70,10 @@ pub enum Verb {
     Commit,
     /// `end`.
     End,
-    /// `mark`.
-    Mark,
-    /// `mark_subject`.
-    MarkSubject,
+    /// `note_use`.
+    NoteUse,
+    /// `change_subject`.
+    ChangeSubject,
     /// `list`.
     List,
     /// `revoked_since`.
@@ -85,7 +85,9 @@ pub enum Verb {
 impl Verb {
     fn writes(self) -> bool {
         match self {
-            Self::Insert | Self::Commit | Self::End | Self::Mark | Self::MarkSubject | Self::Sweep => true,
+            Self::Insert | Self::Commit | Self::End | Self::NoteUse | Self::ChangeSubject | Self::Sweep => {
+                true
+            }
             Self::Load | Self::Stamp | Self::List | Self::RevokedSince => false,
         }
     }
@@ -209,7 +211,7 @@ impl<S> FaultyStore<S> {
                 Pending(times).await;
                 answer
             }
-            Some(Fault::Before) => Err(failure()),
+            Some(Fault::Before) => Err(failure().not_done()),
             Some(Fault::After) => answer.await.and_then(|_| Err(failure())),
             Some(Fault::Delay(times)) => {
                 Pending(times).await;
@@ -246,7 +248,13 @@ fn failure() -> StoreError {
 }
 
 /// Pending this often, waking itself.
-struct Pending(u32);
+pub(super) struct Pending(u32);
+
+impl Pending {
+    pub(super) fn times(times: u32) -> Self {
+        Self(times)
+    }
+}
 
 impl Future for Pending {
     type Output = ();
@@ -284,24 +292,24 @@ impl<S: SessionStore> SessionStore for FaultyStore<S> {
         self.ask(Verb::Stamp, self.inner.stamp(subject, now)).await
     }
 
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.ask(Verb::Commit, self.inner.commit(key, change)).await
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.ask(Verb::Commit, self.inner.commit(change)).await
     }
 
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
         self.ask(Verb::End, self.inner.end(key, tombstone)).await
     }
 
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.ask(Verb::Mark, self.inner.mark(key, mark, now)).await
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        self.ask(Verb::NoteUse, self.inner.note_use(seen, used)).await
     }
 
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
-        self.ask(Verb::MarkSubject, self.inner.mark_subject(subject, mark)).await
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
+        self.ask(Verb::ChangeSubject, self.inner.change_subject(subject, change)).await
     }
 
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {

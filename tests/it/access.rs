@@ -307,7 +307,7 @@ fn a_counter_never_passes_its_limit_and_all_move_or_none() {
         ErrorKind::QuotaExceeded,
     );
     // A counter that cannot be written down is not spent, and not free either.
-    world.store.fail_next(Verb::Mark, Fault::Before);
+    world.store.fail_next(Verb::NoteUse, Fault::Before);
     refused(
         world.check_for(session.token(), &Requirement::new().spend(Spend::one("global", 3000))),
         ErrorKind::Unavailable,

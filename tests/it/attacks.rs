@@ -615,7 +615,7 @@ mod hookstore {
     use session_issuer::{
         clock::Timestamp,
         id::{SessionKey, SubjectKey},
-        session::{Mark, SubjectStamp, Tombstone},
+        session::{SubjectStamp, Tombstone, Use},
         store::*,
     };
     #[derive(Debug, Default)]
@@ -648,32 +648,41 @@ mod hookstore {
         async fn stamp(&self, s: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
             self.0.stamp(s, now).await
         }
-        async fn commit(&self, k: &SessionKey, c: Change) -> Result<Committed, StoreError> {
-            self.0.commit(k, c).await
+        async fn commit(&self, c: Change) -> Result<Committed, StoreError> {
+            self.0.commit(c).await
         }
         async fn end(&self, k: &SessionKey, t: &Tombstone) -> Result<Ended, StoreError> {
             self.0.end(k, t).await
         }
-        async fn mark(&self, k: &SessionKey, m: Mark, now: Timestamp) -> Result<Marked, StoreError> {
+        async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
             let (end, fail) = {
                 let p = self.1.lock().unwrap();
                 (p.end_before_mark, p.fail_mark)
             };
             if end {
-                let _ =
-                    self.0.end(k, &Tombstone::new(session_issuer::error::RevokeReason::Logout, now)).await?;
+                let _ = self
+                    .0
+                    .end(
+                        &seen.record.key(),
+                        &Tombstone::new(session_issuer::error::RevokeReason::Logout, used.now),
+                    )
+                    .await?;
             }
             if fail {
                 return Err(away());
             }
-            let r = self.0.mark(k, m, now).await;
+            let r = self.0.note_use(seen, used).await;
             if end {
                 self.1.lock().unwrap().down = true;
             }
             r
         }
-        async fn mark_subject(&self, s: &SubjectKey, m: SubjectMark) -> Result<SubjectMarked, StoreError> {
-            self.0.mark_subject(s, m).await
+        async fn change_subject(
+            &self,
+            s: &SubjectKey,
+            c: SubjectChange,
+        ) -> Result<SubjectChanged, StoreError> {
+            self.0.change_subject(s, c).await
         }
         async fn list(&self, q: &Query) -> Result<RecordPage, StoreError> {
             self.0.list(q).await

@@ -8,6 +8,7 @@ use session_issuer::{
     issuer::ConfigurationProblems,
     policy::{AccessFormat, Cap, Credentials, OnFull},
     store::MemoryStore,
+    testing::{Fault, Verb},
     token::TokenKeys,
 };
 
@@ -33,6 +34,21 @@ fn codes_classes_and_faces_are_frozen() {
         .collect();
     let expected = include_str!("errors.txt");
     assert_eq!(table.join("\n"), expected.trim_end(), "a code is a promise: add, and never change");
+}
+
+#[test]
+fn an_error_of_the_store_says_whether_the_call_surely_did_not_happen() {
+    let world = World::new(Policy::default());
+    for (fault, in_doubt) in [(Fault::Before, false), (Fault::After, true)] {
+        let login = world.login("alice");
+        world.store.fail_next(Verb::Commit, fault);
+        let error = refused(world.refresh(&refresh_of(&login)), ErrorKind::Unavailable);
+        assert_eq!((error.is_retryable(), error.is_in_doubt()), (true, in_doubt));
+        // What the documentation says of a repeated refresh: it comes to the same end.
+        assert!(world.refresh(&refresh_of(&login)).is_ok());
+    }
+    let revoked = world.check("no token").unwrap_err();
+    assert!(!revoked.is_in_doubt());
 }
 
 #[test]

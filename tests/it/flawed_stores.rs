@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use session_issuer::{
     Timestamp,
     id::{SessionKey, SubjectKey},
-    session::Record,
+    session::{Columns, Record, Use},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, Mark, Marked, MemoryStore, NewRecord,
-        Query, RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectMark,
-        SubjectMarked, SubjectStamp, Swept, Tombstone,
+        Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, MemoryStore, NewRecord, Noted,
+        Query, RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind,
+        SubjectChange, SubjectChanged, SubjectStamp, Swept, Tombstone,
     },
     testing::{
         DurableStore, Tampering,
@@ -45,7 +45,7 @@ enum Flaw {
     /// What `Debug` shows.
     ShowsItsKeys,
     /// Two writes where one is promised.
-    MarksInTwoSteps,
+    NotesInTwoSteps,
     BumpsInTwoSteps,
     EvictsFirst,
     /// It is added, and bound to what it was made with.
@@ -55,11 +55,14 @@ enum Flaw {
     SweepsTwice,
 }
 
+/// The encodings of damaged rows, each with the columns beside it.
+type DamagedRows = HashMap<SessionKey, (Vec<u8>, Columns)>;
+
 /// Rows in memory, damaged ones beside them, and a flaw.
 #[derive(Clone)]
 struct Flawed {
     inner: Arc<MemoryStore>,
-    damaged: Arc<Mutex<HashMap<SessionKey, Vec<u8>>>>,
+    damaged: Arc<Mutex<DamagedRows>>,
     swept: Arc<Mutex<Vec<Snapshot>>>,
     flaw: Flaw,
 }
@@ -72,10 +75,10 @@ impl Flawed {
     /// What a row that was damaged says to whoever asks for it.
     fn read(&self, key: &SessionKey) -> Result<(), StoreError> {
         let damaged = self.damaged.lock().unwrap();
-        let Some(row) = damaged.get(key).filter(|_| self.flaw != Flaw::OverlooksDamage) else {
+        let Some((row, columns)) = damaged.get(key).filter(|_| self.flaw != Flaw::OverlooksDamage) else {
             return Ok(());
         };
-        let error = match Record::decode(row) {
+        let error = match Record::decode(row, columns.clone()) {
             Ok(_) if self.flaw == Flaw::TakesAnothersRow => return Ok(()),
             Ok(_) => StoreError::new(StoreErrorKind::Damaged).with_source("another's row"),
             Err(error) => error,
@@ -120,11 +123,11 @@ impl SessionStore for Flawed {
             pause().await;
         }
         if self.flaw == Flaw::AdoptsInNameAlone
-            && new.adopt_epoch
+            && new.binding == Binding::Adopt
             && let Some(subject) = new.record.subject_key()
         {
-            new.adopt_epoch = false;
-            new.observed_epoch = Some(self.inner.stamp(&subject, new.now).await?.epoch);
+            new.binding = Binding::Observed;
+            self.inner.stamp(&subject, new.now).await?;
         }
         self.inner.insert(new).await
     }
@@ -141,9 +144,9 @@ impl SessionStore for Flawed {
         self.inner.stamp(subject, now).await
     }
 
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.read(key)?;
-        self.inner.commit(key, change).await
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.read(&change.seen.record.key())?;
+        self.inner.commit(change).await
     }
 
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
@@ -153,29 +156,31 @@ impl SessionStore for Flawed {
         self.inner.end(key, tombstone).await
     }
 
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.read(key)?;
-        if self.flaw == Flaw::MarksInTwoSteps {
-            let (mut first, mut second) = (mark.clone(), mark);
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        self.read(&seen.record.key())?;
+        if self.flaw == Flaw::NotesInTwoSteps {
+            let (mut first, mut second) = (used.clone(), used);
             second.spend = first.spend.split_off(first.spend.len() / 2);
-            let _ = self.inner.mark(key, first, now).await?;
+            let _ = self.inner.note_use(seen, first).await?;
             pause().await;
-            return self.inner.mark(key, second, now).await;
+            return self.inner.note_use(seen, second).await;
         }
-        self.inner.mark(key, mark, now).await
+        self.inner.note_use(seen, used).await
     }
 
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
-        if let (Flaw::BumpsInTwoSteps, Some(bump)) = (self.flaw, mark.bump) {
-            let _ = self.inner.mark_subject(subject, SubjectMark::bump(bump, mark.now)).await?;
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
+        if let (Flaw::BumpsInTwoSteps, Some(bump)) = (self.flaw, change.bump) {
+            let only = SubjectChange::bump(bump, change.now);
+            let _ = self.inner.change_subject(subject, only).await?;
             pause().await;
-            return self.inner.mark_subject(subject, SubjectMark::floors(mark.floors, mark.now)).await;
+            let floors = SubjectChange::floors(change.floors, change.now);
+            return self.inner.change_subject(subject, floors).await;
         }
-        self.inner.mark_subject(subject, mark).await
+        self.inner.change_subject(subject, change).await
     }
 
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
@@ -242,12 +247,14 @@ impl DurableStore for Flawed {
     }
 
     async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
-        let whole = self.inner.load(key).await.unwrap().unwrap().record.encode().unwrap().into_bytes();
-        let mut row = self.damaged.lock().unwrap().get(key).cloned().unwrap_or_else(|| whole.clone());
+        let record = self.inner.load(key).await.unwrap().unwrap().record;
+        let (whole, columns) = (record.encode().unwrap().into_bytes(), record.columns());
+        let before = self.damaged.lock().unwrap().get(key).cloned();
+        let mut row = before.map_or_else(|| whole.clone(), |(row, _)| row);
         change(&mut row);
         match row == whole {
             true => self.damaged.lock().unwrap().remove(key),
-            false => self.damaged.lock().unwrap().insert(key.clone(), row),
+            false => self.damaged.lock().unwrap().insert(key.clone(), (row, columns)),
         };
     }
 }
@@ -298,7 +305,7 @@ finds! {
     who_shows_what_it_keeps_is_found:
         run errors::a_store_shows_nothing_of_what_it_keeps finds ShowsItsKeys;
     who_marks_in_two_steps_is_found:
-        run cancellation::a_mark_that_is_dropped_notes_all_of_it_or_nothing finds MarksInTwoSteps;
+        run cancellation::a_use_that_is_dropped_is_noted_whole_or_not_at_all finds NotesInTwoSteps;
     who_bumps_in_two_steps_is_found:
         run cancellation::a_bump_that_is_dropped_is_whole_and_logged_if_it_happened finds BumpsInTwoSteps;
     who_evicts_before_it_inserts_is_found:

@@ -189,7 +189,7 @@ fn a_check_that_does_not_touch_leaves_last_seen_alone() {
 fn a_check_whose_mark_fails_passes_all_the_same() {
     let world = World::new(opaque_pairs());
     let next = world.refresh(&refresh_of(&world.login("alice"))).unwrap();
-    world.store.fail_next(Verb::Mark, Fault::Before);
+    world.store.fail_next(Verb::NoteUse, Fault::Before);
     world.check(next.token()).unwrap();
     assert_eq!(world.count(|kind| matches!(kind, EventKind::WriteFailed { .. })), 1);
 }

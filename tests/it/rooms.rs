@@ -80,6 +80,13 @@ fn the_rules_are_pure() {
             }
         }
     }
+    let acts: Vec<_> = sources().into_iter().filter(|(file, _)| file.starts_with("store/act/")).collect();
+    assert!(acts.len() > 7, "{}", acts.len());
+    for (file, text) in acts {
+        for word in ["async ", "dyn ", "Clock", ".await", "Mutex", "std::fs"] {
+            assert!(!code(&text).contains(word), "{file} has {word:?}");
+        }
+    }
     let verbs = ["check", "refresh", "request", "update"].map(|verb| format!("session/{verb}.rs"));
     assert_eq!(rules, verbs.into(), "each verb has its rule in a file of its own");
 }

@@ -246,7 +246,7 @@ fn a_replay_that_the_store_did_not_hear_of_may_be_asked_for_again() {
     let world = World::new(Policy::default());
     let first = refresh_of(&world.login("alice"));
     let second = world.refresh(&first).unwrap();
-    world.store.fail_next(Verb::Mark, Fault::Before);
+    world.store.fail_next(Verb::NoteUse, Fault::Before);
     world.advance(SECOND);
     // Nothing is signed unless the store has said just now that the session lives.
     refused(world.refresh(&first), ErrorKind::Unavailable);
@@ -312,9 +312,7 @@ fn a_token_ahead_of_its_record_is_the_current_one() {
         let epoch = record.bound().unwrap().1;
         let at = session_issuer::Timestamp::from_millis(epoch.get());
         let stamp = after.store.stamp(&subject, at).await.unwrap();
-        let mut new = NewRecord::new(record, at);
-        new.observed_epoch = Some(stamp.epoch);
-        let _ = after.store.insert(new).await.unwrap();
+        let _ = after.store.insert(NewRecord::new(record, at)).await.unwrap();
         stamp
     });
     after.advance(HOUR);

@@ -14,10 +14,10 @@ use session_issuer::{
     error::{ErrorKind, StoreError, StoreErrorKind},
     event::EventKind,
     id::{SessionId, SessionKey, SubjectKey},
-    session::{Mark, SubjectStamp, Tombstone},
+    session::{SubjectStamp, Tombstone, Use},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, SubjectMark, SubjectMarked, Swept,
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
+        RevocationBatch, SessionStore, Snapshot, SubjectChange, SubjectChanged, Swept,
     },
     testing::{FaultyStore, ManualClock, Verb, block_on},
 };
@@ -92,9 +92,9 @@ impl SessionStore for Rotten {
     async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
         self.inner.stamp(subject, now).await
     }
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.read(key.id)?;
-        self.inner.commit(key, change).await
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.read(change.seen.record.id())?;
+        self.inner.commit(change).await
     }
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
         if self.end == OfRotten::Nothing {
@@ -104,16 +104,16 @@ impl SessionStore for Rotten {
         self.read(key.id)?;
         Ok(ended)
     }
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.read(key.id)?;
-        self.inner.mark(key, mark, now).await
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        self.read(seen.record.id())?;
+        self.inner.note_use(seen, used).await
     }
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
-        self.inner.mark_subject(subject, mark).await
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
+        self.inner.change_subject(subject, change).await
     }
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
         let mut page = self.inner.list(query).await?;

@@ -1,17 +1,22 @@
 //! Every promise of `SessionStore`, on every store and every wrapper here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use session_issuer::{
-    clock::Timestamp,
+    clock::{Epoch, Timestamp},
     error::RevokeReason,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::Tombstone,
+    policy::OnFull,
+    session::{CapRule, Tombstone, Use},
     store::{
-        Cursor, Inserted, MemoryStore, NewRecord, Query, RevocationBatch, Select, SessionStore,
-        StoreErrorKind,
+        Binding, Bump, Change, Committed, Cursor, Inserted, MemoryStore, NewRecord, Noted, Query,
+        RevocationBatch, Select, SessionStore, StoreErrorKind, SubjectChange,
     },
-    testing::{Fault, FaultyStore, ManualClock, Verb, block_on, fixtures, store_suite},
+    testing::{
+        ComparingStore, DurableStore, Fault, FaultyStore, ManualClock, Tampering, Verb, block_on, fixtures,
+        store_suite,
+    },
 };
 
 store_suite! {
@@ -43,13 +48,28 @@ store_suite! {
     }
 }
 
+/// The comparing store, with handles that are clones.
+struct Shared(Arc<ComparingStore>);
+
+#[async_trait]
+impl DurableStore for Shared {
+    async fn open(&self) -> Arc<dyn SessionStore> {
+        Arc::new(Arc::clone(&self.0))
+    }
+
+    async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
+        self.0.tamper(key, change);
+    }
+}
+
+store_suite! {
+    mod comparing;
+    durable: || async { Shared(Arc::default()) }
+}
+
 #[cfg(feature = "sqlite")]
 mod sqlite {
-    use async_trait::async_trait;
-    use session_issuer::{
-        store::SqliteStore,
-        testing::{DurableStore, Tampering},
-    };
+    use session_issuer::store::SqliteStore;
 
     use super::*;
     use crate::sqlite::TemporaryStore;
@@ -120,8 +140,7 @@ fn every_naughty_string_is_a_name_that_is_kept_apart_or_no_name_at_all() {
             block_on(store.stamp(&SubjectKey::new(TenantId::default(), name.clone()), NOW)).unwrap().epoch;
         let record = fixtures::session().subject(name.clone(), known).build();
         keys.push(record.key());
-        let mut new = NewRecord::new(record, NOW);
-        new.observed_epoch = Some(known);
+        let new = NewRecord::new(record, NOW);
         assert!(matches!(block_on(store.insert(new)).unwrap(), Inserted::Created { .. }));
     }
     for (name, key) in names.iter().zip(&keys) {
@@ -207,4 +226,51 @@ fn a_store_that_is_down_fails_every_call_and_counts_them() {
     assert_eq!(store.to_string(), "faulty memory");
     store.reset_calls();
     assert_eq!(store.calls().of(Verb::Load), 0);
+}
+
+#[test]
+fn a_store_that_compares_needs_one_round_trip_for_what_the_caller_has_seen() {
+    let store = ComparingStore::new();
+    let trips = |act: &dyn Fn()| {
+        let before = store.round_trips();
+        act();
+        store.round_trips() - before
+    };
+    let alice = SubjectKey::new(TenantId::default(), SubjectId::new("alice").unwrap());
+    let login = |epoch| fixtures::session().subject(alice.subject.clone(), epoch).build();
+    let new = |binding, cap: Option<u32>| {
+        let mut new = NewRecord::new(login(Epoch::first(NOW)), NOW);
+        new.binding = binding;
+        new.admit = cap.map(|cap| CapRule::new(cap.try_into().unwrap(), OnFull::EvictOldest));
+        new
+    };
+    let insert = |new: NewRecord| {
+        assert!(matches!(block_on(store.insert(new)).unwrap(), Inserted::Created { .. }));
+    };
+    let seen = || {
+        let query = Query::new(TenantId::default(), Select::Subject(alice.subject.clone()));
+        block_on(store.list(&query)).unwrap().items.remove(0)
+    };
+    // First login, login below a cap, login of a subject whose epoch must be read.
+    assert_eq!(trips(&|| insert(new(Binding::Adopt, Some(3)))), 1);
+    assert_eq!(trips(&|| insert(new(Binding::Observed, Some(3)))), 1);
+    assert_eq!(trips(&|| insert(new(Binding::Adopt, None))), 2);
+    // A full cap: the others are read, and one of them goes.
+    assert_eq!(trips(&|| insert(new(Binding::Observed, Some(3)))), 2);
+    let on = seen();
+    let change = Change::new(on.clone(), fixtures::rotated(&on.record, NOW).unwrap(), NOW);
+    let commit = |change: &Change| block_on(store.commit(change.clone())).unwrap();
+    assert_eq!(trips(&|| assert!(matches!(commit(&change), Committed::Done { .. }))), 1);
+    assert_eq!(trips(&|| assert!(matches!(commit(&change), Committed::Conflict(_)))), 1);
+    let on = seen();
+    let used = Use::new(NOW.saturating_add(Duration::from_secs(60))).seen();
+    let note = || assert_eq!(block_on(store.note_use(&on, used.clone())).unwrap(), Noted::Done);
+    assert_eq!(trips(&note), 1);
+    assert_eq!(trips(&note), 1, "there is nothing more to note, and the refusal has said so");
+    let tombstone = Tombstone::new(RevokeReason::Admin, NOW);
+    let end = || drop(block_on(store.end(&on.record.key(), &tombstone)).unwrap());
+    assert_eq!(trips(&end), 2);
+    let bump = SubjectChange::bump(Bump::all(RevokeReason::Admin), NOW);
+    let change = || drop(block_on(store.change_subject(&alice, bump.clone())).unwrap());
+    assert_eq!(trips(&change), 2);
 }

@@ -17,7 +17,7 @@ use session_issuer::{
     policy::{AccessFormat, Credentials},
     signer::KeyRing,
     store::{MemoryStore, SessionStore},
-    testing::{FaultyStore, ManualClock, RecordingSink, SeededEntropy, block_on},
+    testing::{ComparingStore, FaultyStore, ManualClock, RecordingSink, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
         Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
@@ -31,10 +31,12 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub type Store = Arc<FaultyStore<Arc<dyn SessionStore>>>;
 
-/// An empty store of the kind that this run is about: `SESSION_STORE=sqlite cargo test ...` runs it all on SQLite.
+/// An empty store of the kind that this run is about: `SESSION_STORE=sqlite cargo test ...` runs it
+/// all on SQLite, and `SESSION_STORE=comparing` on the store that compares.
 pub fn any_store() -> Arc<dyn SessionStore> {
     match std::env::var("SESSION_STORE").as_deref() {
         Err(_) | Ok("memory") => Arc::new(MemoryStore::new()),
+        Ok("comparing") => Arc::new(ComparingStore::new()),
         #[cfg(feature = "sqlite")]
         Ok("sqlite") => Arc::new(crate::sqlite::TemporaryStore::new()),
         Ok(other) => panic!("no store is called {other:?} here"),

@@ -6,7 +6,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use super::{
     super::{
-        Age, AuthenticKind, AuthenticToken, CheckRefusal, FactorFloor, Mark, NotLive, Record, decide_check,
+        Age, AuthenticKind, AuthenticToken, CheckRefusal, FactorFloor, NotLive, Record, Use, decide_check,
         decide_use,
     },
     DAY, MINUTE, SECOND, SEED,
@@ -162,7 +162,7 @@ impl Checks {
     }
 
     /// The real rule: how old the token is, and what is noted.
-    fn decide(&self, token: AuthenticToken, need: &Requirement) -> Result<(Age, Option<Mark>), CheckRefusal> {
+    fn decide(&self, token: AuthenticToken, need: &Requirement) -> Result<(Age, Option<Use>), CheckRefusal> {
         let Issuer { record, stamp, now, .. } = &self.issuer;
         let age = decide_check(record, Some(stamp), token, *now)?;
         Ok((age, decide_use(record, Some(stamp), token, *now, &policy(), need)?))
@@ -199,7 +199,7 @@ impl Checks {
     }
 
     /// What is to be noted is what the text says.
-    fn is_due(&self, generation: u32, need: Need, note: Option<&Mark>) -> Result<(), Broken> {
+    fn is_due(&self, generation: u32, need: Need, note: Option<&Use>) -> Result<(), Broken> {
         let how = || format!("{need:?} with {generation} notes {note:?}");
         let (told, now) = (&self.told, self.now());
         let writes_a_time = note.is_some_and(|note| note.seen_at.is_some() || note.seen_generation.is_some());
@@ -219,9 +219,9 @@ impl Checks {
     }
 
     /// Writes what is to be noted, as a store does.
-    fn notes(&mut self, need: Need, note: Option<&Mark>, before: &Record) -> Result<(), Broken> {
+    fn notes(&mut self, need: Need, note: Option<&Use>, before: &Record) -> Result<(), Broken> {
         let Some(note) = note else { return Ok(()) };
-        let noted = self.issuer.record.mark(note);
+        let noted = self.issuer.record.note_use(note);
         let how = || format!("{need:?} noted {note:?}: {noted:?}");
         let is_full = need.spends() && self.told.calls == CALLS;
         promise(LIMIT, noted.is_err() == is_full, how)?;

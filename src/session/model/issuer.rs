@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Age, Life, Lifetime, Mark, PresentedRefresh, Record, RefreshDecision, RotationRule, Session,
-    SessionChange, SubjectStamp, Tombstone,
+    Age, Life, Lifetime, PresentedRefresh, Record, RefreshDecision, RotationRule, Session, SessionChange,
+    SubjectStamp, Tombstone, Use,
     check::access_age,
     decide_refresh, life,
     sample::{self, KEY},
@@ -78,8 +78,8 @@ impl Issuer {
         let age = access_age(&self.record, generation);
         if age != Age::Outdated && self.is_live() {
             let seen_generation = (self.record.generation() > 1).then_some(generation);
-            let mark = Mark { seen_at: Some(self.now), seen_generation, spend: Vec::new() };
-            self.record.mark(&mark).unwrap();
+            let used = Use { seen_generation, ..Use::new(self.now).seen() };
+            self.record.note_use(&used).unwrap();
         }
         age
     }

@@ -2,7 +2,7 @@
 //! of some order in which one came after the other.
 
 use super::{
-    super::{Mark, Record, RefreshDecision, SpendRefused},
+    super::{Record, RefreshDecision, SpendRefused, Use},
     MINUTE, OVERLAP, SEED,
     issuer::Issuer,
     search::Dice,
@@ -68,12 +68,12 @@ fn spend(name: &'static str, amount: u64) -> Spend {
     Spend { name, amount, limit: LIMIT }
 }
 
-fn random_mark(dice: &mut Dice, issuer: &Issuer) -> Mark {
+fn random_mark(dice: &mut Dice, issuer: &Issuer) -> Use {
     let late = i64::try_from(dice.below(4)).unwrap() * MINUTE - MINUTE;
     let at = Timestamp::from_millis(issuer.now.as_millis() + late);
     // Of the generation before, the current one, or one that a failover lost.
     let generation = issuer.generation() + u32::try_from(dice.below(3)).unwrap() - 1;
-    Mark {
+    Use {
         seen_at: (dice.below(3) > 0).then_some(at),
         seen_generation: (dice.below(2) > 0).then_some(generation),
         spend: match dice.below(4) {
@@ -81,11 +81,12 @@ fn random_mark(dice: &mut Dice, issuer: &Issuer) -> Mark {
             1 => vec![spend("calls", 2), spend("mails", 7)],
             _ => Vec::new(),
         },
+        now: at,
     }
 }
 
-fn apply(record: &mut Record, marks: &[Mark]) -> Vec<bool> {
-    marks.iter().map(|mark| record.mark(mark).is_ok()).collect()
+fn apply(record: &mut Record, marks: &[Use]) -> Vec<bool> {
+    marks.iter().map(|mark| record.note_use(mark).is_ok()).collect()
 }
 
 #[test]
@@ -131,14 +132,15 @@ fn marks_that_come_between_a_read_and_its_commit_are_as_if_they_came_before_or_a
 #[test]
 fn a_refused_spend_changes_nothing_at_all() {
     let mut record = Issuer::endless(2).record;
-    record.mark(&Mark { spend: vec![spend("mails", LIMIT)], ..Mark::default() }).unwrap();
+    record.note_use(&Use { spend: vec![spend("mails", LIMIT)], ..Use::new(Timestamp::EPOCH) }).unwrap();
     let before = record.clone();
-    let mark = Mark {
+    let mark = Use {
         seen_at: Some(Timestamp::MAX),
         seen_generation: Some(1),
         spend: vec![spend("calls", 1), spend("mails", 1)],
+        now: Timestamp::EPOCH,
     };
-    assert_eq!(record.mark(&mark), Err(SpendRefused));
+    assert_eq!(record.note_use(&mark), Err(SpendRefused));
     assert!(record == before);
 }
 

@@ -305,9 +305,8 @@ fn ten_thousand_refreshes_leave_the_record_as_large_as_it_was_and_its_end_where_
     now.generation = generation;
     issuer.record.version = version;
     issuer.record.generation = generation;
-    let seen =
-        super::super::Mark { seen_at: Some(seen_at), seen_generation: Some(generation), spend: Vec::new() };
-    now.mark(&seen).unwrap();
+    let seen = super::super::Use::new(seen_at).seen().of_generation(generation);
+    now.note_use(&seen).unwrap();
     assert!(issuer.record == now);
 }
 

@@ -1,17 +1,21 @@
-//! The stored form of a record: one JSON text with its version in front, and the columns that a store indexes.
+//! The stored form of a record: a JSON text that only commits change, the columns that other acts
+//! write beside it, and what a store indexes.
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `columns` | what acts other than commits write: ends, noted uses, adopted epochs |
 //! | `row` | the members of the text, written and read by the same types |
 //! | `write` | a record as a row |
 //! | `read` | a row as a record, each value checked as at its birth |
 //! | `stamp` | what is known of a subject |
 
+mod columns;
 mod read;
 mod row;
 mod stamp;
 mod write;
 
+pub use columns::Columns;
 use serde::Deserialize;
 
 use crate::{
@@ -58,7 +62,10 @@ pub struct Index<'a> {
 }
 
 impl Record {
-    /// The record as a row: one JSON text, at most [`MAX_ROW_BYTES`] long, the same for the same record.
+    /// The part of the record that only inserts and commits write, as one JSON text.
+    ///
+    /// The text is at most [`MAX_ROW_BYTES`] long and the same for the same record. A store keeps
+    /// the record's [`columns`](Self::columns) beside it.
     ///
     /// The form is `{"v":1,...}`: every member is always there, times are milliseconds since the Unix epoch, `null` is
     /// none. It holds the salt of the record's opaque tokens and no token, key or password. Later releases read it.
@@ -74,7 +81,7 @@ impl Record {
     /// let record = fixtures::session().build();
     /// let row = record.encode()?;
     /// assert!(row.starts_with(r#"{"v":1,"id":""#));
-    /// assert!(Record::decode(row.as_bytes())? == record);
+    /// assert!(Record::decode(row.as_bytes(), record.columns())? == record);
     /// # }
     /// # Ok::<(), session_issuer::store::StoreError>(())
     /// ```
@@ -86,7 +93,7 @@ impl Record {
         }
     }
 
-    /// The record of a row, in this release's form or that of an earlier one.
+    /// The record of a row and its columns, in this release's form or that of an earlier one.
     ///
     /// Nothing is taken on trust: every value passes the checks that it passed at its birth, a member that is missing,
     /// unknown or there twice is an error, and nothing has a default.
@@ -94,8 +101,8 @@ impl Record {
     /// # Errors
     /// `UnknownVersion` for a row of a later release, `Damaged` for whatever else is no row. Their sources say where, and
     /// show nothing of the row.
-    pub fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        Ok(read::record(members(row)?)?)
+    pub fn decode(row: &[u8], columns: Columns) -> Result<Self, StoreError> {
+        Ok(read::record(members(row)?, columns)?)
     }
 
     /// What a store indexes of it.

@@ -6,10 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use uuid::Uuid;
 
 use super::{
-    RowFault,
+    Columns, RowFault,
     row::{
-        ActingRow, ActorRow, BodyRow, BoundRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow,
-        DecisionRow, FactorRow, MoreRow, RequestRow, Row, SessionRow, TombstoneRow,
+        ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow, DecisionRow,
+        FactorRow, MoreRow, RequestRow, Row, SessionRow,
     },
 };
 use crate::{
@@ -21,19 +21,26 @@ use crate::{
     id::{AppId, CreatorId, DeviceId, SubjectId, TenantId, check_line},
     json::Str,
     metadata::{HostClaims, Metadata},
-    session::record::{
-        Body, CredentialsKind, Decision, MAX_REDIRECT_CHARS, Rare, Record, Request, Session, Tombstone,
-    },
+    session::record::{Body, CredentialsKind, Decision, MAX_REDIRECT_CHARS, Rare, Record, Request, Session},
 };
 
 type Read<T> = Result<T, RowFault>;
 
-pub(super) fn record(row: Row<'_>) -> Read<Record> {
-    let Row { v: _, id, tenant, version, created_at, keep_secs, generation, salt, tombstone, body } = row;
+pub(super) fn record(row: Row<'_>, columns: Columns) -> Read<Record> {
+    let Row { v: _, id, tenant, created_at, keep_secs, generation, salt, body } = row;
+    let Columns { version, epoch, ended, last_seen_at, seen_generation, counters } = columns;
     rule(version > 0 && generation > 0, "a version or generation of zero")?;
+    rule(seen_generation <= generation, "a generation that is yet to come was seen")?;
     let body = match body {
-        BodyRow::Request(request) => Body::Request(Box::new(self::request(request)?)),
-        BodyRow::Session(session) => Body::Session(self::session(session, generation)?),
+        BodyRow::Request(request) => {
+            let unused = last_seen_at.is_none() && seen_generation == 0 && counters.is_empty();
+            rule(unused, "a request token that was used")?;
+            Body::Request(Box::new(self::request(request, epoch)?))
+        }
+        BodyRow::Session(session) => {
+            let used = Used { epoch, last_seen_at, seen_generation, counters };
+            Body::Session(self::session(session, generation, used)?)
+        }
     };
     Ok(Record {
         id,
@@ -44,18 +51,22 @@ pub(super) fn record(row: Row<'_>) -> Read<Record> {
         generation,
         salt: salt_of(&salt.0).ok_or(RowFault::Rule("a salt that is not 32 hexadecimal digits"))?,
         body,
-        tombstone: tombstone.map(self::tombstone).transpose()?.map(Box::new),
+        tombstone: ended.map(Box::new),
     })
 }
 
-fn tombstone(row: TombstoneRow<'_>) -> Read<Tombstone> {
-    let TombstoneRow { reason, at, by } = row;
-    let by = by.map(|by| SubjectId::new(&by.0)).transpose()?;
-    Ok(Tombstone::new(reason, Timestamp::from_millis(at)).by(by))
+/// The columns of a session.
+struct Used {
+    epoch: Option<Epoch>,
+    last_seen_at: Option<Timestamp>,
+    seen_generation: u32,
+    counters: Vec<(Box<str>, u64)>,
 }
 
-fn request(row: RequestRow<'_>) -> Read<Request> {
+fn request(row: RequestRow<'_>, epoch: Option<Epoch>) -> Read<Request> {
     let RequestRow { app, redirect, ends_at, decision } = row;
+    let is_approved = matches!(decision, DecisionRow::Approved(_));
+    rule(is_approved == epoch.is_some(), "an epoch without a subject, or the reverse")?;
     if let Some(redirect) = &redirect {
         filled(InputField::Redirect, redirect)?;
         check_line(InputField::Redirect, &redirect.0, MAX_REDIRECT_CHARS)?;
@@ -66,8 +77,8 @@ fn request(row: RequestRow<'_>) -> Read<Request> {
         ends_at: end(ends_at)?,
         decision: match decision {
             DecisionRow::Open => Decision::Open,
-            DecisionRow::Approved(row) => {
-                let (subject, epoch) = bound(row)?;
+            DecisionRow::Approved(subject) => {
+                let (subject, epoch) = bound(subject, epoch)?;
                 Decision::Approved { subject, epoch }
             }
             DecisionRow::Denied => Decision::Denied,
@@ -75,20 +86,18 @@ fn request(row: RequestRow<'_>) -> Read<Request> {
     })
 }
 
-fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
+fn session(row: SessionRow<'_>, generation: u32, used: Used) -> Read<Session> {
     let SessionRow {
-        bound,
+        subject,
         factors,
         credentials,
         rotated_at,
-        last_seen_at,
         ends_at,
         lifetime_ms,
         idle_ms,
         marked_generation,
         marked_in_a_row,
         jumped_from,
-        successor_seen,
         mac_key,
         client,
         more,
@@ -98,8 +107,14 @@ fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
     rule(marked_generation <= generation && jumped_from < generation, "a generation that is yet to come")?;
     let factors: Vec<_> = factors.into_iter().map(factor).collect();
     once_each(factors.iter().map(Factor::kind), "a kind of factor that comes twice")?;
-    let bound = bound.map(self::bound).transpose()?;
-    let rare = more.map(|more| self::more(*more)).transpose()?;
+    rule(subject.is_some() == used.epoch.is_some(), "an epoch without a subject, or the reverse")?;
+    let bound = subject.map(|subject| self::bound(subject, used.epoch)).transpose()?;
+    let last_seen_at = used.last_seen_at.ok_or(RowFault::Rule("a session that was never seen"))?;
+    let successor_seen = used.seen_generation == generation;
+    let mut rare = more.map(|more| self::more(*more)).transpose()?;
+    if !used.counters.is_empty() {
+        rare.get_or_insert_default().counters = used.counters;
+    }
     if let Some(rare) = rare.as_ref().filter(|rare| rare.holds_device_slot) {
         let may = rare.device.is_some() && bound.is_none() && factors.is_empty();
         rule(may, "a device's slot held by what cannot hold it")?;
@@ -110,12 +125,13 @@ fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
         client: client.map(self::client).transpose()?.unwrap_or_default(),
         rare: rare.map(Arc::new),
         rotated_at: Timestamp::from_millis(rotated_at),
-        last_seen_at: Timestamp::from_millis(last_seen_at),
+        last_seen_at,
         ends_at: end(ends_at)?,
         lifetime_millis: lifetime_ms.unwrap_or(0),
         idle_millis: idle_ms.unwrap_or(0),
-        marked_generation,
-        marked_in_a_row,
+        // A use of the current generation was noted since the marks were written: they are cleared.
+        marked_generation: if successor_seen { 0 } else { marked_generation },
+        marked_in_a_row: if successor_seen { 0 } else { marked_in_a_row },
         jumped_from,
         mac_key,
         successor_seen,
@@ -127,8 +143,9 @@ fn session(row: SessionRow<'_>, generation: u32) -> Read<Session> {
     })
 }
 
-fn bound(row: BoundRow<'_>) -> Read<(SubjectId, Epoch)> {
-    Ok((SubjectId::new(&row.subject.0)?, Epoch::from_number(row.epoch)))
+fn bound(subject: Str<'_>, epoch: Option<Epoch>) -> Read<(SubjectId, Epoch)> {
+    let epoch = epoch.ok_or(RowFault::Rule("a subject without an epoch"))?;
+    Ok((SubjectId::new(&subject.0)?, epoch))
 }
 
 fn factor(row: FactorRow) -> Factor {
@@ -171,7 +188,6 @@ fn more(row: MoreRow<'_>) -> Read<Rare> {
         challenges,
         metadata,
         claims,
-        counters,
         resource_owner,
     } = row;
     let challenges = challenges.into_iter().map(challenge).collect::<Read<Vec<_>>>()?;
@@ -193,7 +209,7 @@ fn more(row: MoreRow<'_>) -> Read<Rare> {
         claims: HostClaims::from_row(
             claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())),
         )?,
-        counters: counters.0.into_iter().map(|(name, count)| (name.0.into(), count)).collect(),
+        counters: Vec::new(),
         resource_owner: resource_owner.map(|owner| owner.0.into_owned()),
     })
 }

@@ -25,17 +25,31 @@ pub(super) struct Row<'a> {
     pub(super) id: SessionId,
     #[serde(borrow)]
     pub(super) tenant: Str<'a>,
-    pub(super) version: u64,
     pub(super) created_at: i64,
     pub(super) keep_secs: u32,
     pub(super) generation: u32,
     /// 16 bytes as hexadecimal digits.
     #[serde(borrow)]
     pub(super) salt: Str<'a>,
-    #[serde(borrow, deserialize_with = "required")]
-    pub(super) tombstone: Option<TombstoneRow<'a>>,
     #[serde(borrow)]
     pub(super) body: BodyRow<'a>,
+}
+
+/// What acts other than commits write of a record.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ColumnsRow<'a> {
+    pub(super) v: u32,
+    pub(super) version: u64,
+    #[serde(deserialize_with = "required")]
+    pub(super) epoch: Option<i64>,
+    #[serde(borrow, deserialize_with = "required")]
+    pub(super) ended: Option<TombstoneRow<'a>>,
+    #[serde(deserialize_with = "required")]
+    pub(super) last_seen_at: Option<i64>,
+    pub(super) seen_generation: u32,
+    #[serde(borrow)]
+    pub(super) counters: Members<'a, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,28 +88,20 @@ pub(super) struct RequestRow<'a> {
 #[serde(rename_all = "snake_case")]
 pub(super) enum DecisionRow<'a> {
     Open,
+    /// For this subject.
     #[serde(borrow)]
-    Approved(BoundRow<'a>),
+    Approved(Str<'a>),
     Denied,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BoundRow<'a> {
-    #[serde(borrow)]
-    pub(super) subject: Str<'a>,
-    pub(super) epoch: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SessionRow<'a> {
     #[serde(borrow, deserialize_with = "required")]
-    pub(super) bound: Option<BoundRow<'a>>,
+    pub(super) subject: Option<Str<'a>>,
     pub(super) factors: Vec<FactorRow>,
     pub(super) credentials: CredentialsRow,
     pub(super) rotated_at: i64,
-    pub(super) last_seen_at: i64,
     #[serde(deserialize_with = "required")]
     pub(super) ends_at: Option<i64>,
     #[serde(deserialize_with = "required")]
@@ -105,7 +111,6 @@ pub(super) struct SessionRow<'a> {
     pub(super) marked_generation: u32,
     pub(super) marked_in_a_row: u8,
     pub(super) jumped_from: u32,
-    pub(super) successor_seen: bool,
     pub(super) mac_key: u16,
     #[serde(borrow, deserialize_with = "required")]
     pub(super) client: Option<ClientRow<'a>>,
@@ -164,8 +169,6 @@ pub(super) struct MoreRow<'a> {
     pub(super) metadata: Members<'a, BytesRow<'a>>,
     #[serde(borrow)]
     pub(super) claims: Members<'a, ClaimRow<'a>>,
-    #[serde(borrow)]
-    pub(super) counters: Members<'a, u64>,
     #[serde(borrow, deserialize_with = "required")]
     pub(super) resource_owner: Option<Str<'a>>,
 }

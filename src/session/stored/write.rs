@@ -1,4 +1,4 @@
-//! A record as a row. Every part is taken apart by name, so a new one cannot be forgotten.
+//! A record as a row and its columns. Every part is named, so that a new part cannot be forgotten.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{
     VERSION,
     row::{
-        ActingRow, ActorRow, BodyRow, BoundRow, BytesRow, ChallengeRow, ClaimRow, ClientRow, CredentialsRow,
-        DecisionRow, FactorRow, Members, MoreRow, RequestRow, Row, SessionRow, TombstoneRow,
+        ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClaimRow, ClientRow, CredentialsRow,
+        DecisionRow, FactorRow, Members, MoreRow, RequestRow, Row, SessionRow,
     },
 };
 use crate::{
@@ -17,27 +17,22 @@ use crate::{
     client::ClientInfo,
     clock::{Epoch, Timestamp},
     factor::{Challenge, Factor},
-    id::SubjectId,
     json::Str,
-    session::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session, Tombstone},
+    session::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session},
 };
 
 pub(super) fn row(record: &Record) -> Row<'_> {
-    let Record { id, tenant, version, created_at, keep_secs, generation, salt, body, tombstone } = record;
+    // `columns` writes the version and the tombstone.
+    let Record { id, tenant, version: _, created_at, keep_secs, generation, salt, body, tombstone: _ } =
+        record;
     Row {
         v: VERSION,
         id: *id,
         tenant: text(tenant.as_str()),
-        version: *version,
         created_at: created_at.as_millis(),
         keep_secs: *keep_secs,
         generation: *generation,
         salt: Str(Cow::Owned(Uuid::from_bytes(*salt).simple().to_string())),
-        tombstone: tombstone.as_deref().map(|Tombstone { reason, at, by }| TombstoneRow {
-            reason: *reason,
-            at: at.as_millis(),
-            by: by.as_ref().map(|by| text(by.as_str())),
-        }),
         body: match body {
             Body::Request(request) => BodyRow::Request(request_row(request)),
             Body::Session(session) => BodyRow::Session(session_row(session)),
@@ -53,20 +48,22 @@ fn request_row(request: &Request) -> RequestRow<'_> {
         ends_at: end(*ends_at),
         decision: match decision {
             Decision::Open => DecisionRow::Open,
-            Decision::Approved { subject, epoch } => DecisionRow::Approved(bound_row(subject, *epoch)),
+            // `columns` writes the epoch.
+            Decision::Approved { subject, epoch: _ } => DecisionRow::Approved(text(subject.as_str())),
             Decision::Denied => DecisionRow::Denied,
         },
     }
 }
 
 fn session_row(session: &Session) -> SessionRow<'_> {
+    // `columns` writes the epoch, the last use and the counters.
     let Session {
         bound,
         factors,
         client,
         rare,
         rotated_at,
-        last_seen_at,
+        last_seen_at: _,
         ends_at,
         lifetime_millis,
         idle_millis,
@@ -74,11 +71,11 @@ fn session_row(session: &Session) -> SessionRow<'_> {
         marked_in_a_row,
         jumped_from,
         mac_key,
-        successor_seen,
+        successor_seen: _,
         credentials,
     } = session;
     SessionRow {
-        bound: bound.as_ref().map(|(subject, epoch)| bound_row(subject, *epoch)),
+        subject: bound.as_ref().map(|(subject, _)| text(subject.as_str())),
         factors: factors.iter().flat_map(|factors| factors.iter()).map(factor_row).collect(),
         credentials: match credentials {
             CredentialsKind::Pair => CredentialsRow::Pair,
@@ -86,22 +83,16 @@ fn session_row(session: &Session) -> SessionRow<'_> {
             CredentialsKind::Session => CredentialsRow::Session,
         },
         rotated_at: rotated_at.as_millis(),
-        last_seen_at: last_seen_at.as_millis(),
         ends_at: end(*ends_at),
         lifetime_ms: (*lifetime_millis != 0).then_some(*lifetime_millis),
         idle_ms: (*idle_millis != 0).then_some(*idle_millis),
         marked_generation: *marked_generation,
         marked_in_a_row: *marked_in_a_row,
         jumped_from: *jumped_from,
-        successor_seen: *successor_seen,
         mac_key: *mac_key,
         client: client_row(client),
-        more: rare.as_deref().map(more_row).map(Box::new),
+        more: rare.as_deref().filter(|rare| rare.has_more()).map(more_row).map(Box::new),
     }
-}
-
-fn bound_row(subject: &SubjectId, epoch: Epoch) -> BoundRow<'_> {
-    BoundRow { subject: text(subject.as_str()), epoch: epoch.get() }
 }
 
 fn factor_row(factor: &Factor) -> FactorRow {
@@ -136,7 +127,7 @@ fn more_row(rare: &Rare) -> MoreRow<'_> {
         challenges,
         metadata,
         claims,
-        counters,
+        counters: _,
         resource_owner,
     } = rare;
     let bytes = |value| match std::str::from_utf8(value) {
@@ -154,7 +145,6 @@ fn more_row(rare: &Rare) -> MoreRow<'_> {
         claims: Members(
             claims.iter().map(|(name, value)| (text(name), ClaimRow(Cow::Borrowed(value)))).collect(),
         ),
-        counters: Members(counters.iter().map(|(name, count)| (text(name), *count)).collect()),
         resource_owner: resource_owner.as_deref().map(text),
     }
 }
@@ -172,7 +162,7 @@ fn challenge_row(challenge: &Challenge) -> ChallengeRow<'_> {
     ChallengeRow { kind: challenge.kind(), state: text(challenge.state()), ends_at: end(challenge.ends_at()) }
 }
 
-fn text(text: &str) -> Str<'_> {
+pub(super) fn text(text: &str) -> Str<'_> {
     Str(Cow::Borrowed(text))
 }
 

@@ -2,19 +2,23 @@
 //!
 //! | file | what is there |
 //! | --- | --- |
-//! | `shard` | 64 locks, their one order, and what lies behind each |
+//! | `shards` | 64 locks and their one order |
+//! | `shard` | what lies behind one lock |
+//! | `tenants` | the tenants of a shard, and the records and subjects of each |
 //! | `subject` | what is known of a subject, and which records name it |
-//! | `write` | insert, commit, end, mark, mark a subject |
+//! | `write` | how an act is run: what it wants is locked and read, what it writes is done |
 //! | `read` | load, stamp, list |
 //! | `sweep` | what may be forgotten |
 //! | `log` | the revocation log |
-//! | `tenants` | the tenants of a shard |
-//! | `sides` | device slots, and the actors that records name |
+//! | `devices` | which record holds the slot of a device |
+//! | `actors` | which subjects are named as actors |
 
+mod actors;
+mod devices;
 mod log;
 mod read;
 mod shard;
-mod sides;
+mod shards;
 mod subject;
 mod sweep;
 mod tenants;
@@ -27,20 +31,20 @@ use std::{
 
 use async_trait::async_trait;
 
-use self::{
-    log::Log,
-    shard::Shards,
-    sides::{Devices, NamedActors},
-};
+use self::{actors::NamedActors, devices::Devices, log::Log, shards::Shards};
 use super::{
-    Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-    RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectMark, SubjectMarked, Swept,
+    Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
+    RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
+    Swept,
 };
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
-    session::{Mark, SubjectStamp, Tombstone},
+    session::{SubjectStamp, Tombstone, Use},
 };
+
+/// How many locks there are.
+const SHARDS: usize = 64;
 
 /// How many entries the revocation log keeps unless told otherwise: some megabytes at most.
 pub const DEFAULT_LOG_CAPACITY: usize = 65_536;
@@ -124,24 +128,24 @@ impl SessionStore for MemoryStore {
         self.stamp_now(subject, now)
     }
 
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.commit_now(key, change)
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.commit_now(change)
     }
 
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
         self.end_now(key, tombstone)
     }
 
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.mark_now(key, &mark, now)
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        self.note_use_now(seen, &used)
     }
 
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
-        self.mark_subject_now(subject, &mark)
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
+        self.change_subject_now(subject, &change)
     }
 
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {

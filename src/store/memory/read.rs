@@ -2,10 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{
-    MemoryStore,
-    shard::{Named, SHARDS},
-};
+use super::{MemoryStore, SHARDS, shards::Named};
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
@@ -26,7 +23,7 @@ impl MemoryStore {
                 return Ok(row.stamp());
             }
         }
-        self.shards.act(named.shard(), |held| held.stamp_or_first(named, now))
+        self.begin_subject_now(key, now)
     }
 
     /// Finds the places of the page first, and then reads each record with its subject as of one moment.
@@ -56,11 +53,15 @@ impl MemoryStore {
                     }
                 }
             }
-            select => {
+            Select::Device(_)
+            | Select::Actor(_)
+            | Select::Creator(_)
+            | Select::Fingerprint(_)
+            | Select::Tenant => {
                 for index in 0..SHARDS {
                     let shard = self.shards.read(index)?;
                     let records = shard.tenants.get(&query.tenant).into_iter().flat_map(|s| &s.records);
-                    records.filter(|slot| matches(select, &slot.0)).for_each(|slot| page.offer(&slot.0));
+                    records.for_each(|slot| page.offer(&slot.0));
                 }
             }
         }
@@ -90,14 +91,7 @@ impl<'a> Page<'a> {
     fn offer(&mut self, record: &Record) {
         let place = PageKey::new(record.created_at(), record.id());
         let query = self.query;
-        let outside = record.tombstone().is_some()
-            || query.created_from.is_some_and(|from| place.created_at < from)
-            || query.created_before.is_some_and(|before| place.created_at >= before)
-            || query.after.is_some_and(|after| match query.newest_first {
-                true => place >= after,
-                false => place <= after,
-            });
-        if outside {
+        if !query.admits(record) {
             return;
         }
         match query.newest_first {
@@ -122,22 +116,5 @@ fn keep_best<T: Ord>(best: &mut BTreeSet<T>, place: T, limit: usize) {
         if best.len() > limit.saturating_add(1) {
             best.pop_last();
         }
-    }
-}
-
-fn matches(select: &Select, record: &Record) -> bool {
-    let session = record.session();
-    match select {
-        Select::Tenant => true,
-        Select::Ids(ids) => ids.contains(&record.id()),
-        Select::Subject(subject) => record.bound().is_some_and(|(own, _)| own == subject),
-        Select::Device(device) => session.and_then(|session| session.device()) == Some(device),
-        Select::Creator(creator) => session.and_then(|session| session.creator()) == Some(creator),
-        Select::Fingerprint(print) => {
-            session.and_then(|session| session.client().get_fingerprint()) == Some(print.as_str())
-        }
-        Select::Actor(subject) => session
-            .and_then(|session| session.actors())
-            .is_some_and(|chain| chain.actors().iter().any(|actor| actor.subject() == subject)),
     }
 }

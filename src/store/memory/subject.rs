@@ -4,7 +4,6 @@ use std::{
     borrow::Borrow,
     hash::{Hash, Hasher},
     sync::Arc,
-    time::Duration,
 };
 
 use crate::{
@@ -16,9 +15,6 @@ use crate::{
 
 /// Names no session: version 7 is not nil.
 const NIL: SessionId = SessionId::NIL;
-
-/// How long what is known of a subject without records is kept.
-const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A subject: its stamp, its records without a tombstone, and how many have one.
 ///
@@ -46,13 +42,13 @@ pub(super) struct Full {
 /// What a mass revocation or a change of a credential leaves behind.
 struct Revoked {
     kept: Option<SessionId>,
-    reason: RevokeReason,
+    reason: Option<RevokeReason>,
     floors: Option<Arc<[FactorFloor]>>,
 }
 
 impl Row {
-    pub(super) fn first(subject: SubjectId, now: Timestamp) -> Self {
-        Self::One { subject, epoch: Epoch::first(now), id: NIL }
+    pub(super) fn first(subject: SubjectId, epoch: Epoch) -> Self {
+        Self::One { subject, epoch, id: NIL }
     }
 
     fn subject(&self) -> &SubjectId {
@@ -142,19 +138,13 @@ impl Row {
         }
     }
 
-    /// True when no record names the subject and nothing happened to it for a day. A login that is under way with
-    /// the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
+    /// True when no record names the subject and nothing happened to it for a while.
     pub(super) fn may_be_forgotten(&self, now: Timestamp) -> bool {
-        let touched = match self {
-            Self::One { epoch, .. } => epoch.get(),
-            Self::Other(full) if full.ended > 0 => return false,
-            Self::Other(full) => {
-                let floors = full.revoked.as_ref().and_then(|revoked| revoked.floors.as_deref());
-                let floors = floors.unwrap_or_default();
-                floors.iter().map(|floor| floor.at.as_millis()).fold(full.epoch.get(), i64::max)
-            }
+        let is_named = match self {
+            Self::One { id, .. } => *id != NIL,
+            Self::Other(full) => full.ended > 0 || !full.ids.is_empty(),
         };
-        self.ids().is_empty() && now >= Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
+        !is_named && now >= self.stamp().forgettable_at()
     }
 }
 
@@ -209,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_row_knows_its_records_and_is_kept_while_one_names_it() {
-        let mut row = Row::first(SubjectId::new("alice").unwrap(), Timestamp::from_secs(0));
+        let mut row = Row::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)));
         let late = Timestamp::from_secs(1_000_000);
         (1..=3).for_each(|number| row.add(id(number)));
         assert_eq!(row.ids(), [id(1), id(2), id(3)]);

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{
-    MemoryStore, poisoned,
-    shard::{Named, SHARDS, ShardSet, TenantShard},
-};
+use super::{MemoryStore, SHARDS, broken, poisoned, shards::ShardSet, tenants::TenantShard};
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
@@ -46,23 +43,18 @@ impl MemoryStore {
     }
 
     fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
-        let removed = self.shards.act(ShardSet::of(key.id), |held| {
+        let (mut held, found) = self.shards.look(ShardSet::of(key.id), |held| {
             let found = held.record(&key.tenant, key.id)?.filter(|record| is_purgeable(record, now));
-            let Some(record) = found.cloned() else { return Ok(None) };
-            held.require(ShardSet::of_record(&record))?;
-            let subject = held.stamp_of(&record)?;
-            self.actors.forget(&record)?;
-            held.remove(&key.tenant, key.id)?;
-            if let Some(named) = Named::of(&record) {
-                let ended = record.tombstone().is_some();
-                held.change_row(named, |row| row.forget(key.id, ended))?;
-            }
-            Ok(Some(Snapshot::new(record, subject)))
+            let Some(record) = found else { return Ok(None) };
+            held.require(ShardSet::of_record(record))?;
+            Ok(Some(held.snapshot(record)?))
         })?;
-        if let Some(gone) = &removed {
-            self.devices.forget(&gone.record)?;
-        }
-        Ok(removed)
+        let Some(gone) = found else { return Ok(None) };
+        self.actors.forget(&gone.record)?;
+        held.remove(&gone.record).map_err(|_| broken())?;
+        drop(held);
+        self.devices.forget(&gone.record)?;
+        Ok(Some(gone))
     }
 
     /// Forgets subjects of one shard that nothing names; false when there may be more.
@@ -129,9 +121,7 @@ mod tests {
 
     fn insert(store: &MemoryStore, record: Record) -> SessionKey {
         let key = record.key();
-        let mut new = NewRecord::new(record, NOW);
-        new.observed_epoch = new.record.bound().map(|(_, epoch)| epoch);
-        let _ = store.insert_now(new).unwrap();
+        let _ = store.insert_now(NewRecord::new(record, NOW)).unwrap();
         assert!(store.load_now(&key).unwrap().is_some());
         key
     }

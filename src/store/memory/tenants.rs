@@ -1,9 +1,19 @@
-//! The tenants of one shard. Most hosts have one, and it is found without hashing its name.
+//! The tenants of one shard, and the records and subjects of each.
+//!
+//! Most hosts have one tenant, and it is found without hashing its name.
 
-use std::collections::HashMap;
+use std::{
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
+};
 
-use super::shard::TenantShard;
-use crate::id::TenantId;
+use super::subject::{Row, RowSlot};
+use crate::{
+    id::{SessionId, SubjectId, TenantId},
+    session::Record,
+};
 
 #[derive(Default)]
 pub(super) struct Tenants {
@@ -43,6 +53,87 @@ impl Tenants {
         self.others.retain(|_, shard| keep(shard));
     }
 }
+
+#[derive(Default)]
+pub(super) struct TenantShard {
+    pub(super) records: HashSet<Slot, IdState>,
+    pub(super) subjects: HashSet<RowSlot>,
+}
+
+/// A record in a set, found by its id: a bucket is one pointer.
+pub(super) struct Slot(pub(super) Arc<Record>);
+
+/// Hashes session ids, under random keys: an id is made here and mostly random, so one multiplication is enough.
+#[derive(Clone)]
+pub(super) struct IdState(u64, u64);
+
+impl Default for IdState {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self(random.hash_one(0), random.hash_one(1))
+    }
+}
+
+impl BuildHasher for IdState {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher { keys: (self.0, self.1), hash: 0 }
+    }
+}
+
+pub(super) struct IdHasher {
+    keys: (u64, u64),
+    hash: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, id: &[u8]) {
+        let Some((early, rest)) = id.split_first_chunk() else { return };
+        let Some(late) = rest.first_chunk() else { return };
+        let early = u64::from_le_bytes(*early) ^ self.keys.0;
+        let late = u64::from_le_bytes(*late) ^ self.keys.1;
+        let product = u128::from(early) * u128::from(late);
+        self.hash = product as u64 ^ (product >> 64) as u64;
+    }
+
+    /// The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}
+
+impl TenantShard {
+    pub(super) fn record(&self, id: SessionId) -> Option<&Arc<Record>> {
+        self.records.get(&id).map(|slot| &slot.0)
+    }
+
+    pub(super) fn row(&self, subject: &SubjectId) -> Option<&Row> {
+        self.subjects.get(subject.as_str()).map(RowSlot::row)
+    }
+}
+
+impl Borrow<SessionId> for Slot {
+    fn borrow(&self) -> &SessionId {
+        self.0.id_ref()
+    }
+}
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().hash(state);
+    }
+}
+
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for Slot {}
 
 #[cfg(test)]
 mod tests {

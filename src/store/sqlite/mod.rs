@@ -8,7 +8,7 @@
 //! | `connect` | one connection, and the readers that wait for their next use |
 //! | `writer` | the one thread that writes, many calls a commit, and the one that copies the log into the file |
 //! | `call` | a call that waits for the writer, and what happens to it when it is dropped |
-//! | `write` | insert, commit, end, mark, mark a subject |
+//! | `write` | how an act is run: what it wants is read, what it writes is written |
 //! | `read` | load, stamp, list |
 //! | `rows` | records as rows |
 //! | `subjects` | stamps as rows |
@@ -36,13 +36,13 @@ use async_trait::async_trait;
 pub use self::error::OpenError;
 use self::{connect::Readers, writer::Writer};
 use super::{
-    Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-    RevocationBatch, SessionStore, Snapshot, StoreError, SubjectMark, SubjectMarked, Swept,
+    Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
+    RevocationBatch, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged, Swept,
 };
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::{SessionKey, SubjectKey},
-    session::{MAX_ROW_BYTES, Mark, SubjectStamp, Tombstone},
+    session::{MAX_ROW_BYTES, SubjectStamp, Tombstone, Use},
 };
 
 /// A store in one SQLite file.
@@ -153,15 +153,16 @@ impl fmt::Display for SqliteStore {
 impl SessionStore for SqliteStore {
     async fn insert(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
         // What revokes all sessions of its subject while this call waits for its turn wins: the epoch is that of now.
-        if new.adopt_epoch
+        if new.binding == Binding::Adopt
             && let Some(key) = new.record.subject_key()
         {
-            let known = self.readers.read(|tables| subjects::stamp(tables, &key))?;
-            new.adopt_epoch = known.is_none();
-            new.adopt(known.map_or_else(|| Epoch::first(new.now), |stamp| stamp.epoch));
+            match self.readers.read(|tables| subjects::stamp(tables, &key))? {
+                Some(known) => new.adopt(known.epoch),
+                None => new.binding = Binding::Unknown,
+            }
         }
-        let row = new.record.encode()?;
-        self.writer.call(move |tables| write::insert(tables, new, row)).await
+        let text = new.record.encode()?;
+        self.writer.call(move |tables| write::insert(tables, new, &text)).await?
     }
 
     async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
@@ -173,12 +174,11 @@ impl SessionStore for SqliteStore {
             return Ok(stamp);
         }
         let subject = subject.clone();
-        self.writer.call(move |tables| subjects::stamp_or_first(tables, &subject, now)).await
+        self.writer.call(move |tables| write::begin_subject(tables, &subject, now)).await?
     }
 
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        let key = key.clone();
-        self.writer.call(move |tables| write::commit(tables, &key, change)).await
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.writer.call(move |tables| write::commit(tables, change)).await?
     }
 
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
@@ -186,18 +186,18 @@ impl SessionStore for SqliteStore {
         self.writer.call(move |tables| write::end(tables, &key, &tombstone)).await?
     }
 
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        let key = key.clone();
-        self.writer.call(move |tables| write::mark(tables, &key, &mark, now)).await
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        let seen = seen.clone();
+        self.writer.call(move |tables| write::note_use(tables, &seen, &used)).await?
     }
 
-    async fn mark_subject(
+    async fn change_subject(
         &self,
         subject: &SubjectKey,
-        mark: SubjectMark,
-    ) -> Result<SubjectMarked, StoreError> {
+        change: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
         let subject = subject.clone();
-        self.writer.call(move |tables| write::mark_subject(tables, &subject, &mark)).await
+        self.writer.call(move |tables| write::change_subject(tables, &subject, &change)).await?
     }
 
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
@@ -233,12 +233,6 @@ impl SessionStore for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            survives_restart: true,
-            may_lose_acknowledged: false,
-            lists: true,
-            revocation_log: true,
-            max_record_bytes: Some(MAX_ROW_BYTES),
-        }
+        Capabilities::on_disk().max_record_bytes(MAX_ROW_BYTES)
     }
 }

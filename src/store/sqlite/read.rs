@@ -73,7 +73,7 @@ fn statement(query: &Query) -> (&'static str, String) {
     match &query.select {
         Select::Ids(ids) => {
             let place = |id: &SessionId| {
-                let (first, last) = rows::places(*id).into_inner();
+                let (first, last) = rows::row_numbers(*id).into_inner();
                 format!("[{first},{last},\"{id}\"]")
             };
             let ids: Vec<_> = ids.iter().map(place).collect();
@@ -136,7 +136,7 @@ mod tests {
         for id in &ids {
             for tenant in &tenants {
                 let record = fixtures::session().tenant(tenant.clone()).id(*id).build();
-                let number = rows::free_place(&tables, &record.key()).unwrap().unwrap();
+                let number = rows::free_row_number(&tables, &record.key()).unwrap().unwrap();
                 rows::insert(&tables, number, &record, &record.encode().unwrap()).unwrap();
             }
         }

@@ -1,7 +1,5 @@
 //! What is known of a subject, as rows.
 
-use std::time::Duration;
-
 use rusqlite::{
     Connection, params,
     types::{ToSqlOutput, ValueRef},
@@ -14,9 +12,6 @@ use crate::{
     session::SubjectStamp,
     store::StoreError,
 };
-
-/// How long what is known of a subject without records is kept.
-pub(super) const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is known of a subject; none when nothing is.
 pub(super) fn stamp(tables: &Connection, key: &SubjectKey) -> Result<Option<SubjectStamp>, StoreError> {
@@ -42,65 +37,16 @@ pub(super) fn stamp_of(epoch: i64, stamp: ValueRef<'_>) -> Result<SubjectStamp, 
     }
 }
 
-/// What is known of a subject, which is known from now on.
-pub(super) fn stamp_or_first(
-    tables: &Connection,
-    key: &SubjectKey,
-    now: Timestamp,
-) -> Result<SubjectStamp, StoreError> {
-    if let Some(stamp) = stamp(tables, key)? {
-        return Ok(stamp);
-    }
-    let stamp = SubjectStamp::first(now);
-    put(tables, key, &stamp, None)?;
-    Ok(stamp)
-}
-
-/// The epoch of a subject that is known from now on, or has been since another call like this one. None when anything was
-/// revoked since.
-pub(super) fn begin(
-    tables: &Connection,
-    key: &SubjectKey,
-    now: Timestamp,
-) -> Result<Option<Epoch>, StoreError> {
-    let mut statement = tables
-        .prepare_cached("SELECT 1 FROM subjects WHERE tenant = ?1 AND subject = ?2 AND stamp IS NOT NULL")?;
-    match statement.exists(params![key.tenant.as_str(), key.subject.as_str()])? {
-        true => Ok(None),
-        false => stamp_or_first(tables, key, now).map(|stamp| Some(stamp.epoch)),
-    }
-}
-
-/// Keeps what is known after a revocation.
-pub(super) fn set_stamp(
-    tables: &Connection,
-    key: &SubjectKey,
-    stamp: &SubjectStamp,
-) -> Result<(), StoreError> {
-    put(tables, key, stamp, Some(&stamp.encode()?))
-}
-
-fn put(
-    tables: &Connection,
-    key: &SubjectKey,
-    stamp: &SubjectStamp,
-    all: Option<&str>,
-) -> Result<(), StoreError> {
+/// Keeps what is known of a subject, new or not.
+pub(super) fn put(tables: &Connection, key: &SubjectKey, stamp: &SubjectStamp) -> Result<(), StoreError> {
     let mut statement = tables.prepare_cached(
         "INSERT INTO subjects (tenant, subject, epoch, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (tenant, subject) DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp",
     )?;
-    let (epoch, due) = (stamp.epoch.get(), due(stamp).as_millis());
+    let all = if stamp.is_first() { None } else { Some(stamp.encode()?) };
+    let (epoch, due) = (stamp.epoch.get(), stamp.forgettable_at().as_millis());
     statement.execute(params![key.tenant.as_str(), key.subject.as_str(), epoch, all, due])?;
     Ok(())
-}
-
-/// From when on a subject may be forgotten that nothing names: a day after anything happened to it. A login that is under
-/// way with the epoch of a row that was forgotten is refused, and made anew the epoch is higher.
-pub(super) fn due(stamp: &SubjectStamp) -> Timestamp {
-    let floors = stamp.floors.as_deref().unwrap_or_default();
-    let touched = floors.iter().map(|floor| floor.at.as_millis()).fold(stamp.epoch.get(), i64::max);
-    Timestamp::from_millis(touched).saturating_add(KEEP_UNNAMED)
 }
 
 /// True when a record, ended or not, names this subject, or names it as an actor.

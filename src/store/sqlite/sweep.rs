@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     log,
-    rows::{self, Found},
+    rows::{self, Found, records_where},
     subjects,
 };
 use crate::{
@@ -50,13 +50,14 @@ fn due_records(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<(Option<TenantId>, Found)>, StoreError> {
-    let mut statement = tables.prepare_cached(
-        "SELECT r.number, r.id, r.row, r.ended_at, r.ended_reason, r.ended_by, r.subject, s.stamp, r.created_at, \
-         s.epoch, r.tenant FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject \
-         WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
-    )?;
+    let mut statement = tables.prepare_cached(concat!(
+        "SELECT ",
+        records_where!(columns),
+        ", r.tenant FROM records AS r LEFT JOIN subjects AS s ON s.tenant = r.tenant AND s.subject = r.subject \
+             WHERE r.sweep_at <= ?1 ORDER BY r.sweep_at LIMIT ?2",
+    ))?;
     let rows = statement.query_map(params![now.as_millis(), limit], |row| {
-        let tenant = row.get_ref(10)?.as_str().ok().and_then(|tenant| TenantId::new(tenant).ok());
+        let tenant = row.get_ref(15)?.as_str().ok().and_then(|tenant| TenantId::new(tenant).ok());
         let found = rows::found(tenant.as_ref(), row)?;
         Ok((tenant, found))
     })?;
@@ -91,7 +92,7 @@ fn forget_subjects(tables: &Connection, now: Timestamp, limit: u32) -> Result<bo
             subjects::look_at(tables, (tenant, subject), None)?;
             continue;
         };
-        match (subjects::is_named(tables, &key)?, subjects::due(stamp)) {
+        match (subjects::is_named(tables, &key)?, stamp.forgettable_at()) {
             // The sweep of the last record that names it has it looked at again.
             (true, _) => subjects::look_at(tables, (tenant, subject), None)?,
             (false, due) if due > now => subjects::look_at(tables, (tenant, subject), Some(due))?,

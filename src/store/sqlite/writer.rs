@@ -123,7 +123,7 @@ impl Tables {
         let begun = self.place.still_there().and_then(|()| Ok(self.step("BEGIN IMMEDIATE")?));
         if let Err(error) = begun {
             // Whoever waits has waited as long as this one; each would wait as long again.
-            return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error);
+            return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error.not_done());
         }
         let mut done = Vec::new();
         let mut next = Some(first);
@@ -132,14 +132,19 @@ impl Tables {
                 let ran = self.within_savepoint(&mut *call);
                 done.push(call);
                 if let Err(error) = ran {
-                    return self.take_back(done, error);
+                    return self.take_back(done, StoreError::from(error).not_done());
                 }
             }
             next = if done.len() < BATCH { queue.try_recv().ok() } else { None };
         }
         match self.step("COMMIT") {
             Ok(()) => wake(done.iter_mut().map(|call| call.finish())),
-            Err(error) => self.take_back(done, error),
+            // Nobody can say what a commit did that failed.
+            Err(error) => {
+                let error = StoreError::from(error);
+                let is_busy = error.kind() == StoreErrorKind::Busy;
+                self.take_back(done, if is_busy { error } else { error.in_doubt() });
+            }
         }
     }
 
@@ -153,12 +158,12 @@ impl Tables {
     }
 
     /// The transaction failed, and with it all that was done in it.
-    fn take_back(&self, done: Vec<Box<dyn Call>>, error: rusqlite::Error) {
+    fn take_back(&self, done: Vec<Box<dyn Call>>, error: StoreError) {
         let by_itself = self.connection.is_autocommit();
         if !by_itself {
             let _ = self.step("ROLLBACK");
         }
-        fail(done, error.into());
+        fail(done, error);
         if by_itself {
             // What SQLite takes back by itself could not be written, for want of room most often. Much of the log may
             // be pages that later ones in it replace: copied, it is begun anew by the next commit, in the room that it
@@ -191,7 +196,11 @@ fn fail(mut calls: Vec<Box<dyn Call>>, error: StoreError) {
         kind => kind,
     };
     let error = Arc::new(error);
-    wake(calls.iter_mut().map(|call| call.fail(StoreError::new(kind).with_source(error.clone()))));
+    let each = || {
+        let each = StoreError::new(kind).with_source(error.clone());
+        if error.is_in_doubt() { each.in_doubt() } else { each.not_done() }
+    };
+    wake(calls.iter_mut().map(|call| call.fail(each())));
 }
 
 /// Wakes whoever waits once all are answered: who is woken may drop what another waits for, here and now.
@@ -369,7 +378,8 @@ mod tests {
             Ok(tables.execute_batch(sql)?)
         });
         let error = pollster::block_on(orphan).unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "nobody can say what a commit did");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.is_in_doubt(), "nobody can say what a commit did");
         assert_eq!(noted(&readers), "");
         let other = Connection::open(&file).unwrap();
         other.busy_timeout(Duration::ZERO).unwrap();

@@ -11,16 +11,15 @@ async fn stamp(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
 
 async fn revoke_all(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
     match bump(store, name, Bump::all(RevokeReason::Admin), now).await {
-        SubjectMarked::Done(stamp) => stamp,
-        SubjectMarked::KeepNotLive => panic!("nothing was to be kept"),
+        SubjectChanged::Done(stamp) => stamp,
+        SubjectChanged::KeepNotLive => panic!("nothing was to be kept"),
     }
 }
 
 /// Inserts a record that nobody verified anything for. The epoch that it is made with is never the right one.
 async fn adopting(store: &Store, record: SessionBuilder, cap: Option<CapRule>) -> Inserted {
     insert_with(store, record.build(), |new| {
-        new.observed_epoch = None;
-        new.adopt_epoch = true;
+        new.binding = Binding::Adopt;
         new.admit = cap;
     })
     .await
@@ -51,8 +50,7 @@ pub async fn a_record_that_adopts_comes_under_the_epoch_that_its_subject_has(sto
     let request = fixtures::request(AppId::new("tv").unwrap()).at(at(6)).build();
     let approved = fixtures::approved(&request, alice.clone(), Epoch::from_number(i64::MAX), at(6)).unwrap();
     let adopting = insert_with(&store, approved, |new| {
-        new.observed_epoch = None;
-        new.adopt_epoch = true;
+        new.binding = Binding::Adopt;
     });
     let approved = adopted(adopting.await);
     assert_eq!(approved.bound(), Some((&alice, known.epoch)));
@@ -77,8 +75,7 @@ pub async fn a_record_that_adopts_is_capped_like_any_other(store: Store) {
     let refused = of_subject(&alice, 1).build();
     let key = refused.key();
     let outcome = insert_with(&store, refused, |new| {
-        new.observed_epoch = None;
-        new.adopt_epoch = true;
+        new.binding = Binding::Adopt;
         new.admit = cap(1, OnFull::Refuse);
     });
     assert!(matches!(outcome.await, Inserted::CapReached));

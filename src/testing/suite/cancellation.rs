@@ -18,9 +18,7 @@ async fn login_under(store: &Store, name: &SubjectId, born: u64) -> (SessionKey,
     let known = epoch(store, name).await;
     let record = fixtures::session().at(at(born)).subject(name.clone(), known).build();
     let key = record.key();
-    let mut new = NewRecord::new(record, at(born));
-    new.observed_epoch = Some(known);
-    (key, new)
+    (key, NewRecord::new(record, at(born)))
 }
 
 async fn is_there(store: &Store, key: &SessionKey) -> bool {
@@ -87,9 +85,8 @@ pub async fn a_commit_that_is_dropped_moves_all_or_nothing(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     at_every_await(async |polls| {
         let on = load(&store, &key).await;
-        let mut change = Change::new(on.record.version(), refreshed(&on, 1), at(1));
-        change.observed_epoch = on.subject.as_ref().map(|stamp| stamp.epoch);
-        let ended = drop_at(polls, store.commit(&key, change)).await.is_some();
+        let change = Change::new(on.clone(), refreshed(&on, 1), at(1));
+        let ended = drop_at(polls, store.commit(change)).await.is_some();
         let (old, new) = (&on.record, load(&store, &key).await.record);
         let moved = (new.version() - old.version(), u64::from(new.generation() - old.generation()));
         assert!(moved == (1, 1) || (moved == (0, 0) && !ended), "{moved:?}");
@@ -135,16 +132,15 @@ pub async fn an_end_that_is_dropped_is_logged_if_it_happened(store: Store) {
     .await;
 }
 
-pub async fn a_mark_that_is_dropped_notes_all_of_it_or_nothing(store: Store) {
+pub async fn a_use_that_is_dropped_is_noted_whole_or_not_at_all(store: Store) {
     let mut round = 0;
     let key = login(&store, &subject("alice"), 0).await;
     at_every_await(async |polls| {
         round += 1;
-        let marks = Mark {
-            seen_at: Some(at(round)),
-            ..spend(&[Spend::one("n", u64::MAX), Spend::one("m", u64::MAX)])
-        };
-        let ended = drop_at(polls, store.mark(&key, marks, at(round))).await.is_some();
+        let both = [Spend::one("n", u64::MAX), Spend::one("m", u64::MAX)];
+        let on = load(&store, &key).await;
+        let used = spend(round, &both).seen();
+        let ended = drop_at(polls, store.note_use(&on, used)).await.is_some();
         let record = load(&store, &key).await.record;
         let session = record.session().unwrap();
         assert_eq!(session.counter("n"), session.counter("m"));
@@ -162,9 +158,9 @@ pub async fn a_bump_that_is_dropped_is_whole_and_logged_if_it_happened(store: St
         now += 1;
         let alice = subject(&format!("alice {now}"));
         let (kept, other) = (login(&store, &alice, 0).await, login(&store, &alice, 0).await);
-        let mut mark = SubjectMark::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(now));
+        let mut mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(now));
         mark.floors = vec![FactorKind::Password, FactorKind::Totp];
-        let ended = drop_at(polls, store.mark_subject(&of(&alice), mark)).await.is_some();
+        let ended = drop_at(polls, store.change_subject(&of(&alice), mark)).await.is_some();
         let found = load(&store, &other).await;
         let stamp = found.subject.unwrap();
         let bumped = !stamp.spares(other.id, found.record.bound().unwrap().1);
@@ -242,13 +238,12 @@ pub async fn calls_that_are_dropped_in_numbers_leave_the_store_at_work(store: St
         let (_, new) = login_under(&store, &alice, 1).await;
         drop_at(1, store.insert(new)).await;
         drop_at(1, store.load(&key)).await;
-        let mut change = Change::new(on.record.version(), refreshed(&on, 1), at(1));
-        change.observed_epoch = on.subject.as_ref().map(|stamp| stamp.epoch);
-        drop_at(1, store.commit(&key, change)).await;
-        drop_at(1, store.mark(&key, seen(1), at(1))).await;
+        let change = Change::new(on.clone(), refreshed(&on, 1), at(1));
+        drop_at(1, store.commit(change)).await;
+        drop_at(1, store.note_use(&on, seen(1))).await;
         drop_at(1, store.stamp(&of(&alice), at(1))).await;
-        let floors = SubjectMark::floors(vec![FactorKind::Totp], at(1));
-        drop_at(1, store.mark_subject(&of(&alice), floors)).await;
+        let floors = SubjectChange::floors(vec![FactorKind::Totp], at(1));
+        drop_at(1, store.change_subject(&of(&alice), floors)).await;
         if lists {
             drop_at(1, store.list(&query)).await;
         }

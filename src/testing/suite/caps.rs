@@ -28,7 +28,7 @@ pub async fn the_oldest_session_goes(store: Store) {
     let rule = cap(2, OnFull::EvictOldest);
     let (first, _) = login_under(&store, &alice, rule, 0).await;
     let (second, _) = login_under(&store, &alice, rule, 1).await;
-    assert_eq!(mark(&store, &first, seen(5), 5).await, Marked::Done);
+    assert_eq!(note(&store, &first, seen(5)).await, Noted::Done);
     let (third, inserted) = login_under(&store, &alice, rule, 10).await;
     assert_eq!(ids(&created(inserted)), [first.id]);
     assert_eq!(life_of(&store, &first, 10).await, Life::Revoked(RevokeReason::Limit));
@@ -40,7 +40,7 @@ pub async fn the_session_that_was_used_longest_ago_goes(store: Store) {
     let rule = cap(2, OnFull::EvictLeastRecentlyUsed);
     let (first, _) = login_under(&store, &alice, rule, 0).await;
     let (second, _) = login_under(&store, &alice, rule, 1).await;
-    assert_eq!(mark(&store, &first, seen(5), 5).await, Marked::Done);
+    assert_eq!(note(&store, &first, seen(5)).await, Noted::Done);
     let (_, inserted) = login_under(&store, &alice, rule, 10).await;
     assert_eq!(ids(&created(inserted)), [second.id]);
     assert!(is_live(&store, &first, 10).await);
@@ -177,10 +177,10 @@ pub async fn an_exchange_keeps_the_cap(store: Store) {
     let approved = fixtures::approved(&on.record, alice.clone(), known, at(2)).unwrap();
     done(commit_under(&store, &on, approved, Some(known), 2).await);
     let on = load(&store, &key).await;
-    let mut change = Change::new(on.record.version(), fixtures::exchanged(&on.record, at(3)).unwrap(), at(3));
+    let mut change = Change::new(on.clone(), fixtures::exchanged(&on.record, at(3)).unwrap(), at(3));
     change.observed_epoch = Some(known);
     change.admit = cap(1, OnFull::EvictOldest);
-    match store.commit(&key, change).await.unwrap() {
+    match store.commit(change).await.unwrap() {
         Committed::Done { evicted, .. } => assert_eq!(ids(&evicted), [old.id]),
         other => panic!("{other:?}"),
     }
@@ -190,9 +190,8 @@ pub async fn a_refresh_under_a_full_cap_pushes_nobody_out(store: Store) {
     let alice = subject("alice");
     let keys = [login(&store, &alice, 0).await, login(&store, &alice, 1).await];
     let on = load(&store, &keys[0]).await;
-    let mut change = Change::new(1, refreshed(&on, 2), at(2));
-    change.observed_epoch = on.subject.as_ref().map(|stamp| stamp.epoch);
+    let mut change = Change::new(on.clone(), refreshed(&on, 2), at(2));
     change.admit = cap(1, OnFull::EvictOldest);
-    done(store.commit(&keys[0], change).await.unwrap());
+    done(store.commit(change).await.unwrap());
     assert!(is_live(&store, &keys[1], 2).await);
 }

@@ -92,7 +92,7 @@ macro_rules! __store_groups {
             epochs {
                 a_subject_is_known_from_the_first_look_on
                 a_record_of_a_subject_nobody_knows_is_refused
-                a_record_with_a_subject_needs_an_epoch
+                a_record_of_a_subject_that_was_unknown_begins_it_until_something_is_revoked
                 a_record_under_an_epoch_that_moved_is_refused
                 a_bump_ends_every_session_of_its_subject_and_no_other
                 a_bump_spares_the_session_it_keeps
@@ -208,7 +208,7 @@ macro_rules! __store_groups {
                 a_commit_that_is_dropped_moves_all_or_nothing
                 a_late_binding_that_is_dropped_is_listed_and_capped_if_it_happened
                 an_end_that_is_dropped_is_logged_if_it_happened
-                a_mark_that_is_dropped_notes_all_of_it_or_nothing
+                a_use_that_is_dropped_is_noted_whole_or_not_at_all
                 a_bump_that_is_dropped_is_whole_and_logged_if_it_happened
                 a_sweep_that_is_dropped_leaves_records_whole_or_gone
                 reads_that_are_dropped_leave_no_trace

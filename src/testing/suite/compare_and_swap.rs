@@ -26,8 +26,8 @@ pub async fn a_commit_on_an_old_version_is_a_conflict_that_shows_the_record(stor
 pub async fn a_commit_on_a_version_that_is_yet_to_come_is_a_conflict(store: Store) {
     let key = create(&store, fixtures::session().build()).await;
     let on = load(&store, &key).await;
-    let change = Change::new(on.record.version() + 1, refreshed(&on, 1), at(1));
-    assert!(matches!(store.commit(&key, change).await.unwrap(), Committed::Conflict(_)));
+    let change = Change::new(a_version_later(&on), refreshed(&on, 1), at(1));
+    assert!(matches!(store.commit(change).await.unwrap(), Committed::Conflict(_)));
     assert_eq!(load(&store, &key).await.record.version(), 1);
 }
 
@@ -45,9 +45,9 @@ pub async fn a_commit_that_knows_the_tombstones_version_is_refused_all_the_same(
     let key = create(&store, fixtures::session().build()).await;
     let on = load(&store, &key).await;
     let _ = end(&store, &key, RevokeReason::Logout, 1).await;
-    let ended = load(&store, &key).await.record.version();
-    let change = Change::new(ended, refreshed(&on, 2), at(2));
-    assert!(matches!(store.commit(&key, change).await.unwrap(), Committed::Conflict(_)));
+    assert_eq!(load(&store, &key).await.record.version(), a_version_later(&on).record.version());
+    let change = Change::new(a_version_later(&on), refreshed(&on, 2), at(2));
+    assert!(matches!(store.commit(change).await.unwrap(), Committed::Conflict(_)));
     assert!(load(&store, &key).await.record.tombstone().is_some());
 }
 
@@ -143,8 +143,8 @@ pub async fn the_subject_of_a_record_never_changes(store: Store) {
     let other = epoch(&store, &mallory).await;
     let on = load(&store, &key).await;
     let next = fixtures::bound(&on.record, mallory.clone(), other, at(1)).unwrap();
-    let mut change = Change::new(1, next, at(1));
+    let mut change = Change::new(on.clone(), next, at(1));
     change.observed_epoch = Some(other);
-    assert!(store.commit(&key, change).await.is_err());
+    assert!(store.commit(change).await.is_err());
     assert_eq!(load(&store, &key).await.record.bound().map(|(own, _)| own.clone()), Some(alice));
 }

@@ -121,13 +121,11 @@ pub async fn nothing_is_done_to_a_row_that_cannot_be_read(place: Place) {
     wreck(&place, &keys[1]).await;
     place.tamper(&keys[1], &mut |row| wrecked.clone_from(row)).await;
     let store = place.open().await;
-    let mut change = Change::new(on.record.version(), refreshed(&on, 5), at(5));
-    change.observed_epoch = Some(known);
-    is_damage(store.commit(&keys[1], change).await);
+    let change = Change::new(on.clone(), refreshed(&on, 5), at(5));
+    is_damage(store.commit(change).await);
     is_damage(store.end(&keys[1], &Tombstone::new(RevokeReason::Admin, at(5))).await);
-    is_damage(store.mark(&keys[1], seen(5), at(5)).await);
-    let mut again = NewRecord::new(fixtures::session().id(keys[1].id).subject(name, known).build(), at(5));
-    again.observed_epoch = Some(known);
+    is_damage(store.note_use(&on, seen(5)).await);
+    let again = NewRecord::new(fixtures::session().id(keys[1].id).subject(name, known).build(), at(5));
     match store.insert(again).await {
         Ok(Inserted::DuplicateId) => {}
         Ok(other) => panic!("its id is taken: {other:?}"),
@@ -194,10 +192,10 @@ pub async fn a_subject_with_a_damaged_row_can_be_revoked(place: Place) {
     wreck(&place, &keys[1]).await;
     let store = place.open().await;
     let kept = Bump::all_but(keys[1].id, RevokeReason::Admin);
-    let marked = store.mark_subject(&of(&name), SubjectMark::bump(kept, at(5))).await;
-    assert!(!matches!(marked, Ok(SubjectMarked::Done(_))), "what cannot be read is no session to keep");
+    let marked = store.change_subject(&of(&name), SubjectChange::bump(kept, at(5))).await;
+    assert!(!matches!(marked, Ok(SubjectChanged::Done(_))), "what cannot be read is no session to keep");
     assert!(is_live(&store, &keys[0], 5).await, "and nothing changed");
-    assert!(matches!(bump(&store, &name, Bump::all(RevokeReason::Admin), 6).await, SubjectMarked::Done(_)));
+    assert!(matches!(bump(&store, &name, Bump::all(RevokeReason::Admin), 6).await, SubjectChanged::Done(_)));
     drop(store);
     place.tamper(&keys[1], &mut |row| row.clone_from(&whole)).await;
     let store = place.open().await;

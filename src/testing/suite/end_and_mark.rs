@@ -49,17 +49,17 @@ pub async fn an_expired_session_can_still_be_ended(store: Store) {
 
 pub async fn a_mark_moves_last_seen_forward_only_and_no_version(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
-    assert_eq!(mark(&store, &key, seen(50), 50).await, Marked::Done);
-    assert_eq!(mark(&store, &key, seen(20), 50).await, Marked::Done);
+    assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
+    assert_eq!(note(&store, &key, Use { seen_at: Some(at(20)), ..Use::new(at(50)) }).await, Noted::Done);
     let record = load(&store, &key).await.record;
     assert_eq!((record.session().unwrap().last_seen_at(), record.version()), (at(50), 1));
 }
 
 pub async fn a_mark_notes_the_use_of_the_current_generation_alone(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
-    let used = |generation| Mark { seen_generation: Some(generation), ..Mark::default() };
+    let used = |generation| Use::new(at(1)).of_generation(generation);
     for (generation, seen) in [(0, false), (2, false), (1, true)] {
-        assert_eq!(mark(&store, &key, used(generation), 1).await, Marked::Done);
+        assert_eq!(note(&store, &key, used(generation)).await, Noted::Done);
         assert_eq!(load(&store, &key).await.record.session().unwrap().successor_seen(), seen, "{generation}");
     }
 }
@@ -76,8 +76,8 @@ pub async fn what_is_not_live_takes_no_mark(store: Store) {
     let _ = bump(&store, &bob, Bump::all(RevokeReason::Admin), 1).await;
     let missing = fixtures::session().build().key();
     for key in [&ended, &expired, &idle, &dead, &missing] {
-        assert_eq!(mark(&store, key, seen(60), 60).await, Marked::NotLive);
-        assert_eq!(mark(&store, key, spend(&[Spend::one("n", 9)]), 60).await, Marked::NotLive);
+        assert_eq!(note(&store, key, seen(60)).await, Noted::NotLive);
+        assert_eq!(note(&store, key, spend(60, &[Spend::one("n", 9)])).await, Noted::NotLive);
     }
     assert_eq!(load(&store, &idle).await.record.session().unwrap().last_seen_at(), at(0));
 }
@@ -85,8 +85,7 @@ pub async fn what_is_not_live_takes_no_mark(store: Store) {
 pub async fn a_mark_in_the_last_millisecond_keeps_an_idle_session_alive(store: Store) {
     let key = create(&store, fixtures::session().idle(Some(Duration::from_secs(60))).build()).await;
     let last = at(60).saturating_sub(Duration::from_millis(1));
-    let seen = Mark { seen_at: Some(last), ..Mark::default() };
-    assert_eq!(store.mark(&key, seen, last).await.unwrap(), Marked::Done);
+    assert_eq!(note(&store, &key, Use::new(last).seen()).await, Noted::Done);
     assert!(is_live(&store, &key, 100).await);
     assert!(!is_live(&store, &key, 120).await);
 }
@@ -95,26 +94,26 @@ pub async fn a_kept_session_takes_marks_after_the_bump(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let _ = bump(&store, &alice, Bump::all_but(key.id, RevokeReason::Admin), 1).await;
-    assert_eq!(mark(&store, &key, seen(5), 5).await, Marked::Done);
+    assert_eq!(note(&store, &key, seen(5)).await, Noted::Done);
 }
 
 pub async fn a_counter_goes_up_to_its_limit_and_no_further(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     for _ in 0..3 {
-        assert_eq!(mark(&store, &key, spend(&[Spend::one("call", 3)]), 1).await, Marked::Done);
+        assert_eq!(note(&store, &key, spend(1, &[Spend::one("call", 3)])).await, Noted::Done);
     }
-    assert_eq!(mark(&store, &key, spend(&[Spend::one("call", 3)]), 1).await, Marked::QuotaExceeded);
+    assert_eq!(note(&store, &key, spend(1, &[Spend::one("call", 3)])).await, Noted::QuotaExceeded);
     assert_eq!(
-        mark(&store, &key, spend(&[Spend::one("call", u64::MAX).amount(u64::MAX)]), 1).await,
-        Marked::QuotaExceeded
+        note(&store, &key, spend(1, &[Spend::one("call", u64::MAX).amount(u64::MAX)])).await,
+        Noted::QuotaExceeded
     );
     assert_eq!(load(&store, &key).await.record.session().unwrap().counter("call"), 3);
 }
 
 pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_mark(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
-    let both = Mark { seen_at: Some(at(9)), ..spend(&[Spend::one("a", 10), Spend::one("b", 0)]) };
-    assert_eq!(mark(&store, &key, both, 9).await, Marked::QuotaExceeded);
+    let both = spend(9, &[Spend::one("a", 10), Spend::one("b", 0)]).seen();
+    assert_eq!(note(&store, &key, both).await, Noted::QuotaExceeded);
     let record = load(&store, &key).await.record;
     let session = record.session().unwrap();
     assert_eq!((session.counter("a"), session.counter("b"), session.last_seen_at()), (0, 0, at(0)));
@@ -123,8 +122,8 @@ pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_mark(store: 
 pub async fn marks_survive_a_commit_that_was_decided_before_them(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
-    let marks = Mark { seen_at: Some(at(50)), ..spend(&[Spend::one("n", 9).amount(4)]) };
-    assert_eq!(mark(&store, &key, marks, 50).await, Marked::Done);
+    let used = spend(50, &[Spend::one("n", 9).amount(4)]).seen();
+    assert_eq!(note(&store, &key, used).await, Noted::Done);
     let record = done(commit(&store, &on, refreshed(&on, 40), 50).await);
     let session = record.session().unwrap();
     assert_eq!((session.last_seen_at(), session.counter("n"), record.generation()), (at(50), 4, 2));
@@ -133,15 +132,15 @@ pub async fn marks_survive_a_commit_that_was_decided_before_them(store: Store) {
 pub async fn the_mark_of_a_generation_does_not_pass_to_the_next(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
-    let used = Mark { seen_generation: Some(1), ..Mark::default() };
-    assert_eq!(mark(&store, &key, used, 1).await, Marked::Done);
+    let used = Use::new(at(1)).of_generation(1);
+    assert_eq!(note(&store, &key, used).await, Noted::Done);
     let record = done(commit(&store, &on, refreshed(&on, 2), 2).await);
     assert!(!record.session().unwrap().successor_seen());
 }
 
 pub async fn an_end_keeps_the_marks_and_what_the_session_was(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
-    assert_eq!(mark(&store, &key, seen(30), 30).await, Marked::Done);
+    assert_eq!(note(&store, &key, seen(30)).await, Noted::Done);
     let _ = end(&store, &key, RevokeReason::Logout, 31).await;
     assert_eq!(load(&store, &key).await.record.session().unwrap().last_seen_at(), at(30));
 }

@@ -7,10 +7,10 @@ async fn stamp(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
 }
 
 #[track_caller]
-fn marked(outcome: SubjectMarked) -> SubjectStamp {
+fn marked(outcome: SubjectChanged) -> SubjectStamp {
     match outcome {
-        SubjectMarked::Done(stamp) => stamp,
-        SubjectMarked::KeepNotLive => panic!("the session to keep was live"),
+        SubjectChanged::Done(stamp) => stamp,
+        SubjectChanged::KeepNotLive => panic!("the session to keep was live"),
     }
 }
 
@@ -28,13 +28,23 @@ pub async fn a_record_of_a_subject_nobody_knows_is_refused(store: Store) {
     assert!(store.load(&key).await.unwrap().is_none());
 }
 
-pub async fn a_record_with_a_subject_needs_an_epoch(store: Store) {
+pub async fn a_record_of_a_subject_that_was_unknown_begins_it_until_something_is_revoked(store: Store) {
     let alice = subject("alice");
-    let record = fixtures::session().subject(alice.clone(), epoch(&store, &alice).await).build();
-    assert!(matches!(
-        insert_with(&store, record, |new| new.observed_epoch = None).await,
-        Inserted::EpochMoved
-    ));
+    let login = |born| fixtures::session().at(at(born)).subject(alice.clone(), Epoch::first(at(0)));
+    let unknown = |new: &mut NewRecord| new.binding = Binding::Unknown;
+    let first = login(7).build();
+    created(insert_with(&store, first.clone(), unknown).await);
+    assert_eq!(stamp(&store, &alice, 8).await, SubjectStamp::first(at(7)));
+    let second = login(8).build();
+    created(insert_with(&store, second.clone(), unknown).await);
+    for key in [first.key(), second.key()] {
+        assert!(is_live(&store, &key, 9).await);
+    }
+    let _ = bump(&store, &alice, Bump::all(RevokeReason::Admin), 9).await;
+    let late = login(9).build();
+    let key = late.key();
+    assert!(matches!(insert_with(&store, late, unknown).await, Inserted::EpochMoved));
+    assert!(store.load(&key).await.unwrap().is_none());
 }
 
 pub async fn a_record_under_an_epoch_that_moved_is_refused(store: Store) {
@@ -94,11 +104,11 @@ pub async fn a_bump_that_would_keep_what_is_not_live_changes_nothing(store: Stor
     let before = stamp(&store, &alice, 1).await;
     for keep in [&ended, &foreign, &nameless, &missing] {
         let bumped = bump(&store, &alice, Bump::all_but(keep.id, RevokeReason::Admin), 2).await;
-        assert_eq!(bumped, SubjectMarked::KeepNotLive);
+        assert_eq!(bumped, SubjectChanged::KeepNotLive);
     }
     let expired = 14 * DAY;
     let late = bump(&store, &alice, Bump::all_but(live.id, RevokeReason::Admin), expired).await;
-    assert_eq!(late, SubjectMarked::KeepNotLive);
+    assert_eq!(late, SubjectChanged::KeepNotLive);
     assert_eq!(stamp(&store, &alice, 2).await, before);
     assert!(is_live(&store, &live, 2).await);
 }
@@ -108,7 +118,7 @@ pub async fn what_one_bump_ended_no_other_revives(store: Store) {
     let (one, two) = (login(&store, &alice, 0).await, login(&store, &alice, 0).await);
     marked(bump(&store, &alice, Bump::all_but(one.id, RevokeReason::Admin), 1).await);
     let second = bump(&store, &alice, Bump::all_but(two.id, RevokeReason::Admin), 2).await;
-    assert_eq!(second, SubjectMarked::KeepNotLive);
+    assert_eq!(second, SubjectChanged::KeepNotLive);
     assert!(is_live(&store, &one, 2).await && !is_live(&store, &two, 2).await);
 }
 
@@ -134,11 +144,11 @@ pub async fn floors_only_rise(store: Store) {
     let alice = subject("alice");
     let password = fixtures::factor(FactorKind::Password, at(10));
     let totp = fixtures::factor(FactorKind::Totp, at(10));
-    let mark = |now| SubjectMark::floors(vec![FactorKind::Password], at(now));
-    let low = marked(store.mark_subject(&of(&alice), mark(9)).await.unwrap());
+    let mark = |now| SubjectChange::floors(vec![FactorKind::Password], at(now));
+    let low = marked(store.change_subject(&of(&alice), mark(9)).await.unwrap());
     assert!(low.counts(&password));
     for now in [10, 3] {
-        let stamp = marked(store.mark_subject(&of(&alice), mark(now)).await.unwrap());
+        let stamp = marked(store.change_subject(&of(&alice), mark(now)).await.unwrap());
         assert!(!stamp.counts(&password) && stamp.counts(&totp), "{now}");
     }
     assert!(!stamp(&store, &alice, 11).await.counts(&password));
@@ -148,8 +158,8 @@ pub async fn a_floor_ends_no_session(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let before = stamp(&store, &alice, 1).await.epoch;
-    let mark = SubjectMark::floors(vec![FactorKind::Password], at(1));
-    assert_eq!(marked(store.mark_subject(&of(&alice), mark).await.unwrap()).epoch, before);
+    let mark = SubjectChange::floors(vec![FactorKind::Password], at(1));
+    assert_eq!(marked(store.change_subject(&of(&alice), mark).await.unwrap()).epoch, before);
     assert!(is_live(&store, &key, 1).await);
     let on = load(&store, &key).await;
     done(commit(&store, &on, refreshed(&on, 2), 2).await);
@@ -159,22 +169,22 @@ pub async fn a_bump_and_floors_are_one_act(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let missing = fixtures::session().build().id();
-    let mut mark = SubjectMark::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
+    let mut mark = SubjectChange::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
     mark.floors = vec![FactorKind::Password, FactorKind::Totp];
-    let refused = store.mark_subject(&of(&alice), mark.clone()).await.unwrap();
-    assert_eq!(refused, SubjectMarked::KeepNotLive);
+    let refused = store.change_subject(&of(&alice), mark.clone()).await.unwrap();
+    assert_eq!(refused, SubjectChanged::KeepNotLive);
     let password = fixtures::factor(FactorKind::Password, at(4));
     assert!(stamp(&store, &alice, 5).await.counts(&password), "not the half of it");
     mark.bump = Some(Bump::all(RevokeReason::CredentialChange));
-    let done = marked(store.mark_subject(&of(&alice), mark).await.unwrap());
+    let done = marked(store.change_subject(&of(&alice), mark).await.unwrap());
     assert!(!done.counts(&password) && !is_live(&store, &key, 5).await);
     assert_eq!(load(&store, &key).await.subject, Some(done));
 }
 
 pub async fn a_bump_keeps_the_floors(store: Store) {
     let alice = subject("alice");
-    let floor = SubjectMark::floors(vec![FactorKind::Password], at(5));
-    marked(store.mark_subject(&of(&alice), floor).await.unwrap());
+    let floor = SubjectChange::floors(vec![FactorKind::Password], at(5));
+    marked(store.change_subject(&of(&alice), floor).await.unwrap());
     let after = marked(bump(&store, &alice, Bump::all(RevokeReason::Admin), 6).await);
     assert!(!after.counts(&fixtures::factor(FactorKind::Password, at(5))));
 }

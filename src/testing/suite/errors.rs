@@ -40,9 +40,9 @@ pub async fn a_change_of_subject_is_an_error_that_names_nobody(store: Store) {
     let known = epoch(&store, &other).await;
     let on = load(&store, &key).await;
     let next = fixtures::bound(&on.record, other, known, at(1)).unwrap();
-    let mut change = Change::new(1, next, at(1));
+    let mut change = Change::new(on.clone(), next, at(1));
     change.observed_epoch = Some(known);
-    let error = store.commit(&key, change).await.expect_err("a subject, once set, never changes");
+    let error = store.commit(change).await.expect_err("a subject, once set, never changes");
     tells_nothing(&shown(&error));
     assert!(!error.is_retryable(), "the same call never succeeds");
     assert!(*load(&store, &key).await.record == *on.record);
@@ -52,9 +52,8 @@ pub async fn a_change_under_another_key_is_an_error_and_stores_nothing(store: St
     let key = telltale(&store).await;
     let other = create(&store, fixtures::session().build()).await;
     let (on, before) = (load(&store, &key).await, load(&store, &other).await);
-    let mut change = Change::new(1, refreshed(&on, 1), at(1));
-    change.observed_epoch = on.subject.as_ref().map(|stamp| stamp.epoch);
-    let error = store.commit(&other, change).await.expect_err("a record stays where it is");
+    let change = Change::new(before.clone(), refreshed(&on, 1), at(1));
+    let error = store.commit(change).await.expect_err("a record stays where it is");
     tells_nothing(&shown(&error));
     assert!(*load(&store, &other).await.record == *before.record);
     assert!(*load(&store, &key).await.record == *on.record);

@@ -167,8 +167,7 @@ pub async fn the_largest_record_of_all_comes_back_whole(store: Store) {
     let known = store.stamp(&of_subject, at(0)).await.unwrap().epoch;
     let record = largest(&name, known);
     let key = record.key();
-    let mut new = NewRecord::new(record.clone(), at(0));
-    new.observed_epoch = Some(known);
+    let new = NewRecord::new(record.clone(), at(0));
     match store.insert(new).await {
         Ok(inserted) => assert!(created(inserted).is_empty()),
         Err(error) => {
@@ -190,8 +189,8 @@ pub async fn the_largest_record_of_all_comes_back_whole(store: Store) {
     let change = SessionChange { challenges, ..SessionChange::default() };
     let larger = done(commit(&store, &on, on.record.updated(change, at(1), 1).unwrap(), 1).await);
     assert!(*load(&store, &key).await.record == *larger);
-    let every = spend(&[Spend::one("n", u64::MAX).amount(u64::MAX)]);
-    assert_eq!(mark(&store, &key, every, 1).await, Marked::Done);
+    let every = spend(1, &[Spend::one("n", u64::MAX).amount(u64::MAX)]);
+    assert_eq!(note(&store, &key, every).await, Noted::Done);
     let tombstone = Tombstone::new(RevokeReason::CredentialChange, at(2)).by(Some(name.clone()));
     assert!(matches!(store.end(&key, &tombstone).await.unwrap(), Ended::Ended { .. }));
     let ended = load(&store, &key).await.record;
@@ -212,8 +211,10 @@ pub async fn the_longest_names_are_kept_apart_to_their_last_character(store: Sto
         }
     }
     let first = SubjectKey::new(tenant(&longest('x')), subject(&longest('x')));
-    let _ =
-        store.mark_subject(&first, SubjectMark::bump(Bump::all(RevokeReason::Admin), at(1))).await.unwrap();
+    let _ = store
+        .change_subject(&first, SubjectChange::bump(Bump::all(RevokeReason::Admin), at(1)))
+        .await
+        .unwrap();
     let stamp = store.stamp(&SubjectKey::new(first.tenant, subject(&longest('y'))), at(1)).await.unwrap();
     assert_eq!(stamp, SubjectStamp::first(at(0)));
 }
@@ -261,8 +262,8 @@ pub async fn the_first_and_the_last_times_keep_their_order(store: Store) {
         assert_eq!(found, [keys[0].id, keys[2].id, keys[1].id]);
     }
     let alice = subject("alice");
-    let mark = SubjectMark::bump(Bump::all(RevokeReason::Admin), last);
-    let SubjectMarked::Done(stamp) = store.mark_subject(&of(&alice), mark).await.unwrap() else {
+    let mark = SubjectChange::bump(Bump::all(RevokeReason::Admin), last);
+    let SubjectChanged::Done(stamp) = store.change_subject(&of(&alice), mark).await.unwrap() else {
         panic!("nothing was to be kept")
     };
     assert_eq!(store.stamp(&of(&alice), last).await.unwrap(), stamp);

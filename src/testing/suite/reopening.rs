@@ -25,9 +25,8 @@ pub async fn records_come_back_as_they_were(place: Place) {
     keys.push(create(&store, fixtures::request(AppId::new("tv").unwrap()).at(at(0)).build()).await);
     let on = load(&store, &keys[0]).await;
     done(commit(&store, &on, refreshed(&on, 1), 1).await);
-    let marks =
-        Mark { seen_at: Some(at(9)), seen_generation: Some(2), ..spend(&[Spend::one("n", 9).amount(4)]) };
-    assert_eq!(mark(&store, &keys[0], marks, 9).await, Marked::Done);
+    let used = spend(9, &[Spend::one("n", 9).amount(4)]).seen().of_generation(2);
+    assert_eq!(note(&store, &keys[0], used).await, Noted::Done);
     keys.push(login(&store, &alice, 2).await);
     let _ = end(&store, &keys[3], RevokeReason::Reuse, 3).await;
     let mut before = Vec::new();
@@ -52,9 +51,9 @@ pub async fn what_was_revoked_stays_revoked(place: Place) {
     let (kept, dead) = (login(&store, &bob, 0).await, login(&store, &bob, 0).await);
     let _ = end(&store, &ended, RevokeReason::Logout, 1).await;
     let old = epoch(&store, &bob).await;
-    let mut mark = SubjectMark::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
+    let mut mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
     mark.floors = vec![FactorKind::Password];
-    let SubjectMarked::Done(stamp) = store.mark_subject(&of(&bob), mark).await.unwrap() else {
+    let SubjectChanged::Done(stamp) = store.change_subject(&of(&bob), mark).await.unwrap() else {
         panic!("the session to keep was live")
     };
     let store = reopen(&place, store).await;
@@ -74,7 +73,7 @@ pub async fn an_epoch_goes_on_where_it_was(place: Place) {
     let mut last = store.stamp(&of(&alice), at(1000)).await.unwrap().epoch;
     for now in [1000, 5, 0] {
         store = reopen(&place, store).await;
-        let SubjectMarked::Done(stamp) = bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await
+        let SubjectChanged::Done(stamp) = bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await
         else {
             panic!("nothing was to be kept")
         };

@@ -56,7 +56,7 @@ pub async fn live_records_are_never_swept(store: Store) {
 pub async fn use_puts_the_sweep_off(store: Store) {
     let idle = Some(Duration::from_secs(60));
     let key = create(&store, fixtures::session().idle(idle).keep(Duration::from_secs(HOUR)).build()).await;
-    assert_eq!(mark(&store, &key, seen(50), 50).await, Marked::Done);
+    assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
     assert_eq!(sweep_all(&store, 60 + HOUR, 10).await.len(), 0);
     assert_eq!(sweep_all(&store, 110 + HOUR, 10).await.len(), 1);
 }
@@ -150,8 +150,8 @@ pub async fn a_forgotten_subject_never_gets_an_old_epoch_back(store: Store) {
     let alice = subject("alice");
     let old = epoch(&store, &alice).await;
     let bumped = match bump(&store, &alice, Bump::all(RevokeReason::Admin), 1).await {
-        SubjectMarked::Done(stamp) => stamp.epoch,
-        SubjectMarked::KeepNotLive => panic!("nothing was to be kept"),
+        SubjectChanged::Done(stamp) => stamp.epoch,
+        SubjectChanged::KeepNotLive => panic!("nothing was to be kept"),
     };
     sweep_all(&store, 100 * DAY, 10).await;
     let new = store.stamp(&of(&alice), at(100 * DAY)).await.unwrap().epoch;
@@ -190,5 +190,5 @@ pub async fn a_swept_id_is_free_of_its_past(store: Store) {
     let _ = end(&store, &key, RevokeReason::Logout, 1).await;
     assert_eq!(sweep_all(&store, DAY, 10).await.len(), 1);
     assert!(matches!(end(&store, &key, RevokeReason::Logout, 2).await, Ended::Gone));
-    assert_eq!(mark(&store, &key, seen(5), 5).await, Marked::NotLive);
+    assert_eq!(note(&store, &key, seen(5)).await, Noted::NotLive);
 }

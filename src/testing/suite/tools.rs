@@ -14,14 +14,15 @@ pub(super) use crate::{
     factor::FactorKind,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     policy::{OnFull, Spend},
-    session::{CapRule, Life, Mark, Record, SubjectStamp, Tombstone, life},
+    session::{CapRule, Life, Record, SubjectStamp, Tombstone, Use, life},
     store::{
-        Bump, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, PageKey, Query, RevocationBatch,
-        RevocationEntry, Select, SessionStore, Snapshot, SubjectMark, SubjectMarked,
+        Binding, Bump, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
+        RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SubjectChange, SubjectChanged,
     },
 };
 use crate::{
     id::DeviceId,
+    store::act::Revision,
     testing::{DurableStore, ManualClock},
 };
 
@@ -70,7 +71,6 @@ pub(super) async fn insert_with(
 ) -> Inserted {
     let now = record.created_at();
     let mut new = NewRecord::new(record, now);
-    new.observed_epoch = new.record.bound().map(|(_, epoch)| epoch);
     set(&mut new);
     store.insert(new).await.unwrap()
 }
@@ -123,10 +123,9 @@ pub(super) async fn commit_under(
     observed: Option<Epoch>,
     now: u64,
 ) -> Committed {
-    let key = on.record.key();
-    let mut change = Change::new(on.record.version(), next, at(now));
+    let mut change = Change::new(on.clone(), next, at(now));
     change.observed_epoch = observed;
-    store.commit(&key, change).await.unwrap()
+    store.commit(change).await.unwrap()
 }
 
 #[track_caller]
@@ -156,30 +155,48 @@ pub(super) async fn bind(
     let epoch = epoch(store, subject).await;
     let on = load(store, key).await;
     let next = fixtures::bound(&on.record, subject.clone(), epoch, at(now)).unwrap();
-    let mut change = Change::new(on.record.version(), next, at(now));
+    let mut change = Change::new(on.clone(), next, at(now));
     change.observed_epoch = Some(epoch);
     change.admit = cap;
-    store.commit(key, change).await.unwrap()
+    store.commit(change).await.unwrap()
 }
 
 pub(super) async fn end(store: &Store, key: &SessionKey, reason: RevokeReason, now: u64) -> Ended {
     store.end(key, &Tombstone::new(reason, at(now))).await.unwrap()
 }
 
-pub(super) async fn bump(store: &Store, subject: &SubjectId, bump: Bump, now: u64) -> SubjectMarked {
-    store.mark_subject(&of(subject), SubjectMark::bump(bump, at(now))).await.unwrap()
+pub(super) async fn bump(store: &Store, subject: &SubjectId, bump: Bump, now: u64) -> SubjectChanged {
+    store.change_subject(&of(subject), SubjectChange::bump(bump, at(now))).await.unwrap()
 }
 
-pub(super) async fn mark(store: &Store, key: &SessionKey, mark: Mark, now: u64) -> Marked {
-    store.mark(key, mark, at(now)).await.unwrap()
+/// Notes a use of whatever is there now; of a record that nobody has, where nothing is.
+pub(super) async fn note(store: &Store, key: &SessionKey, used: Use) -> Noted {
+    let seen = match store.load(key).await.unwrap() {
+        Some(seen) => seen,
+        None => nowhere(key),
+    };
+    store.note_use(&seen, used).await.unwrap()
 }
 
-pub(super) fn seen(secs: u64) -> Mark {
-    Mark { seen_at: Some(at(secs)), ..Mark::default() }
+/// What nobody has seen: a record of this key that no store has.
+pub(super) fn nowhere(key: &SessionKey) -> Snapshot {
+    let record = fixtures::session().tenant(key.tenant.clone()).id(key.id).build();
+    Snapshot::new(record.into(), None)
 }
 
-pub(super) fn spend(spends: &[Spend]) -> Mark {
-    Mark { spend: spends.to_vec(), ..Mark::default() }
+pub(super) fn seen(secs: u64) -> Use {
+    Use::new(at(secs)).seen()
+}
+
+pub(super) fn spend(now: u64, spends: &[Spend]) -> Use {
+    Use::new(at(now)).spending(spends.to_vec())
+}
+
+/// A snapshot of the same record one version later than it is, at a revision that is yet to come.
+pub(super) fn a_version_later(on: &Snapshot) -> Snapshot {
+    let mut later = on.clone();
+    Arc::make_mut(&mut later.record).follow(&on.record);
+    later.at(Revision::new(u64::MAX))
 }
 
 pub(super) fn cap(limit: u32, on_full: OnFull) -> Option<CapRule> {

@@ -24,7 +24,7 @@ pub async fn what_one_handle_writes_the_other_reads(place: Place) {
     let on = same("an insert").await;
     done(commit(&there, &on, refreshed(&on, 1), 1).await);
     same("a commit").await;
-    assert_eq!(mark(&here, &key, seen(5), 5).await, Marked::Done);
+    assert_eq!(note(&here, &key, seen(5)).await, Noted::Done);
     same("a mark").await;
     let _ = bump(&there, &alice, Bump::all_but(key.id, RevokeReason::Admin), 6).await;
     same("a bump").await;

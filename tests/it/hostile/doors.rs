@@ -51,11 +51,9 @@ impl House {
     pub fn new(keys: Keys) -> Self {
         let store = Arc::new(FaultyStore::new(crate::world::any_store()));
         let alice = SubjectKey::new(TenantId::default(), id("alice"));
-        let stamp = block_on(store.stamp(&alice, ManualClock::START)).unwrap();
+        block_on(store.stamp(&alice, ManualClock::START)).unwrap();
         for record in records() {
-            let mut new = NewRecord::new(Arc::new(record), ManualClock::START);
-            new.observed_epoch = new.record.bound().map(|_| stamp.epoch);
-            let inserted = block_on(store.insert(new));
+            let inserted = block_on(store.insert(NewRecord::new(record, ManualClock::START)));
             assert!(matches!(inserted, Ok(Inserted::Created { .. })), "{inserted:?}");
         }
         let issuer = Issuer::builder()

@@ -19,11 +19,11 @@ use session_issuer::{
     clock::Epoch,
     error::RevokeReason,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Life, Mark, Record, SubjectStamp, Tombstone, life},
+    session::{Columns, Life, Record, SubjectStamp, Tombstone, Use, life},
     store::{
-        Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, Marked, NewRecord, Query, RecordPage,
-        RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError, StoreErrorKind,
-        SubjectMark, SubjectMarked, Swept, sqlite::OpenError,
+        Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
+        RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError,
+        StoreErrorKind, SubjectChange, SubjectChanged, Swept, sqlite::OpenError,
     },
     testing::{ManualClock, block_on, fixtures},
 };
@@ -60,17 +60,21 @@ impl SessionStore for TemporaryStore {
     async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
         self.store.stamp(subject, now).await
     }
-    async fn commit(&self, key: &SessionKey, change: Change) -> Result<Committed, StoreError> {
-        self.store.commit(key, change).await
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.store.commit(change).await
     }
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
         self.store.end(key, tombstone).await
     }
-    async fn mark(&self, key: &SessionKey, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.store.mark(key, mark, now).await
+    async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
+        self.store.note_use(seen, used).await
     }
-    async fn mark_subject(&self, key: &SubjectKey, mark: SubjectMark) -> Result<SubjectMarked, StoreError> {
-        self.store.mark_subject(key, mark).await
+    async fn change_subject(
+        &self,
+        key: &SubjectKey,
+        mark: SubjectChange,
+    ) -> Result<SubjectChanged, StoreError> {
+        self.store.change_subject(key, mark).await
     }
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
         self.store.list(query).await
@@ -128,8 +132,7 @@ fn subject_key(name: &str) -> SubjectKey {
 
 fn insert(store: &impl SessionStore, record: Record) -> SessionKey {
     let key = record.key();
-    let mut new = NewRecord::new(record, NOW);
-    new.observed_epoch = new.record.bound().map(|(_, epoch)| epoch);
+    let new = NewRecord::new(record, NOW);
     assert!(matches!(block_on(store.insert(new)).unwrap(), Inserted::Created { .. }));
     key
 }
@@ -164,10 +167,14 @@ fn kind<T>(result: Result<T, StoreError>) -> Option<StoreErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-fn spent(limit: u64) -> Mark {
-    let mut mark = Mark::default();
-    mark.spend = vec![session_issuer::policy::Spend::one("posts", limit)];
-    mark
+fn spent(limit: u64) -> Use {
+    Use::new(at(1)).spending(vec![session_issuer::policy::Spend::one("posts", limit)])
+}
+
+/// What nobody has seen: a record of this key that no store has.
+fn nowhere(key: &SessionKey) -> Snapshot {
+    let record = fixtures::session().tenant(key.tenant.clone()).id(key.id).build();
+    Snapshot::new(record.into(), None)
 }
 
 #[test]
@@ -178,8 +185,8 @@ fn what_was_answered_is_there_when_the_file_is_opened_again() {
     let before = load(&store, &live);
     let _ = end(&store, &ended).unwrap();
     let (_, read) = entries(&store, &Cursor::start());
-    let mark = SubjectMark::bump(Bump::all(RevokeReason::CredentialChange), at(2));
-    let _ = block_on(store.mark_subject(&subject_key("carol"), mark)).unwrap();
+    let mark = SubjectChange::bump(Bump::all(RevokeReason::CredentialChange), at(2));
+    let _ = block_on(store.change_subject(&subject_key("carol"), mark)).unwrap();
     drop(store);
     assert!(!house.folder.path().join("sessions.db-wal").exists(), "closed, it is one file");
 
@@ -219,12 +226,14 @@ fn nothing_is_lost_between_many_threads_on_two_stores() {
                 scope.spawn(move || {
                     let mut wins = 0;
                     for _ in 0..15 {
-                        assert_eq!(block_on(store.mark(key, spent(1000), at(1))).unwrap(), Marked::Done);
+                        assert_eq!(
+                            block_on(store.note_use(&nowhere(key), spent(1000))).unwrap(),
+                            Noted::Done
+                        );
                         let on = load(store, key);
                         let next = fixtures::rotated(&on.record, at(2)).unwrap();
-                        let mut change = Change::new(on.record.version(), next, at(2));
-                        change.observed_epoch = on.subject.map(|stamp| stamp.epoch);
-                        match block_on(store.commit(key, change)).unwrap() {
+                        let change = Change::new(on.clone(), next, at(2));
+                        match block_on(store.commit(change)).unwrap() {
                             Committed::Done { .. } => wins += 1,
                             Committed::Conflict(_) => {}
                             other => panic!("{other:?}"),
@@ -250,8 +259,8 @@ fn people_can_read_the_file() {
     let _ = end(&store, &ended).unwrap();
     insert(&store, fixtures::request(session_issuer::id::AppId::new("tv").unwrap()).build());
     let [revoked, kept] = [login(&store, "carol"), login(&store, "carol")];
-    let mark = SubjectMark::bump(Bump::all_but(kept.id, RevokeReason::Admin), at(2));
-    let _ = block_on(store.mark_subject(&subject_key("carol"), mark)).unwrap();
+    let mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::Admin), at(2));
+    let _ = block_on(store.change_subject(&subject_key("carol"), mark)).unwrap();
     let idle = fixtures::session().lifetime(None).idle(Some(DAY)).build();
     let endless = insert(&store, fixtures::session().lifetime(None).idle(None).build());
     let idle = insert(&store, idle);
@@ -348,11 +357,14 @@ fn a_login_that_waits_for_its_turn_is_refused_when_all_sessions_are_revoked_mean
         let record = fixtures::session().subject(name.clone(), Epoch::from_number(1)).build();
         let key = record.key();
         let mut new = NewRecord::new(record, NOW);
-        new.adopt_epoch = true;
+        new.binding = Binding::Adopt;
         let mut insert = store.insert(new);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(insert.as_mut().poll(&mut context).is_pending());
-        let stamp = SubjectStamp::first(at(60));
+        let mut stamp = SubjectStamp::first(at(60));
+        if is_revocation {
+            stamp.bump(None, RevokeReason::Admin, at(60));
+        }
         let sql = "INSERT INTO subjects (tenant, subject, epoch, stamp) VALUES ('default', ?1, ?2, ?3) \
             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp";
         let all = is_revocation.then(|| stamp.encode().unwrap());
@@ -382,10 +394,11 @@ fn calls_that_wait_together_are_committed_together_and_fail_alone() {
     let operator = house.operator();
     operator.execute_batch("BEGIN IMMEDIATE").unwrap();
     let stranger = fixtures::session().build();
-    let foreign = Change::new(1, fixtures::rotated(&stranger, at(1)).unwrap(), at(1));
+    let seen = load(&store, &alice);
+    let foreign = Change::new(seen, fixtures::rotated(&stranger, at(1)).unwrap(), at(1));
     let tombstone = Tombstone::new(RevokeReason::Admin, at(1));
     let mut good = [store.end(&alice, &tombstone), store.end(&bob, &tombstone)];
-    let mut bad = store.commit(&alice, foreign);
+    let mut bad = store.commit(foreign);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(good[0].as_mut().poll(&mut context).is_pending());
     assert!(bad.as_mut().poll(&mut context).is_pending());
@@ -476,8 +489,8 @@ fn a_subject_is_forgotten_when_nothing_names_it() {
     // Something happened to this one a day and a half later.
     let _ = block_on(store.stamp(&subject_key("changed"), NOW)).unwrap();
     let later = NOW.saturating_add(DAY + DAY / 2);
-    let floors = SubjectMark::floors(vec![session_issuer::factor::FactorKind::Totp], later);
-    let _ = block_on(store.mark_subject(&subject_key("changed"), floors)).unwrap();
+    let floors = SubjectChange::floors(vec![session_issuer::factor::FactorKind::Totp], later);
+    let _ = block_on(store.change_subject(&subject_key("changed"), floors)).unwrap();
     assert!(sweep(0).removed.is_empty() && known().unwrap().contains("nobody"));
     assert!(sweep(2).removed.is_empty());
     assert_eq!(known().as_deref(), Some("alice,changed"));

@@ -51,9 +51,29 @@ fn a_file_of_the_first_release_is_read_and_written_on() {
         // The ids are of one millisecond, and have neither a counter nor chance in them.
         let place = 0x01a3_185c_5c00 * 32_768 + at;
         let subject = record.bound().map(|(subject, _)| subject.as_str());
-        let sql = "INSERT OR IGNORE INTO records (number, tenant, id, row, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT OR IGNORE INTO records (number, tenant, id, row, subject, created_at, version, \
+            ended_at, ended_reason, ended_by, epoch, last_seen_at, seen_generation, counters) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         let (tenant, created_at) = (record.tenant().as_str(), record.created_at().as_millis());
-        operator.execute(sql, (place, tenant, record.id().to_string(), text, subject, created_at)).unwrap();
+        let columns = record.columns();
+        let ended = columns.ended.as_ref();
+        let values = rusqlite::params![
+            place,
+            tenant,
+            record.id().to_string(),
+            text,
+            subject,
+            created_at,
+            i64::try_from(columns.version).unwrap(),
+            ended.map(|ended| ended.at.as_millis()),
+            ended.map(|ended| ended.reason.code()),
+            ended.and_then(|ended| ended.by.as_ref()).map(|by| by.as_str()),
+            columns.epoch.map(|epoch| epoch.get()),
+            columns.last_seen_at.map(|at| at.as_millis()),
+            columns.seen_generation,
+            columns.encode_counters().unwrap(),
+        ];
+        operator.execute(sql, values).unwrap();
     }
     // Two processes, as when one of them was brought up to date before the other.
     let this = house.open();
@@ -93,10 +113,10 @@ fn rows_of_the_first_release() -> Vec<(Record, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/rows/v1");
     let mut rows = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap().trim_end().to_owned();
-        if let Ok(record) = Record::decode(text.as_bytes()) {
-            rows.push((record, text));
-        }
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let (row, columns) = text.trim_end().split_once('\n').unwrap();
+        let columns = Columns::decode(columns.as_bytes()).unwrap();
+        rows.push((Record::decode(row.as_bytes(), columns).unwrap(), row.to_owned()));
     }
     rows
 }
@@ -117,12 +137,12 @@ fn refresh_each(store: &SqliteStore) -> u64 {
         let now = on.record.created_at().saturating_add(DAY);
         let rotated = fixtures::rotated(&on.record, now).filter(|_| on.record.tombstone().is_none());
         let Some(next) = rotated else { continue };
-        let mut change = Change::new(on.record.version(), next, now);
+        let mut change = Change::new(on.clone(), next, now);
         if let Some((subject, _)) = on.record.bound() {
             let subject = SubjectKey::new(on.record.tenant().clone(), subject.clone());
             change.observed_epoch = Some(block_on(store.stamp(&subject, now)).unwrap().epoch);
         }
-        let committed = block_on(store.commit(&on.record.key(), change)).unwrap();
+        let committed = block_on(store.commit(change)).unwrap();
         assert!(matches!(committed, Committed::Done { .. }), "{committed:?}");
         refreshed += 1;
     }

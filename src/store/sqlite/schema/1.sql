@@ -14,13 +14,22 @@ CREATE TABLE records (
     number       INTEGER PRIMARY KEY,
     tenant       TEXT NOT NULL,
     id           TEXT NOT NULL,
-    -- The record itself: JSON, its version in front. The other columns only help to find it, but for the next three.
+    -- What only a change of the record writes: JSON, the version of its form in front.
     row          TEXT NOT NULL,
-    -- The tombstone. A row that has one here is ended, whatever `row` says.
+    -- How often the record was changed.
+    version      INTEGER NOT NULL,
+    -- The tombstone. A row that has one is ended.
     ended_at     INTEGER,
     ended_reason TEXT,
     ended_by     TEXT,
     subject      TEXT,
+    -- The subject's epoch that the record came under.
+    epoch        INTEGER,
+    -- The last use that was noted, and the current generation once a check has seen it used.
+    last_seen_at    INTEGER,
+    seen_generation INTEGER NOT NULL,
+    -- Named counters, as one JSON object; none where there are none.
+    counters     TEXT,
     device       TEXT,
     -- The device whose slot it holds: taken at birth, and cleared for good.
     device_slot  TEXT,
@@ -29,7 +38,8 @@ CREATE TABLE records (
     created_at   INTEGER NOT NULL,
     -- When a sweep looks at it: at the time from which it may be removed, or earlier. None for never.
     sweep_at     INTEGER,
-    CHECK ((ended_at IS NULL) = (ended_reason IS NULL))
+    CHECK ((ended_at IS NULL) = (ended_reason IS NULL)),
+    CHECK ((subject IS NULL) = (epoch IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX records_by_device_slot ON records (tenant, device_slot) WHERE device_slot IS NOT NULL;
 CREATE INDEX records_by_subject ON records (tenant, subject, created_at, id)
@@ -113,10 +123,9 @@ SELECT
 FROM (
     SELECT
         *,
-        coalesce(json ->> '$.body.session.bound.epoch', json ->> '$.body.request.decision.approved.epoch') AS epoch,
-        json ->> '$.body.session.last_seen_at' AS seen,
+        last_seen_at AS seen,
         coalesce(json ->> '$.body.session.ends_at', json ->> '$.body.request.ends_at') AS ends_at,
-        (json ->> '$.body.session.last_seen_at') + (json ->> '$.body.session.idle_ms') AS idle_ends_at
+        last_seen_at + (json ->> '$.body.session.idle_ms') AS idle_ends_at
     FROM (
         SELECT
             r.*,

@@ -95,7 +95,7 @@ pub async fn an_end_wins_against_every_mark(store: Store) {
             block_on(async {
                 match number {
                     0 => drop(end(&store, &key, RevokeReason::Logout, 1).await),
-                    _ => drop(mark(&store, &key, seen(5), 5).await),
+                    _ => drop(note(&store, &key, seen(5)).await),
                 }
             });
         });
@@ -106,8 +106,8 @@ pub async fn an_end_wins_against_every_mark(store: Store) {
 pub async fn many_spenders_never_pass_the_limit(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let spent: usize = together(64, |_| {
-        let once = || block_on(mark(&store, &key, spend(&[Spend::one("n", 100)]), 1));
-        (0..10).filter(|_| once() == Marked::Done).count()
+        let once = || block_on(note(&store, &key, spend(1, &[Spend::one("n", 100)])));
+        (0..10).filter(|_| once() == Noted::Done).count()
     })
     .into_iter()
     .sum();
@@ -120,8 +120,8 @@ pub async fn no_mark_is_lost_to_commits(store: Store) {
         block_on(async {
             for now in 1..50 {
                 if number % 2 == 0 {
-                    let marks = spend(&[Spend::one("n", u64::MAX)]);
-                    assert_eq!(mark(&store, &key, marks, now).await, Marked::Done);
+                    let used = spend(now, &[Spend::one("n", u64::MAX)]);
+                    assert_eq!(note(&store, &key, used).await, Noted::Done);
                 } else {
                     let on = load(&store, &key).await;
                     let _ = commit(&store, &on, refreshed(&on, now), now).await;

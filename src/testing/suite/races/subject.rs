@@ -131,7 +131,7 @@ pub async fn many_bumps_that_keep_their_own_session_leave_one_alive(store: Store
         }
         let kept: Vec<_> = together(4, |number| {
             let keep = Bump::all_but(keys[number].id, RevokeReason::Admin);
-            matches!(block_on(bump(&store, &name, keep, 1)), SubjectMarked::Done(_))
+            matches!(block_on(bump(&store, &name, keep, 1)), SubjectChanged::Done(_))
         });
         assert_eq!(kept.iter().filter(|kept| **kept).count(), 1);
         for (key, kept) in keys.iter().zip(kept) {
@@ -144,8 +144,8 @@ pub async fn every_bump_of_many_moves_the_epoch(store: Store) {
     let alice = subject("alice");
     let mut epochs =
         together(64, |_| match block_on(bump(&store, &alice, Bump::all(RevokeReason::Admin), 1)) {
-            SubjectMarked::Done(stamp) => stamp.epoch,
-            SubjectMarked::KeepNotLive => panic!("nothing was to be kept"),
+            SubjectChanged::Done(stamp) => stamp.epoch,
+            SubjectChanged::KeepNotLive => panic!("nothing was to be kept"),
         });
     epochs.sort_unstable();
     epochs.dedup();

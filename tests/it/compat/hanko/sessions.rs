@@ -223,7 +223,7 @@ fn a_store_that_fails_is_a_500_and_ends_nothing() {
     assert_eq!(delete(&world, USER, &session), internal);
     world.store.fail_next(Verb::End, Fault::Before);
     assert_eq!(block_on(logout(&service(&world), &[&token])).map(drop).map_err(split), internal);
-    world.store.fail_next(Verb::MarkSubject, Fault::Before);
+    world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     let gone = block_on(delete_user_sessions(&service(&world), &admin(), USER));
     assert_eq!(gone.map_err(split), internal);
     assert!(world.check(&token).is_ok());

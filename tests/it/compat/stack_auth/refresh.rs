@@ -193,7 +193,7 @@ fn a_profile_that_cannot_be_read_refreshes_nothing_and_logs_nobody_out() {
     let away = service(&world).profiles(Away);
     let internal = (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
     unchanged(&world, || assert_eq!(shown(refresh(&away, &token)), internal));
-    for verb in [Verb::Load, Verb::Mark] {
+    for verb in [Verb::Load, Verb::NoteUse] {
         world.store.fail_next(verb, Fault::Before);
         assert_eq!(shown(refresh(&service(&world), &token)), internal, "{verb:?}");
     }

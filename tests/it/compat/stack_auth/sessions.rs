@@ -331,9 +331,9 @@ fn a_store_that_fails_ends_nothing_and_is_a_500() {
     assert_eq!(delete(&world, &server(), &session), Err(internal.clone()));
     world.store.fail_next(Verb::List, Fault::Before);
     assert_eq!(list(&world, &server(), json!({ "user_id": USER })), Err(internal.clone()));
-    world.store.fail_next(Verb::MarkSubject, Fault::Before);
+    world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(password_reset(&service(&world), &id(USER)))), internal);
-    world.store.fail_next(Verb::MarkSubject, Fault::Before);
+    world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(user_deleted(&service(&world), &id(USER)))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
     assert_eq!(shown(block_on(password_changed(&service(&world), &id(USER), Some(&token)))), internal);

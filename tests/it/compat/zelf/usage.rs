@@ -237,7 +237,7 @@ fn a_use_that_could_not_be_counted_is_not_granted() {
     let world = devices();
     let text = token(&world, "device-1");
     let busy = (500, json!({ "error": "The service is busy. Try again." }));
-    for verb in [Verb::Load, Verb::Mark] {
+    for verb in [Verb::Load, Verb::NoteUse] {
         world.store.fail_next(verb, Fault::Before);
         assert_eq!(shown(use_once(&world, &text)), busy, "{verb:?}");
         world.store.fail_next(verb, Fault::Before);

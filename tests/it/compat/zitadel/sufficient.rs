@@ -350,7 +350,7 @@ fn a_changed_password_leaves_a_session_that_is_no_longer_sufficient() {
 fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     let world = world_of(Policy::zitadel());
     let (one, two) = (login(&world, USER), login(&world, USER));
-    world.store.fail_next(Verb::MarkSubject, Fault::Before);
+    world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(user_ended(&service(&world), &id(USER)))), busy());
     assert!(bearer(&world, one.token()).is_ok());
     block_on(user_ended(&service(&world), &id(USER))).unwrap();
@@ -362,6 +362,6 @@ fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     let back = login(&world, USER);
     assert!(bearer(&world, back.token()).is_ok(), "whom the directory lets in again may log in again");
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
-    world.store.fail_next(Verb::MarkSubject, Fault::Before);
+    world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(password_changed(&service(&world), &id(USER)))), busy());
 }

@@ -1,0 +1,69 @@
+//! How a record is replaced by the next.
+
+use std::sync::Arc;
+
+use super::{
+    Compare, Facts, Plan, Row, Wants, Write,
+    admission::{Entry, compare_entry, entry, write_ends},
+    facts::cap_on,
+};
+use crate::{
+    error::{RevokeReason, StoreError, StoreErrorKind},
+    session::may_follow,
+    store::{Change, Committed},
+};
+
+/// The rows that [`commit`] reads.
+pub fn commit_wants(change: &Change) -> Wants<'_> {
+    let (seen, next) = (&*change.seen.record, &*change.next);
+    Wants {
+        record: Some(next.id_ref()),
+        subject: next.bound().map(|(subject, _)| subject),
+        others: cap_on(change.admit, Some(seen), next).map(|rule| rule.limit),
+        ..Wants::of(next.tenant())
+    }
+}
+
+/// Replaces a record, if it still has the version that was seen and no tombstone, the observed
+/// epoch stands, and the cap admits what the record becomes.
+///
+/// Uses that were noted since are carried over.
+pub fn commit(change: Change, facts: Facts) -> Plan<Committed> {
+    let Change { seen, mut next, admit, observed_epoch, now } = change;
+    let is_other = next.id() != seen.record.id() || next.tenant() != seen.record.tenant();
+    if is_other || next.tombstone().is_some() {
+        return Plan::fail(StoreError::new(StoreErrorKind::Broken));
+    }
+    let current = match facts.current {
+        Row::Absent => return Plan::answer(Committed::Gone),
+        Row::Unreadable { error, .. } => return Plan::fail(error),
+        Row::Record(current) => current,
+    };
+    let record = &current.record;
+    if record.tombstone().is_some() || record.version() != seen.record.version() {
+        return Plan::answer(Committed::Conflict(current));
+    }
+    if !may_follow(record, &next) {
+        return Plan::fail(StoreError::new(StoreErrorKind::Broken));
+    }
+    let rule = cap_on(admit, Some(record), &next);
+    let stamp = facts.stamp.as_ref();
+    let leaving = match entry(&next, observed_epoch, rule, stamp, &facts.others, now) {
+        Entry::Open(leaving) => leaving,
+        Entry::Full => return Plan::answer(Committed::CapReached),
+        Entry::Moved => return Plan::answer(Committed::EpochMoved),
+    };
+
+    let mut plan = Plan::answer(Committed::Gone);
+    if !facts.held {
+        plan.compares.push(Compare::Record { key: record.key(), revision: current.revision });
+        if let Some(subject) = next.subject_key() {
+            compare_entry(&mut plan, &subject, observed_epoch, rule, &facts.others);
+        }
+    }
+    let evicted = write_ends(&mut plan.writes, leaving, RevokeReason::Limit, now);
+    Arc::make_mut(&mut next).follow(record);
+    plan.writes.push(Write::Replace { was: current.record, next: next.clone() });
+    plan.answer = Ok(Committed::Done { record: next, evicted });
+    plan
+}

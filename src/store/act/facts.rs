@@ -1,0 +1,170 @@
+//! What an act wants to know, and what a store has found.
+
+use std::num::NonZeroU32;
+
+use crate::{
+    error::StoreError,
+    id::{DeviceId, SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    session::{CapRule, Record, SubjectStamp, is_session_of_subject},
+    store::{Binding, Change, NewRecord, Snapshot},
+};
+
+/// How often a row was written, as far as a store counts.
+///
+/// A store that compares moves it with every write of the row: with commits, and with ends and
+/// noted uses too, which move no version. A store that locks leaves it at zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// The rows that an act reads. They follow from its input alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants<'a> {
+    /// The tenant of all of them.
+    pub tenant: &'a TenantId,
+    /// The record of this id, with the stamp of the subject that it names.
+    pub record: Option<&'a SessionId>,
+    /// What is known of this subject.
+    pub subject: Option<&'a SubjectId>,
+    /// The records of `subject` without a tombstone, unless there are fewer than this.
+    pub others: Option<NonZeroU32>,
+    /// Who holds the slot of this device.
+    pub slot: Option<&'a DeviceId>,
+    /// The record of this id, which shall be kept while all others of `subject` are revoked.
+    pub kept: Option<&'a SessionId>,
+}
+
+impl<'a> Wants<'a> {
+    /// Nothing yet, of this tenant.
+    pub(super) fn of(tenant: &'a TenantId) -> Self {
+        Self { tenant, record: None, subject: None, others: None, slot: None, kept: None }
+    }
+
+    /// Where the record is found that the act wants.
+    pub fn record_key(&self) -> Option<SessionKey> {
+        self.record.map(|id| SessionKey::new(self.tenant.clone(), *id))
+    }
+
+    /// Where the record is found that shall be kept.
+    pub fn kept_key(&self) -> Option<SessionKey> {
+        self.kept.map(|id| SessionKey::new(self.tenant.clone(), *id))
+    }
+
+    /// Where the stamp is found that the act wants.
+    pub fn subject_key(&self) -> Option<SubjectKey> {
+        self.subject.map(|subject| SubjectKey::new(self.tenant.clone(), subject.clone()))
+    }
+}
+
+/// What a store found of the rows that an act wants, all as of one moment.
+#[derive(Debug)]
+pub struct Facts {
+    /// The record that the act is about.
+    pub current: Row,
+    /// What is known of the subject that the act is about; none when nothing is.
+    pub stamp: Option<SubjectStamp>,
+    /// The revision of that stamp.
+    pub stamp_revision: Revision,
+    /// The subject's records, where a cap asks for them.
+    pub others: Others,
+    /// Who holds the slot of the device.
+    pub slot_holder: Row,
+    /// The record that shall be kept.
+    pub kept: Row,
+    /// The store holds all of these rows until the writes are done, by a lock or a transaction. So
+    /// the plan compares nothing.
+    pub held: bool,
+}
+
+/// What stands in a row.
+#[derive(Debug, Default)]
+pub enum Row {
+    /// There is no such row.
+    #[default]
+    Absent,
+    /// A record, with what is known of its subject.
+    Record(Snapshot),
+    /// Something that cannot be read as a record.
+    Unreadable {
+        /// Why.
+        error: StoreError,
+        /// Its columns have a tombstone.
+        is_ended: bool,
+    },
+}
+
+/// The records of a subject without a tombstone.
+#[derive(Debug, Default)]
+pub enum Others {
+    /// Fewer than the act asked for. They were counted, or are assumed to be few.
+    #[default]
+    Few,
+    /// All of them. Those that cannot be read are left out: they are nobody's session.
+    All(Vec<Snapshot>),
+}
+
+impl Facts {
+    /// Nothing found yet, by a store that holds what it looks at.
+    pub fn held() -> Self {
+        Self { held: true, ..Self::compared() }
+    }
+
+    /// Nothing found yet, by a store that compares.
+    pub fn compared() -> Self {
+        Self {
+            current: Row::Absent,
+            stamp: None,
+            stamp_revision: Revision::default(),
+            others: Others::Few,
+            slot_holder: Row::Absent,
+            kept: Row::Absent,
+            held: false,
+        }
+    }
+
+    /// What a store that compares takes for granted before it reads anything for an insert: the id
+    /// is free, the epoch is the one that was observed, the subject is below its cap, and nobody
+    /// holds the device's slot.
+    pub fn assumed_by_insert(new: &NewRecord) -> Self {
+        let observed = match new.binding {
+            Binding::Observed => new.record.bound().map(|(_, epoch)| SubjectStamp::unmoved(epoch)),
+            Binding::Unknown | Binding::Adopt => None,
+        };
+        Self { stamp: observed, ..Self::compared() }
+    }
+
+    /// What a store that compares takes for granted before it reads anything for a commit: what the
+    /// caller has seen, and that the subject is below its cap.
+    pub fn assumed_by_commit(change: &Change) -> Self {
+        let seen = change.seen.clone();
+        let stamp = match (seen.record.bound(), change.next.bound()) {
+            (None, Some(_)) => change.observed_epoch.map(SubjectStamp::unmoved),
+            _ => seen.subject.clone(),
+        };
+        Self { current: Row::Record(seen), stamp, ..Self::compared() }
+    }
+
+    /// What a store that compares takes for granted before it reads anything for a noted use: what
+    /// the caller has seen.
+    pub fn assumed_by_note_use(seen: &Snapshot) -> Self {
+        Self { current: Row::Record(seen.clone()), ..Self::compared() }
+    }
+}
+
+/// The cap that a record meets when it becomes a session of its subject.
+pub(super) fn cap_on(rule: Option<CapRule>, before: Option<&Record>, record: &Record) -> Option<CapRule> {
+    let is_new = is_session_of_subject(record) && !before.is_some_and(is_session_of_subject);
+    let counts = record.session().is_some_and(|session| !session.is_impersonation());
+    rule.filter(|_| is_new && counts)
+}

@@ -1,0 +1,44 @@
+//! How the use of a record is noted.
+
+use std::sync::Arc;
+
+use super::{Compare, Facts, Plan, Row, Wants, Write};
+use crate::{
+    session::{Life, Use, life},
+    store::{Noted, Snapshot},
+};
+
+/// The rows that [`note_use`] reads.
+pub fn note_use_wants(seen: &Snapshot) -> Wants<'_> {
+    let record = &*seen.record;
+    Wants { record: Some(record.id_ref()), ..Wants::of(record.tenant()) }
+}
+
+/// Notes a use of a live record. The version stays.
+pub fn note_use(used: &Use, facts: Facts) -> Plan<Noted> {
+    let current = match facts.current {
+        Row::Absent => return Plan::answer(Noted::NotLive),
+        Row::Unreadable { error, .. } => return Plan::fail(error),
+        Row::Record(current) => current,
+    };
+    if life(&current.record, current.subject.as_ref(), used.now) != Life::Live {
+        return Plan::answer(Noted::NotLive);
+    }
+    let mut next = current.record.clone();
+    if Arc::make_mut(&mut next).note_use(used).is_err() {
+        return Plan::answer(Noted::QuotaExceeded);
+    }
+    let mut plan = Plan::answer(Noted::Done);
+    if next == current.record {
+        return plan;
+    }
+    if !facts.held {
+        plan.compares.push(Compare::Record { key: next.key(), revision: current.revision });
+        if let Some(subject) = next.subject_key() {
+            let epoch = current.subject.map(|stamp| stamp.epoch);
+            plan.compares.push(Compare::Epoch { subject, epoch });
+        }
+    }
+    plan.writes.push(Write::NoteUse { next });
+    plan
+}
