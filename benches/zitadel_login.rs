@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     Issuer, Policy,
-    compat::zitadel::{Caller, Service, create_session, read},
+    compat::zitadel::{Caller, Service, read},
     entropy::SystemEntropy,
     factor::SubjectRef,
     id::{CreatorId, SubjectId},
@@ -86,7 +86,7 @@ fn main() -> Outcome {
             format!(r#"{{"checks":{{"user":{{"userId":"{user}"}},"password":{{"password":"wrong"}}}}}}"#);
         let request = read(body.as_bytes())?;
         let begin = Instant::now();
-        let answer = block_on(create_session(&service, &caller, request));
+        let answer = block_on(service.create_session(&caller, request));
         let took = begin.elapsed();
         Ok((took, serde_json::to_string(&answer.err().ok_or("a wrong password was right")?)?))
     };

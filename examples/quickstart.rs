@@ -60,7 +60,7 @@ async fn hanko(host: &Host) -> Done {
     let service = hanko::Service::new(issuer.clone());
     let admin = hanko::Caller::Admin(CreatorId::new("admin-api")?);
     let body = serde_json::from_str(include_str!("bodies/hanko.json"))?;
-    let answer = hanko::create_session(&service, &admin, body).await?;
+    let answer = service.create_session(&admin, body).await?;
     say("Hanko", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_token.expose()).await);
     say("", "revoke", revoked(&issuer, answer.session_token.expose()).await?);
@@ -72,7 +72,7 @@ async fn stack_auth(host: &Host) -> Done {
     let service = stack_auth::Service::new(issuer.clone()).project("demo", "main");
     let server = stack_auth::Caller::server(Actor::new(SubjectId::new("support-desk")?));
     let body = serde_json::from_str(include_str!("bodies/stack-auth.json"))?;
-    let answer = stack_auth::create_session(&service, &server, body).await?;
+    let answer = service.create_session(&server, body).await?;
     say("Stack Auth", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.access_token.expose()).await);
     let again = issuer.refresh(answer.refresh_token.expose().into()).await?;
@@ -94,7 +94,7 @@ async fn zitadel(host: &Host) -> Done {
     let service = zitadel::Service::new(issuer.clone());
     let login_page = zitadel::Caller::new(CreatorId::new("login-page")?, "acme")?;
     let body = serde_json::from_str(include_str!("bodies/zitadel.json"))?;
-    let answer = zitadel::create_session(&service, &login_page, body).await?;
+    let answer = service.create_session(&login_page, body).await?;
     say("ZITADEL", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_token.expose()).await);
     say("", "revoke", revoked(&issuer, answer.session_token.expose()).await?);
@@ -106,15 +106,15 @@ async fn tmdb(host: &Host) -> Done {
     let service = tmdb::Service::new(issuer.clone());
     let app = tmdb::Caller::app(AppId::new("film-club")?);
     let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
-    if let Err(error) = tmdb::create_session(&service, &app, body).await {
+    if let Err(error) = service.create_session(&app, body).await {
         say("TMDB", "create", format!("{} (as it should: the page's token is TMDB's own)", json(&error)?));
     }
-    let opened = tmdb::create_request_token(&service, &app).await?;
+    let opened = service.create_request_token(&app).await?;
     say("", "open", json(&opened)?);
     let token = opened.request_token.expose();
     issuer.decide(Decide::approve(token, SubjectId::new(USER)?)).await?;
     say("", "approve", format!("ok       {USER}"));
-    let answer = tmdb::create_session(&service, &app, tmdb::CreateSession::new(token)).await?;
+    let answer = service.create_session(&app, tmdb::CreateSession::new(token)).await?;
     say("", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.session_id.expose()).await);
     say("", "revoke", revoked(&issuer, answer.session_id.expose()).await?);
@@ -126,7 +126,7 @@ async fn zelf(host: &Host) -> Done {
     let service = zelf::Service::new(issuer.clone());
     let device = zelf::Caller::new().origin("postman").ip(IpAddr::from([192, 0, 2, 7]));
     let body = serde_json::from_str(include_str!("bodies/zelf.json"))?;
-    let answer = zelf::create_session(&service, &device, body).await?;
+    let answer = service.create_session(&device, body).await?;
     say("ZELF", "create", json(&answer)?);
     say("", "check", checked(&issuer, answer.data.token.expose()).await);
     say("", "revoke", revoked(&issuer, answer.data.token.expose()).await?);

@@ -1,4 +1,4 @@
-//! Hanko: the Admin API (also below `/admin`), validation, logout, and the public keys.
+//! Hanko: the Admin API (also below `/admin`), validation, and the public keys.
 
 use axum::{
     Router,
@@ -9,7 +9,7 @@ use axum::{
 use serde_json::json;
 use session_issuer::{
     Issuer, Policy,
-    compat::hanko::{self, Caller, Service},
+    compat::hanko::{Caller, Service},
     id::CreatorId,
     signer::KeyRing,
 };
@@ -91,31 +91,31 @@ fn tokens(call: &Call) -> Vec<&str> {
 async fn create(State(api): State<Api>, call: Call) -> Outcome {
     let admin = api.admin(&call)?;
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&hanko::create_session(&api.service, admin, request).await?))
+    Ok(Reply::ok(&api.service.create_session(admin, request).await?))
 }
 
 async fn list(State(api): State<Api>, call: Call) -> Outcome {
     let admin = api.admin(&call)?;
-    Ok(Reply::ok(&hanko::list_sessions(&api.service, admin, call.param(0)).await?))
+    Ok(Reply::ok(&api.service.list_sessions(admin, call.param(0)).await?))
 }
 
 async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
     let admin = api.admin(&call)?;
-    hanko::delete_session(&api.service, admin, call.param(0), call.param(1)).await?;
+    api.service.delete_session(admin, call.param(0), call.param(1)).await?;
     Ok(Reply::empty(204))
 }
 
 async fn validate(State(api): State<Api>, call: Call) -> Outcome {
-    Ok(Reply::ok(&hanko::validate_session(&api.service, &tokens(&call)).await?))
+    Ok(Reply::ok(&api.service.validate_session(&tokens(&call)).await?))
 }
 
 async fn validate_body(State(api): State<Api>, call: Call) -> Outcome {
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&hanko::validate_session_from_body(&api.service, request).await?))
+    Ok(Reply::ok(&api.service.validate_session_from_body(request).await?))
 }
 
 async fn logout(State(api): State<Api>, call: Call) -> Outcome {
-    let cookie = hanko::logout(&api.service, &tokens(&call)).await?;
+    let cookie = api.service.logout(&tokens(&call)).await?;
     let flags = [(cookie.http_only, "; HttpOnly"), (cookie.secure, "; Secure")];
     let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
     let cookie = format!(
@@ -127,20 +127,20 @@ async fn logout(State(api): State<Api>, call: Call) -> Outcome {
 
 /// A route of the host's own behind the session: who is signed in.
 async fn me(State(api): State<Api>, call: Call) -> Outcome {
-    match hanko::authenticate(&api.service, &tokens(&call)).await? {
+    match api.service.authenticate(&tokens(&call)).await? {
         Caller::User { user, .. } => Ok(Reply::ok(&json!({ "id": user, "user_id": user }))),
         _ => Err(error(401, "Unauthorized")),
     }
 }
 
 async fn my_sessions(State(api): State<Api>, call: Call) -> Outcome {
-    let caller = hanko::authenticate(&api.service, &tokens(&call)).await?;
-    Ok(Reply::ok(&hanko::profile_sessions(&api.service, &caller).await?))
+    let caller = api.service.authenticate(&tokens(&call)).await?;
+    Ok(Reply::ok(&api.service.profile_sessions(&caller).await?))
 }
 
 async fn delete_mine(State(api): State<Api>, call: Call) -> Outcome {
-    let caller = hanko::authenticate(&api.service, &tokens(&call)).await?;
-    hanko::profile_delete_session(&api.service, &caller, call.param(0)).await?;
+    let caller = api.service.authenticate(&tokens(&call)).await?;
+    api.service.profile_delete_session(&caller, call.param(0)).await?;
     Ok(Reply::empty(204))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use session_issuer::{
     Issuer, Policy,
     actor::Actor,
-    compat::stack_auth::{self, AccessToken, ApiError, Caller, ListSessions, Service, UserKind},
+    compat::stack_auth::{AccessToken, ApiError, Caller, ListSessions, Service, UserKind},
     id::SubjectId,
     policy::Freshness,
 };
@@ -114,7 +114,7 @@ impl Api {
 
     async fn access_token_by(&self, call: &Call, freshness: Freshness) -> Result<Option<AccessToken>, Reply> {
         let Some(token) = header(call, "access-token") else { return Ok(None) };
-        let checked = stack_auth::check_access_token(&self.service, token, freshness).await;
+        let checked = self.service.check_access_token(token, freshness).await;
         checked.map(Some).map_err(refused)
     }
 }
@@ -151,25 +151,19 @@ fn refused(error: ApiError) -> Reply {
 async fn create(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
     let request = call.json().map_err(Api::tell)?;
-    stack_auth::create_session(&api.service, &caller, request)
-        .await
-        .map(|answer| Reply::ok(&answer))
-        .map_err(refused)
+    api.service.create_session(&caller, request).await.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
 async fn list(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
     let mut request = ListSessions::default();
     request.user_id = call.query_value("user_id").into();
-    stack_auth::list_sessions(&api.service, &caller, request)
-        .await
-        .map(|answer| Reply::ok(&answer))
-        .map_err(refused)
+    api.service.list_sessions(&caller, request).await.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
 async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
-    let done = stack_auth::delete_session(&api.service, &caller, call.param(0)).await;
+    let done = api.service.delete_session(&caller, call.param(0)).await;
     done.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
@@ -179,8 +173,8 @@ async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
     // Either signs out: where the one is good for nothing, the other may be.
     let tokens = ["access-token", "refresh-token"].map(|name| header(&call, name).unwrap_or_default());
     let [access, refresh] = tokens;
-    let answer = match stack_auth::sign_out(&api.service, access).await {
-        Err(error) if error.status == 401 => stack_auth::sign_out(&api.service, refresh).await,
+    let answer = match api.service.sign_out(access).await {
+        Err(error) if error.status == 401 => api.service.sign_out(refresh).await,
         answer => answer,
     };
     answer.map(|answer| Reply::ok(&answer)).map_err(refused)
@@ -189,10 +183,7 @@ async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
 async fn refresh(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.key_holder(&call)?;
     let token = header(&call, "refresh-token").unwrap_or_default();
-    stack_auth::refresh_session(&api.service, &caller, token)
-        .await
-        .map(|answer| Reply::ok(&answer))
-        .map_err(refused)
+    api.service.refresh_session(&caller, token).await.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
 /// The same as OAuth writes it (RFC 6749 section 6): what the SDK calls.
@@ -206,8 +197,7 @@ async fn oauth_token(State(api): State<Api>, call: Call) -> Outcome {
         return Err(Reply::json(401, &json!({ "error": "invalid_client" })));
     }
     let caller = Caller::client().end_user(call.client());
-    let answer =
-        stack_auth::refresh_session(&api.service, &caller, field("refresh_token")).await.map_err(refused)?;
+    let answer = api.service.refresh_session(&caller, field("refresh_token")).await.map_err(refused)?;
     let token = answer.access_token.expose();
     let lives =
         api.issuer.verify(token).map(|claims| claims.expires_at().since(claims.issued_at()).as_secs());
@@ -250,7 +240,7 @@ async fn change_password(State(api): State<Api>, call: Call) -> Outcome {
     api.users.set_password(user, &change.new_password);
     let id = SubjectId::new(user.id).map_err(|_| Api::tell(Fault::NotFound))?;
     let kept = header(&call, "refresh-token");
-    stack_auth::password_changed(&api.service, &id, kept).await.map_err(refused)?;
+    api.service.password_changed(&id, kept).await.map_err(refused)?;
     Ok(Reply::ok(&json!({ "success": true })))
 }
 

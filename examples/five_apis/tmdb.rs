@@ -11,7 +11,7 @@ use serde_json::json;
 use session_issuer::{
     Issuer, Policy,
     compat::tmdb::{
-        self, Caller, CheckSession, CreateSession, DecideRequestToken, DeleteSession, Service, Status,
+        Caller, CheckSession, CreateSession, DecideRequestToken, DeleteSession, Service, Status,
         ValidateWithLogin, v4,
     },
     id::{AppId, SubjectId},
@@ -118,59 +118,59 @@ fn sent<T: DeserializeOwned>(call: &Call, from_query: fn(&str) -> T) -> Result<[
 }
 
 async fn new_token(State(api): State<Api>, call: Call) -> Outcome {
-    Ok(Reply::ok(&tmdb::create_request_token(&api.service, api.app(&call)?).await?))
+    Ok(Reply::ok(&api.service.create_request_token(api.app(&call)?).await?))
 }
 
 async fn login(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, ValidateWithLogin::from_query)?;
-    Ok(Reply::ok(&tmdb::validate_with_login(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.validate_with_login(app, body.or(query)).await?))
 }
 
 async fn new_session(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, CreateSession::from_query)?;
-    Ok(Reply::ok(&tmdb::create_session(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.create_session(app, body.or(query)).await?))
 }
 
 async fn new_guest(State(api): State<Api>, call: Call) -> Outcome {
-    Ok(Reply::ok(&tmdb::create_guest_session(&api.service, api.app(&call)?).await?))
+    Ok(Reply::ok(&api.service.create_guest_session(api.app(&call)?).await?))
 }
 
 async fn delete_session(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, DeleteSession::from_query)?;
-    Ok(Reply::ok(&tmdb::delete_session(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.delete_session(app, body.or(query)).await?))
 }
 
 async fn convert(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, v4::AccessToken::from_query)?;
-    Ok(Reply::ok(&v4::convert_session(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.v4().convert_session(app, body.or(query)).await?))
 }
 
 async fn new_token_v4(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, v4::CreateRequestToken::from_query)?;
-    Ok(Reply::ok(&v4::create_request_token(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.v4().create_request_token(app, body.or(query)).await?))
 }
 
 async fn new_access_token(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, v4::CreateAccessToken::from_query)?;
-    Ok(Reply::ok(&v4::create_access_token(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.v4().create_access_token(app, body.or(query)).await?))
 }
 
 async fn delete_access_token(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let [body, query] = sent(&call, v4::AccessToken::from_query)?;
-    Ok(Reply::ok(&v4::delete_access_token(&api.service, app, body.or(query)).await?))
+    Ok(Reply::ok(&api.service.v4().delete_access_token(app, body.or(query)).await?))
 }
 
 /// A route of the host's own: whose session it is.
 async fn account(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
-    let access = tmdb::check_session(&api.service, app, CheckSession::from_query(call.query())).await?;
+    let access = api.service.check_session(app, CheckSession::from_query(call.query())).await?;
     let user = api.users.by_id(access.user()?.as_str()).ok_or_else(|| Status::AccountDisabled.error())?;
     Ok(Reply::ok(&json!({ "id": user.number, "username": user.login_name, "name": user.name })))
 }
@@ -179,7 +179,7 @@ async fn account(State(api): State<Api>, call: Call) -> Outcome {
 async fn page(State(api): State<Api>, call: Call) -> Outcome {
     let user = api.user(&call).await?;
     let request = DecideRequestToken::from_query(call.param(0), call.query());
-    let seen = tmdb::read_request_token(&api.service, &user, request).await?;
+    let seen = api.service.read_request_token(&user, request).await?;
     Ok(Reply::html(
         200,
         format!(
@@ -201,8 +201,8 @@ async fn decide(State(api): State<Api>, call: Call) -> Outcome {
     let request = DecideRequestToken::from_query(call.param(0), call.query());
     let form = call.form().map_err(Api::tell)?;
     let (page, decided) = match form.get("decision").map(String::as_str) {
-        Some("approve") => (tmdb::approve_request_token(&api.service, &user, request).await?, "approved"),
-        Some("deny") => (tmdb::deny_request_token(&api.service, &user, request).await?, "denied"),
+        Some("approve") => (api.service.approve_request_token(&user, request).await?, "approved"),
+        Some("deny") => (api.service.deny_request_token(&user, request).await?, "denied"),
         _ => return Err(Status::InvalidParameters.error().into()),
     };
     match page.redirect_to.filter(|address| is_ours(address)) {

@@ -8,7 +8,7 @@ use axum::{
 use serde_json::json;
 use session_issuer::{
     Policy,
-    compat::zelf::{self, Caller, PublicKey, Quota, Service, UseSession},
+    compat::zelf::{Caller, PublicKey, Quota, Service, UseSession},
 };
 
 use super::{
@@ -68,24 +68,24 @@ fn token(call: &Call) -> Result<UseSession, Fault> {
 
 async fn create(State(api): State<Api>, call: Call) -> Outcome {
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&zelf::create_session(&api.service, &caller(&call), request).await?))
+    Ok(Reply::ok(&api.service.create_session(&caller(&call), request).await?))
 }
 
 async fn public_key(State(api): State<Api>, call: Call) -> Outcome {
     let request = PublicKey::from_query(call.query());
-    Ok(Reply::ok(&zelf::public_key(&api.service, &caller(&call), request).await?))
+    Ok(Reply::ok(&api.service.public_key(&caller(&call), request).await?))
 }
 
 async fn search(State(api): State<Api>, call: Call) -> Outcome {
     let request = token(&call).map_err(Api::tell)?.counting(Quota::Search);
-    let used = zelf::use_session(&api.service, request).await?;
+    let used = api.service.use_session(request).await?;
     Ok(Reply::ok(&json!({ "data": { "identifier": used.identifier(), "type": used.kind() } })))
 }
 
 async fn decrypt(State(api): State<Api>, call: Call) -> Outcome {
     let request = || token(&call).map_err(Api::tell);
-    zelf::use_session(&api.service, request()?.counting(Quota::Decrypt)).await?;
+    api.service.use_session(request()?.counting(Quota::Decrypt)).await?;
     // An operation that must happen once finishes its session first.
-    zelf::finish_session(&api.service, request()?).await?;
+    api.service.finish_session(request()?).await?;
     Ok(Reply::ok(&json!({ "data": { "decrypted": true } })))
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use session_issuer::{
     Policy,
     compat::zitadel::{
-        self, ApiError, Caller, CreateSession, DeleteSession, GetSession, LoginPolicy, Permission,
-        ResourceOwner, Scope, Service, TokenRule,
+        ApiError, Caller, CreateSession, DeleteSession, GetSession, LoginPolicy, Permission, ResourceOwner,
+        Scope, Service, TokenRule,
     },
     id::CreatorId,
 };
@@ -106,7 +106,7 @@ impl Api {
         match call.authorization("Bearer") {
             Some(given) if same(given, &self.token) => Ok(self.login_page.clone()),
             Some(given) => {
-                let caller = zitadel::authenticate(&self.service, given, LoginPolicy::new()).await;
+                let caller = self.service.authenticate(given, LoginPolicy::new()).await;
                 caller.map_err(Unwelcome::Refused)
             }
             None if call.header("authorization").is_none() && era != Era::V2Beta => {
@@ -164,30 +164,30 @@ fn error(status: u16, code: u8, message: &str) -> Reply {
 async fn create(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = api.unclaimed(call.json().map_err(Api::tell)?, &caller);
-    Ok(Reply::json(201, &zitadel::create_session(&api.of(era, &caller), &caller, request).await?))
+    Ok(Reply::json(201, &api.of(era, &caller).create_session(&caller, request).await?))
 }
 
 async fn set(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&zitadel::set_session(&api.of(era, &caller), &caller, call.param(0), request).await?))
+    Ok(Reply::ok(&api.of(era, &caller).set_session(&caller, call.param(0), request).await?))
 }
 
 async fn show(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = GetSession::of(call.param(0), call.query());
-    Ok(Reply::ok(&zitadel::get_session(&api.of(era, &caller), &caller, request).await?))
+    Ok(Reply::ok(&api.of(era, &caller).get_session(&caller, request).await?))
 }
 
 async fn search(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let request = call.json().map_err(Api::tell)?;
-    Ok(Reply::ok(&zitadel::list_sessions(&api.of(era, &caller), &caller, request).await?))
+    Ok(Reply::ok(&api.of(era, &caller).list_sessions(&caller, request).await?))
 }
 
 async fn delete(api: Api, call: Call, era: Era) -> Outcome {
     let caller = api.caller(&call, era).await?;
     let mut request: DeleteSession = call.json().map_err(Api::tell)?;
     request.session_id = Some(call.param(0).to_owned());
-    Ok(Reply::ok(&zitadel::delete_session(&api.of(era, &caller), &caller, request).await?))
+    Ok(Reply::ok(&api.of(era, &caller).delete_session(&caller, request).await?))
 }

@@ -4,7 +4,7 @@ use axum::{Router, extract::State, routing::post};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
-use session_issuer::compat::zitadel::{self, ApiError, Caller, Service};
+use session_issuer::compat::zitadel::{ApiError, Caller, Service};
 
 use super::{
     super::door::{Call, Door, Fault, Reply},
@@ -43,12 +43,12 @@ async fn answered(api: &super::Api, call: &Call, era: Era, name: &str) -> Result
     match name {
         "CreateSession" => {
             let request = api.unclaimed(request(call)?, &caller);
-            told(zitadel::create_session(&service, &caller, request).await)
+            told(service.create_session(&caller, request).await)
         }
         "SetSession" => set(&service, &caller, call).await,
-        "GetSession" => told(zitadel::get_session(&service, &caller, request(call)?).await),
-        "ListSessions" => told(zitadel::list_sessions(&service, &caller, request(call)?).await),
-        "DeleteSession" => told(zitadel::delete_session(&service, &caller, request(call)?).await),
+        "GetSession" => told(service.get_session(&caller, request(call)?).await),
+        "ListSessions" => told(service.list_sessions(&caller, request(call)?).await),
+        "DeleteSession" => told(service.delete_session(&caller, request(call)?).await),
         _ => Err(Api::tell(Fault::NotFound)),
     }
 }
@@ -61,7 +61,7 @@ async fn set(service: &Service, caller: &Caller, call: &Call) -> Result<Reply, R
         session_id: String,
     }
     let named: Named = request(call)?;
-    told(zitadel::set_session(service, caller, &named.session_id, request(call)?).await)
+    told(service.set_session(caller, &named.session_id, request(call)?).await)
 }
 
 fn request<T: DeserializeOwned>(call: &Call) -> Result<T, Reply> {

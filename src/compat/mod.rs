@@ -13,7 +13,7 @@
 //!
 //! Each module has the same four parts: a `Service` (an issuer and that system's settings), a `Caller` (which of the
 //! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
-//! names, and a handler for each operation. There is no HTTP in it: a status is a number, and a body serializes.
+//! names, and a method of the `Service` for each operation. There is no HTTP in it: a status is a number, and a body serializes.
 //!
 //! Who calls whom in each flow, what the store does in one act, and every difference from the five systems, with its reason
 //! and the test that shows it: [`guide::flows`](crate::guide::flows).
@@ -41,10 +41,10 @@
 //! let (service, admin) = (hanko::Service::new(issuer), hanko::Caller::Admin(CreatorId::new("admin-api")?));
 //!
 //! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
-//! let answer = hanko::create_session(&service, &admin, request).await?;
+//! let answer = service.create_session(&admin, request).await?;
 //! assert!(serde_json::to_string(&answer)?.starts_with(r#"{"session_token":"ey"#));
 //!
-//! let refused = hanko::create_session(&service, &admin, serde_json::from_str("{}")?).await.unwrap_err();
+//! let refused = service.create_session(&admin, serde_json::from_str("{}")?).await.unwrap_err();
 //! assert_eq!(refused.status, 400);
 //! assert_eq!(serde_json::to_string(&refused)?, r#"{"code":400,"message":"user_id is a required field"}"#);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -262,7 +262,7 @@ fn a_hanko_logout_with_two_tokens_ends_the_readable_session() {
     let (bad, good) = (created(&world), created(&world));
     store.rot(world.check(&bad).unwrap().session_id());
     let service = hanko::Service::new(world.issuer.clone());
-    assert_eq!(shown(block_on(hanko::logout(&service, &[&bad, &good]))).0, 500);
+    assert_eq!(shown(block_on(service.logout(&[&bad, &good]))).0, 500);
     refused(world.check(&good), ErrorKind::Revoked);
 }
 
@@ -277,7 +277,7 @@ fn an_unreadable_row_does_not_hold_up_a_finished_operation_of_zelf() {
         let (own, bad, other) = (token([192, 0, 2, 7]), token([192, 0, 2, 8]), token([192, 0, 2, 9]));
         store.rot(world.check(&bad).unwrap().session_id());
         let service = zelf::Service::new(world.issuer.clone());
-        let finish = || block_on(zelf::finish_session(&service, zelf::UseSession::new(own.as_str())));
+        let finish = || block_on(service.finish_session(zelf::UseSession::new(own.as_str())));
         finish().unwrap();
         assert_eq!(finish().unwrap_err().status, 403, "once");
         for gone in [&own, &other] {

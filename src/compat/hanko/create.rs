@@ -12,22 +12,24 @@ use crate::{
     secret::Secret,
 };
 
-/// `POST /sessions`: a session for a user, and its token. Status 200.
-///
-/// # Errors
-/// 400 for a value that is no text, or for each broken rule, joined with " and "; 403 for a user; 404 `user not found`, also for one that may have no
-/// sessions; 500 when a part did not answer. Nothing is stored then, and nothing evicted.
-pub async fn create_session(
-    service: &Service,
-    caller: &Caller,
-    request: CreateSession,
-) -> Result<CreateSessionResponse, ApiError> {
-    let Caller::Admin(admin) = caller else { return Err(forbidden()) };
-    let (user, client) = service.checked(&request)?;
-    let claims = service.claims(&user).await.map_err(refused)?;
-    let new = NewSession::for_subject(user).client(client).claims(claims).creator(admin.clone());
-    let issued = service.issuer.create(new).await.map_err(refused)?;
-    Ok(CreateSessionResponse { session_token: issued.token().into() })
+impl Service {
+    /// `POST /sessions`: a session for a user, and its token. Status 200.
+    ///
+    /// # Errors
+    /// 400 for a value that is no text, or for each broken rule, joined with " and "; 403 for a user; 404 `user not found`, also for one that may have no
+    /// sessions; 500 when a part did not answer. Nothing is stored then, and nothing evicted.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        request: CreateSession,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        let Caller::Admin(admin) = caller else { return Err(forbidden()) };
+        let (user, client) = self.checked(&request)?;
+        let claims = self.claims(&user).await.map_err(refused)?;
+        let new = NewSession::for_subject(user).client(client).claims(claims).creator(admin.clone());
+        let issued = self.issuer.create(new).await.map_err(refused)?;
+        Ok(CreateSessionResponse { session_token: issued.token().into() })
+    }
 }
 
 /// The body of `POST /sessions`.

@@ -5,15 +5,15 @@
 //!
 //! | call | Hanko | who | success |
 //! | --- | --- | --- | --- |
-//! | [`create_session`] | `POST /sessions` | admin | 200 |
-//! | [`list_sessions`] | `GET /users/{user_id}/sessions` | admin | 200 |
-//! | [`delete_session`] | `DELETE /users/{user_id}/sessions/{session_id}` | admin | 204 |
-//! | [`delete_user_sessions`] | part of `DELETE /users/{user_id}` | admin | 204 |
-//! | [`validate_session`] | `GET /sessions/validate` | anyone with a token | 200 |
-//! | [`validate_session_from_body`] | `POST /sessions/validate` | anyone with a token | 200 |
-//! | [`authenticate`] | what stands before the public API | anyone with a token | |
-//! | [`profile_sessions`], [`profile_delete_session`] | the profile's list, `session_delete` | user | 200, 204 |
-//! | [`logout`] | `POST /logout` | anyone with a token | 204 |
+//! | [`create_session`](Service::create_session) | `POST /sessions` | admin | 200 |
+//! | [`list_sessions`](Service::list_sessions) | `GET /users/{user_id}/sessions` | admin | 200 |
+//! | [`delete_session`](Service::delete_session) | `DELETE /users/{user_id}/sessions/{session_id}` | admin | 204 |
+//! | [`delete_user_sessions`](Service::delete_user_sessions) | part of `DELETE /users/{user_id}` | admin | 204 |
+//! | [`validate_session`](Service::validate_session) | `GET /sessions/validate` | anyone with a token | 200 |
+//! | [`validate_session_from_body`](Service::validate_session_from_body) | `POST /sessions/validate` | anyone with a token | 200 |
+//! | [`authenticate`](Service::authenticate) | what stands before the public API | anyone with a token | |
+//! | [`profile_sessions`](Service::profile_sessions), [`profile_delete_session`](Service::profile_delete_session) | the profile's list, `session_delete` | user | 200, 204 |
+//! | [`logout`](Service::logout) | `POST /logout` | anyone with a token | 204 |
 //! | [`SessionDeleted::of`] | webhooks `session.delete.*` | an event sink | |
 //!
 //! Finding the bearer token and the cookie in a request, and writing the cookie, is the host's. What happens at each call, and
@@ -28,7 +28,7 @@
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, compat::hanko::{self, Caller, Service}, entropy::{Entropy, SystemEntropy}, id::CreatorId,
+//!     Issuer, Policy, compat::hanko::{Caller, Service}, entropy::{Entropy, SystemEntropy}, id::CreatorId,
 //!     signer::KeyRing, store::MemoryStore, token::TokenKeys,
 //! };
 //!
@@ -47,17 +47,17 @@
 //! let alice = "d654e6ba-70a3-48ef-a95d-37c8d8a7901a";
 //!
 //! let request = serde_json::from_str(&format!(r#"{{"user_id": "{alice}"}}"#))?;
-//! let created = hanko::create_session(&service, &admin, request).await?;
+//! let created = service.create_session(&admin, request).await?;
 //! let cookie = created.session_token.expose();
 //!
 //! // The header's token is bad, the cookie's is good:
-//! let answer = hanko::validate_session(&service, &["nonsense", cookie]).await?;
+//! let answer = service.validate_session(&["nonsense", cookie]).await?;
 //! assert_eq!(answer.claims.unwrap().audience, ["rp.example"]);
 //!
-//! assert_eq!(hanko::list_sessions(&service, &admin, alice).await?.len(), 1);
-//! let deleted = hanko::logout(&service, &[cookie]).await?;
+//! assert_eq!(service.list_sessions(&admin, alice).await?.len(), 1);
+//! let deleted = service.logout(&[cookie]).await?;
 //! assert_eq!((deleted.name.as_str(), deleted.max_age), ("hanko", -1));
-//! let answer = hanko::validate_session(&service, &[cookie]).await?;
+//! let answer = service.validate_session(&[cookie]).await?;
 //! assert_eq!(serde_json::to_string(&answer)?, r#"{"is_valid":false}"#);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
@@ -76,15 +76,10 @@ use serde::Serialize;
 
 pub use self::{
     claims::{Claims, Email, Profile},
-    create::{CreateSession, CreateSessionResponse, create_session},
-    logout::{DeletedCookie, logout},
-    sessions::{
-        ProfileSession, SessionRow, delete_session, delete_user_sessions, list_sessions,
-        profile_delete_session, profile_sessions,
-    },
-    validate::{
-        ValidateSession, ValidateSessionResponse, authenticate, validate_session, validate_session_from_body,
-    },
+    create::{CreateSession, CreateSessionResponse},
+    logout::DeletedCookie,
+    sessions::{ProfileSession, SessionRow},
+    validate::{ValidateSession, ValidateSessionResponse},
     webhook::{SessionDeleted, SessionDeletedKind},
 };
 use super::{Field, JsonType, Profiles};
@@ -176,7 +171,7 @@ impl Service {
 pub enum Caller {
     /// Whoever may use the Admin API; the name becomes the session's creator, and stands in events.
     Admin(CreatorId),
-    /// A user, in a session that was checked: [`authenticate`] makes it.
+    /// A user, in a session that was checked: [`authenticate`](Service::authenticate) makes it.
     User {
         /// The user.
         user: SubjectId,

@@ -16,95 +16,89 @@ use crate::{
     issuer::SessionView,
 };
 
-/// `GET /users/{user_id}/sessions`: a user's live sessions, the newest first. Status 200.
-///
-/// # Errors
-/// 400 for an id that is empty or no UUID; 403 for a user; 404 for an unknown user; 500 when a part did not answer.
-pub async fn list_sessions(
-    service: &Service,
-    caller: &Caller,
-    user_id: &str,
-) -> Result<Vec<SessionRow>, ApiError> {
-    let Caller::Admin(_) = caller else { return Err(forbidden()) };
-    let user = service.known_user(user_id).await?;
-    let query = SessionQuery::of_subject(user).impersonations_too();
-    let sessions = list_all(&service.issuer, query).await.map_err(refused)?;
-    Ok(sessions.iter().filter_map(SessionRow::of).collect())
-}
+impl Service {
+    /// `GET /users/{user_id}/sessions`: a user's live sessions, the newest first. Status 200.
+    ///
+    /// # Errors
+    /// 400 for an id that is empty or no UUID; 403 for a user; 404 for an unknown user; 500 when a part did not answer.
+    pub async fn list_sessions(&self, caller: &Caller, user_id: &str) -> Result<Vec<SessionRow>, ApiError> {
+        let Caller::Admin(_) = caller else { return Err(forbidden()) };
+        let user = self.known_user(user_id).await?;
+        let query = SessionQuery::of_subject(user).impersonations_too();
+        let sessions = list_all(&self.issuer, query).await.map_err(refused)?;
+        Ok(sessions.iter().filter_map(SessionRow::of).collect())
+    }
 
-/// `DELETE /users/{user_id}/sessions/{session_id}`: ends one session of a user. Status 204.
-///
-/// # Errors
-/// 400 for ids that are no UUIDs; 403 for a user; 404 for an unknown user, and for a session that is unknown, revoked or
-/// another user's; 500 when a part did not answer.
-pub async fn delete_session(
-    service: &Service,
-    caller: &Caller,
-    user_id: &str,
-    session_id: &str,
-) -> Result<(), ApiError> {
-    let Caller::Admin(admin) = caller else { return Err(forbidden()) };
-    let user = checked_user(user_id);
-    let id = checked_session(session_id);
-    let (user, id) = match (user, id) {
-        (Ok(user), Ok(id)) => (user, id),
-        (Err(user), Err(id)) if id.status == 400 => {
-            return Err(answer(400, format!("{} and {}", user.body.message, id.body.message)));
+    /// `DELETE /users/{user_id}/sessions/{session_id}`: ends one session of a user. Status 204.
+    ///
+    /// # Errors
+    /// 400 for ids that are no UUIDs; 403 for a user; 404 for an unknown user, and for a session that is unknown, revoked or
+    /// another user's; 500 when a part did not answer.
+    pub async fn delete_session(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        session_id: &str,
+    ) -> Result<(), ApiError> {
+        let Caller::Admin(admin) = caller else { return Err(forbidden()) };
+        let user = checked_user(user_id);
+        let id = checked_session(session_id);
+        let (user, id) = match (user, id) {
+            (Ok(user), Ok(id)) => (user, id),
+            (Err(user), Err(id)) if id.status == 400 => {
+                return Err(answer(400, format!("{} and {}", user.body.message, id.body.message)));
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        self.known(&user).await?;
+        let by = SubjectId::new(admin.as_str()).ok();
+        self.end(&user, id, by).await
+    }
+
+    /// The sessions that a user's profile shows: live ones, the newest first, and which of them is the user's own. Status 200.
+    ///
+    /// # Errors
+    /// 403 for an administrator, who is no user; 500 when a part did not answer.
+    pub async fn profile_sessions(&self, caller: &Caller) -> Result<Vec<ProfileSession>, ApiError> {
+        let Caller::User { user, session, .. } = caller else { return Err(forbidden()) };
+        let sessions =
+            list_all(&self.issuer, SessionQuery::of_subject(user.clone())).await.map_err(refused)?;
+        Ok(sessions.iter().filter_map(|view| ProfileSession::of(view, *session)).collect())
+    }
+
+    /// Ends another session of the user's own (`session_delete` of the profile). Status 204.
+    ///
+    /// # Errors
+    /// 400 for an id that is no UUID; 403 for an administrator, for whoever acts in the user's place, where users may not
+    /// revoke, and for the session that the user is in: that one is logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part did
+    /// not answer.
+    pub async fn profile_delete_session(&self, caller: &Caller, session_id: &str) -> Result<(), ApiError> {
+        let Caller::User { user, session, actors } = caller else { return Err(forbidden()) };
+        if !self.allow_revocation || actors.is_some() {
+            return Err(forbidden());
         }
-        (Err(error), _) | (_, Err(error)) => return Err(error),
-    };
-    service.known(&user).await?;
-    let by = SubjectId::new(admin.as_str()).ok();
-    service.end(&user, id, by).await
-}
-
-/// The sessions that a user's profile shows: live ones, the newest first, and which of them is the user's own. Status 200.
-///
-/// # Errors
-/// 403 for an administrator, who is no user; 500 when a part did not answer.
-pub async fn profile_sessions(service: &Service, caller: &Caller) -> Result<Vec<ProfileSession>, ApiError> {
-    let Caller::User { user, session, .. } = caller else { return Err(forbidden()) };
-    let sessions =
-        list_all(&service.issuer, SessionQuery::of_subject(user.clone())).await.map_err(refused)?;
-    Ok(sessions.iter().filter_map(|view| ProfileSession::of(view, *session)).collect())
-}
-
-/// Ends another session of the user's own (`session_delete` of the profile). Status 204.
-///
-/// # Errors
-/// 400 for an id that is no UUID; 403 for an administrator, for whoever acts in the user's place, where users may not
-/// revoke, and for the session that the user is in: that one is logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part did
-/// not answer.
-pub async fn profile_delete_session(
-    service: &Service,
-    caller: &Caller,
-    session_id: &str,
-) -> Result<(), ApiError> {
-    let Caller::User { user, session, actors } = caller else { return Err(forbidden()) };
-    if !service.allow_revocation || actors.is_some() {
-        return Err(forbidden());
+        let id = checked_session(session_id)?;
+        if id == Some(*session) {
+            return Err(forbidden());
+        }
+        self.end(user, id, Some(user.clone())).await
     }
-    let id = checked_session(session_id)?;
-    if id == Some(*session) {
-        return Err(forbidden());
-    }
-    service.end(user, id, Some(user.clone())).await
-}
 
-/// A user is deleted: all of the user's sessions end, in one act. Status 204.
-///
-/// The host calls it after its directory has forgotten the user, so that no new session begins.
-///
-/// # Errors
-/// 400 for an id that is empty or no UUID; 403 for a user; 500 when a part did not answer.
-pub async fn delete_user_sessions(service: &Service, caller: &Caller, user_id: &str) -> Result<(), ApiError> {
-    let Caller::Admin(admin) = caller else { return Err(forbidden()) };
-    let user = checked_user(user_id)?;
-    let mut revoke = Revoke::subject_disabled(user);
-    if let Ok(by) = SubjectId::new(admin.as_str()) {
-        revoke = revoke.by(by);
+    /// A user is deleted: all of the user's sessions end, in one act. Status 204.
+    ///
+    /// The host calls it after its directory has forgotten the user, so that no new session begins.
+    ///
+    /// # Errors
+    /// 400 for an id that is empty or no UUID; 403 for a user; 500 when a part did not answer.
+    pub async fn delete_user_sessions(&self, caller: &Caller, user_id: &str) -> Result<(), ApiError> {
+        let Caller::Admin(admin) = caller else { return Err(forbidden()) };
+        let user = checked_user(user_id)?;
+        let mut revoke = Revoke::subject_disabled(user);
+        if let Ok(by) = SubjectId::new(admin.as_str()) {
+            revoke = revoke.by(by);
+        }
+        self.issuer.revoke(revoke).await.map(drop).map_err(refused)
     }
-    service.issuer.revoke(revoke).await.map(drop).map_err(refused)
 }
 
 impl Service {

@@ -17,80 +17,79 @@ use crate::{
     session::Session,
 };
 
-/// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none is.
-///
-/// They are tried in their order: what the `Authorization` header has, then the cookie. The first good one answers. This
-/// is not use: nothing is written.
-///
-/// # Errors
-/// 500 when a part did not answer, and no token was good without it.
-pub async fn validate_session(
-    service: &Service,
-    tokens: &[&str],
-) -> Result<ValidateSessionResponse, ApiError> {
-    let mut failed = None;
-    for token in tokens {
-        match service.issuer.check((*token).into(), &Requirement::new().touch(false).read_only()).await {
-            Ok(checked) => return Ok(valid(service, &checked)),
-            Err(error) if error.class() == ErrorClass::Rejected => {}
-            Err(error) => failed = Some(error),
+impl Service {
+    /// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none is.
+    ///
+    /// They are tried in their order: what the `Authorization` header has, then the cookie. The first good one answers. This
+    /// is not use: nothing is written.
+    ///
+    /// # Errors
+    /// 500 when a part did not answer, and no token was good without it.
+    pub async fn validate_session(&self, tokens: &[&str]) -> Result<ValidateSessionResponse, ApiError> {
+        let mut failed = None;
+        for token in tokens {
+            match self.issuer.check((*token).into(), &Requirement::new().touch(false).read_only()).await {
+                Ok(checked) => return Ok(valid(self, &checked)),
+                Err(error) if error.class() == ErrorClass::Rejected => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or_else(|| Ok(ValidateSessionResponse::default()), |error| Err(refused(error)))
+    }
+
+    /// `POST /sessions/validate`: whether this token is good. Status 200, also when it is not.
+    ///
+    /// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, and told of.
+    ///
+    /// # Errors
+    /// 400 without a token, or for one that is no text; 500 when a part did not answer.
+    pub async fn validate_session_from_body(
+        &self,
+        request: ValidateSession,
+    ) -> Result<ValidateSessionResponse, ApiError> {
+        let token = request.session_token.nullable().map_err(|got| mistyped("session_token", got))?;
+        let token = token.map(Secret::expose).unwrap_or_default();
+        if token.is_empty() {
+            return Err(answer(400, "session_token is a required field"));
+        }
+        match self.used(token, &Requirement::new().touch_now()).await {
+            Ok(checked) => Ok(valid(self, &checked)),
+            Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
+            Err(error) => Err(refused(error)),
         }
     }
-    failed.map_or_else(|| Ok(ValidateSessionResponse::default()), |error| Err(refused(error)))
-}
 
-/// `POST /sessions/validate`: whether this token is good. Status 200, also when it is not.
-///
-/// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, and told of.
-///
-/// # Errors
-/// 400 without a token, or for one that is no text; 500 when a part did not answer.
-pub async fn validate_session_from_body(
-    service: &Service,
-    request: ValidateSession,
-) -> Result<ValidateSessionResponse, ApiError> {
-    let token = request.session_token.nullable().map_err(|got| mistyped("session_token", got))?;
-    let token = token.map(Secret::expose).unwrap_or_default();
-    if token.is_empty() {
-        return Err(answer(400, "session_token is a required field"));
-    }
-    match service.used(token, &Requirement::new().touch_now()).await {
-        Ok(checked) => Ok(valid(service, &checked)),
-        Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
-        Err(error) => Err(refused(error)),
-    }
-}
-
-/// Who calls Hanko's public API, by the first of these tokens that is good. This is use.
-///
-/// The answer names those who act in the user's place, where the host has made a session for them.
-///
-/// # Errors
-/// 401 when none is good; 500 when a part did not answer, and no token was good without it.
-pub async fn authenticate(service: &Service, tokens: &[&str]) -> Result<Caller, ApiError> {
-    let mut failed = None;
-    for token in tokens {
-        match service.used(token, &Requirement::new()).await {
-            Ok(checked) => match checked.subject() {
-                Ok(user) => {
-                    let session = checked.session().and_then(SessionView::session);
-                    return Ok(Caller::User {
-                        user: user.clone(),
-                        session: checked.session_id(),
-                        actors: session.and_then(Session::actors).cloned(),
-                    });
-                }
-                Err(error) => failed = failed.or(Some(error)),
-            },
-            Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
-            Err(error) => failed = Some(error),
+    /// Who calls Hanko's public API, by the first of these tokens that is good. This is use.
+    ///
+    /// The answer names those who act in the user's place, where the host has made a session for them.
+    ///
+    /// # Errors
+    /// 401 when none is good; 500 when a part did not answer, and no token was good without it.
+    pub async fn authenticate(&self, tokens: &[&str]) -> Result<Caller, ApiError> {
+        let mut failed = None;
+        for token in tokens {
+            match self.used(token, &Requirement::new()).await {
+                Ok(checked) => match checked.subject() {
+                    Ok(user) => {
+                        let session = checked.session().and_then(SessionView::session);
+                        return Ok(Caller::User {
+                            user: user.clone(),
+                            session: checked.session_id(),
+                            actors: session.and_then(Session::actors).cloned(),
+                        });
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                },
+                Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
+                Err(error) => failed = Some(error),
+            }
         }
+        Err(match failed {
+            Some(error) if error.class() != ErrorClass::Rejected => refused(error),
+            Some(error) => answer(401, "Unauthorized").caused_by(error),
+            None => answer(401, "Unauthorized"),
+        })
     }
-    Err(match failed {
-        Some(error) if error.class() != ErrorClass::Rejected => refused(error),
-        Some(error) => answer(401, "Unauthorized").caused_by(error),
-        None => answer(401, "Unauthorized"),
-    })
 }
 
 impl Service {

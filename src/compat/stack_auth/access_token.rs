@@ -16,38 +16,40 @@ use crate::{
     token::VerifiedClaims,
 };
 
-/// Says whether an access token is good, and whose it is.
-///
-/// `Freshness::Stateless` is Stack Auth's way: a session that was signed out of is good until its access token expires.
-/// `Freshness::Store` refuses it at once. Either way the user must still be there.
-///
-/// # Errors
-/// 401 `ACCESS_TOKEN_EXPIRED`: refresh; 401 `UNPARSABLE_ACCESS_TOKEN` for what is malformed, forged, for somebody else, or
-/// tells another kind of user than it is for; 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a session that is over, as the
-/// store has it, and for a user that is gone; 500 when a part did not answer.
-pub async fn check_access_token(
-    service: &Service,
-    token: &str,
-    freshness: Freshness,
-) -> Result<AccessToken, ApiError> {
-    let need = Requirement::new().freshness(freshness).touch(false);
-    let mut failed = None;
-    for (kind, issuer) in service.issuers() {
-        match issuer.check(token.into(), &need).await {
-            Ok(checked) => return service.believed(kind, &checked).await,
-            // It may be for another kind of user.
-            Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {
-                failed = failed.or(Some(error));
+impl Service {
+    /// Says whether an access token is good, and whose it is.
+    ///
+    /// `Freshness::Stateless` is Stack Auth's way: a session that was signed out of is good until its access token expires.
+    /// `Freshness::Store` refuses it at once. Either way the user must still be there.
+    ///
+    /// # Errors
+    /// 401 `ACCESS_TOKEN_EXPIRED`: refresh; 401 `UNPARSABLE_ACCESS_TOKEN` for what is malformed, forged, for somebody else, or
+    /// tells another kind of user than it is for; 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a session that is over, as the
+    /// store has it, and for a user that is gone; 500 when a part did not answer.
+    pub async fn check_access_token(
+        &self,
+        token: &str,
+        freshness: Freshness,
+    ) -> Result<AccessToken, ApiError> {
+        let need = Requirement::new().freshness(freshness).touch(false);
+        let mut failed = None;
+        for (kind, issuer) in self.issuers() {
+            match issuer.check(token.into(), &need).await {
+                Ok(checked) => return self.believed(kind, &checked).await,
+                // It may be for another kind of user.
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {
+                    failed = failed.or(Some(error));
+                }
+                Err(error) => return Err(token_refused(error, token)),
             }
-            Err(error) => return Err(token_refused(error, token)),
         }
+        let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
+        // A token that is good by itself, of a session that nobody knows any more.
+        if self.issuers().any(|(_, issuer)| issuer.verify(token).is_ok()) {
+            return Err(session_over(failed));
+        }
+        Err(token_refused(failed, token))
     }
-    let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
-    // A token that is good by itself, of a session that nobody knows any more.
-    if service.issuers().any(|(_, issuer)| issuer.verify(token).is_ok()) {
-        return Err(session_over(failed));
-    }
-    Err(token_refused(failed, token))
 }
 
 /// An access token that was good when it was checked.

@@ -9,46 +9,48 @@ use crate::{
     issuer::CredentialChange,
 };
 
-/// The user has changed the password: all other sessions end, in one act.
-///
-/// The one that this refresh token names is kept, if it is a live one of the user's own; without one, all end.
-///
-/// # Errors
-/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
-pub async fn password_changed(
-    service: &Service,
-    user: &SubjectId,
-    own_refresh_token: Option<&str>,
-) -> Result<(), ApiError> {
-    let change = || CredentialChange::new(user.clone(), FactorKind::Password).by(user.clone());
-    if let Some(keep) = service.own_session(user, own_refresh_token).await? {
-        match service.issuer.credential_changed(change().keeping(keep)).await {
-            Ok(_) => return Ok(()),
-            // It has ended in the meantime: there is none to keep.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(refused(error)),
+impl Service {
+    /// The user has changed the password: all other sessions end, in one act.
+    ///
+    /// The one that this refresh token names is kept, if it is a live one of the user's own; without one, all end.
+    ///
+    /// # Errors
+    /// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+    pub async fn password_changed(
+        &self,
+        user: &SubjectId,
+        own_refresh_token: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let change = || CredentialChange::new(user.clone(), FactorKind::Password).by(user.clone());
+        if let Some(keep) = self.own_session(user, own_refresh_token).await? {
+            match self.issuer.credential_changed(change().keeping(keep)).await {
+                Ok(_) => return Ok(()),
+                // It has ended in the meantime: there is none to keep.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(refused(error)),
+            }
         }
+        self.issuer.credential_changed(change()).await.map(drop).map_err(refused)
     }
-    service.issuer.credential_changed(change()).await.map(drop).map_err(refused)
-}
 
-/// The password was set by an administrator, or reset by a code: all sessions of the user end, in one act.
-///
-/// # Errors
-/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
-pub async fn password_reset(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
-    let change = CredentialChange::new(user.clone(), FactorKind::Password);
-    service.issuer.credential_changed(change).await.map(drop).map_err(refused)
-}
+    /// The password was set by an administrator, or reset by a code: all sessions of the user end, in one act.
+    ///
+    /// # Errors
+    /// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+    pub async fn password_reset(&self, user: &SubjectId) -> Result<(), ApiError> {
+        let change = CredentialChange::new(user.clone(), FactorKind::Password);
+        self.issuer.credential_changed(change).await.map(drop).map_err(refused)
+    }
 
-/// The user is deleted or disabled: all sessions end, in one act.
-///
-/// The host calls it after its directory has forgotten the user, so that no new session begins.
-///
-/// # Errors
-/// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
-pub async fn user_deleted(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
-    service.issuer.revoke(Revoke::subject_disabled(user.clone())).await.map(drop).map_err(refused)
+    /// The user is deleted or disabled: all sessions end, in one act.
+    ///
+    /// The host calls it after its directory has forgotten the user, so that no new session begins.
+    ///
+    /// # Errors
+    /// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
+    pub async fn user_deleted(&self, user: &SubjectId) -> Result<(), ApiError> {
+        self.issuer.revoke(Revoke::subject_disabled(user.clone())).await.map(drop).map_err(refused)
+    }
 }
 
 impl Service {

@@ -21,46 +21,48 @@ pub const MAX_EXPIRES_IN_MILLIS: i64 = 31_708_800_000;
 const ROUTE: &str = "POST /api/v1/auth/sessions";
 const MILLIS: &str = "body.expires_in_millis";
 
-/// `POST /auth/sessions`: a refresh token and an access token for a user. Status 200.
-///
-/// With `is_impersonation` the session carries who made it: it is not listed among the user's own, does not count
-/// against a cap, and ends when the operator's own session does.
-///
-/// # Errors
-/// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule; 400
-/// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may have no sessions; 500 when a
-/// part did not answer. Nothing is stored then.
-pub async fn create_session(
-    service: &Service,
-    caller: &Caller,
-    request: CreateSession,
-) -> Result<CreateSessionResponse, ApiError> {
-    let operator = caller.operator().ok_or_else(insufficient_access)?;
-    let Checked { user, lifetime, is_impersonation } = checked(caller, &request)?;
-    let refused = |error| refused_user(error, &user);
-    let mut new = match is_impersonation {
-        true => {
-            let chain = ActorChain::new(operator.clone(), &caller.reason);
-            NewSession::impersonating(user.clone(), chain.map_err(|input| refused(input.into()))?)
+impl Service {
+    /// `POST /auth/sessions`: a refresh token and an access token for a user. Status 200.
+    ///
+    /// With `is_impersonation` the session carries who made it: it is not listed among the user's own, does not count
+    /// against a cap, and ends when the operator's own session does.
+    ///
+    /// # Errors
+    /// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule; 400
+    /// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may have no sessions; 500 when a
+    /// part did not answer. Nothing is stored then.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        request: CreateSession,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        let operator = caller.operator().ok_or_else(insufficient_access)?;
+        let Checked { user, lifetime, is_impersonation } = checked(caller, &request)?;
+        let refused = |error| refused_user(error, &user);
+        let mut new = match is_impersonation {
+            true => {
+                let chain = ActorChain::new(operator.clone(), &caller.reason);
+                NewSession::impersonating(user.clone(), chain.map_err(|input| refused(input.into()))?)
+            }
+            false => NewSession::for_subject(user.clone()),
+        };
+        let told = self.told(&user, Operation::Create).await.map_err(refused)?;
+        new = new.claims(told.claims.unwrap_or_default());
+        if let Some(client) = &caller.client {
+            new = new.client(client.clone());
         }
-        false => NewSession::for_subject(user.clone()),
-    };
-    let told = service.told(&user, Operation::Create).await.map_err(refused)?;
-    new = new.claims(told.claims.unwrap_or_default());
-    if let Some(client) = &caller.client {
-        new = new.client(client.clone());
+        if let Some(lifetime) = lifetime {
+            new = new.lifetime(lifetime);
+        }
+        let issued = self.issuer_for(told.kind).create(new).await.map_err(refused)?;
+        let refresh_token = issued.refresh_token().ok_or_else(|| {
+            refused(
+                Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
+                    .with_source("the issuer's policy hands out no refresh tokens"),
+            )
+        })?;
+        Ok(CreateSessionResponse { refresh_token: refresh_token.into(), access_token: issued.token().into() })
     }
-    if let Some(lifetime) = lifetime {
-        new = new.lifetime(lifetime);
-    }
-    let issued = service.issuer_for(told.kind).create(new).await.map_err(refused)?;
-    let refresh_token = issued.refresh_token().ok_or_else(|| {
-        refused(
-            Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
-                .with_source("the issuer's policy hands out no refresh tokens"),
-        )
-    })?;
-    Ok(CreateSessionResponse { refresh_token: refresh_token.into(), access_token: issued.token().into() })
 }
 
 /// The body of `POST /auth/sessions`.

@@ -6,13 +6,13 @@
 //!
 //! | call | Stack Auth | who | success |
 //! | --- | --- | --- | --- |
-//! | [`create_session`] | `POST /auth/sessions` | server, admin | 200 |
-//! | [`refresh_session`] | `POST /auth/sessions/current/refresh` | anyone with a refresh token | 200 |
-//! | [`list_sessions`] | `GET /auth/sessions` | client (its own), server, admin | 200 |
-//! | [`delete_session`] | `DELETE /auth/sessions/{id}` | client (its own), server, admin | 200 |
-//! | [`sign_out`] | `DELETE /auth/sessions/current` | anyone with a token | 200 |
-//! | [`check_access_token`] | what stands before every endpoint | anyone with an access token | |
-//! | [`password_changed`], [`password_reset`], [`user_deleted`] | what its own endpoints do to sessions | the host | |
+//! | [`create_session`](Service::create_session) | `POST /auth/sessions` | server, admin | 200 |
+//! | [`refresh_session`](Service::refresh_session) | `POST /auth/sessions/current/refresh` | anyone with a refresh token | 200 |
+//! | [`list_sessions`](Service::list_sessions) | `GET /auth/sessions` | client (its own), server, admin | 200 |
+//! | [`delete_session`](Service::delete_session) | `DELETE /auth/sessions/{id}` | client (its own), server, admin | 200 |
+//! | [`sign_out`](Service::sign_out) | `DELETE /auth/sessions/current` | anyone with a token | 200 |
+//! | [`check_access_token`](Service::check_access_token) | what stands before every endpoint | anyone with an access token | |
+//! | [`password_changed`](Service::password_changed), [`password_reset`](Service::password_reset), [`user_deleted`](Service::user_deleted) | what its own endpoints do to sessions | the host | |
 //! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
 //!
 //! What happens at each call, and where we differ from Stack Auth: [`guide::flows`](crate::guide::flows).
@@ -32,7 +32,7 @@
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, actor::Actor, compat::stack_auth::{self, Caller, Service, UserKind},
+//!     Issuer, Policy, actor::Actor, compat::stack_auth::{Caller, Service, UserKind},
 //!     entropy::{Entropy, SystemEntropy}, id::SubjectId, policy::Freshness, signer::KeyRing, store::MemoryStore,
 //!     token::TokenKeys,
 //! };
@@ -59,20 +59,20 @@
 //!
 //! let server = Caller::server(Actor::new(SubjectId::new("support")?));
 //! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
-//! let created = stack_auth::create_session(&service, &server, request).await?;
+//! let created = service.create_session(&server, request).await?;
 //!
 //! let client = Caller::client();
-//! let refreshed = stack_auth::refresh_session(&service, &client, created.refresh_token.expose()).await?;
+//! let refreshed = service.refresh_session(&client, created.refresh_token.expose()).await?;
 //! let token = refreshed.access_token.expose();
-//! let checked = stack_auth::check_access_token(&service, token, Freshness::Store).await?;
+//! let checked = service.check_access_token(token, Freshness::Store).await?;
 //!
 //! let client = client.signed_in_with(&checked);
 //! let mine = serde_json::from_str(r#"{"user_id": "me"}"#)?;
-//! let listed = stack_auth::list_sessions(&service, &client, mine).await?;
+//! let listed = service.list_sessions(&client, mine).await?;
 //! assert!(listed.items[0].is_current_session);
 //!
-//! stack_auth::sign_out(&service, token).await?;
-//! let refused = stack_auth::refresh_session(&service, &client, created.refresh_token.expose()).await;
+//! service.sign_out(token).await?;
+//! let refused = service.refresh_session(&client, created.refresh_token.expose()).await;
 //! assert_eq!(refused.unwrap_err().body.code, "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
@@ -93,15 +93,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 pub use self::{
-    access_token::{AccessToken, check_access_token},
-    account::{password_changed, password_reset, user_deleted},
+    access_token::AccessToken,
     caller::Caller,
-    create::{CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, create_session},
+    create::{CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS},
     profile::{Profile, UserKind},
-    refresh::{RefreshSessionResponse, refresh_session},
-    sessions::{
-        IpInfo, ListSessions, ListSessionsResponse, SessionItem, delete_session, list_sessions, sign_out,
-    },
+    refresh::RefreshSessionResponse,
+    sessions::{IpInfo, ListSessions, ListSessionsResponse, SessionItem},
     token_refresh::TokenRefresh,
 };
 use super::{JsonType, Profiles, redacted};

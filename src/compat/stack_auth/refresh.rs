@@ -10,19 +10,21 @@ use crate::{
     secret::Secret,
 };
 
-/// `POST /auth/sessions/current/refresh`: the next access token for a refresh token. Status 200.
-///
-/// What the token tells of the user is read anew. The refresh token stays, unless the issuer's policy rotates it.
-///
-/// # Errors
-/// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its session or its user; 500 when
-/// a part did not answer, after which the same token may be tried again.
-pub async fn refresh_session(
-    service: &Service,
-    caller: &Caller,
-    refresh_token: &str,
-) -> Result<RefreshSessionResponse, ApiError> {
-    service.refresh(caller, refresh_token).await.map_err(session_over)
+impl Service {
+    /// `POST /auth/sessions/current/refresh`: the next access token for a refresh token. Status 200.
+    ///
+    /// What the token tells of the user is read anew. The refresh token stays, unless the issuer's policy rotates it.
+    ///
+    /// # Errors
+    /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its session or its user; 500 when
+    /// a part did not answer, after which the same token may be tried again.
+    pub async fn refresh_session(
+        &self,
+        caller: &Caller,
+        refresh_token: &str,
+    ) -> Result<RefreshSessionResponse, ApiError> {
+        self.refresh(caller, refresh_token).await.map_err(session_over)
+    }
 }
 
 impl Service {

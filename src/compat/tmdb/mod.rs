@@ -1,20 +1,20 @@
 //! TMDB's authentication: an approved request token for a session, once (flow D).
 //!
 //! Build the issuer with [`Policy::tmdb`](crate::Policy::tmdb): request tokens of 60 minutes, sessions without an end. It
-//! needs a [`FactorVerifier`](crate::verifier::FactorVerifier) for [`validate_with_login`] alone, and a
+//! needs a [`FactorVerifier`](crate::verifier::FactorVerifier) for [`validate_with_login`](Service::validate_with_login) alone, and a
 //! [`SubjectDirectory`](crate::verifier::SubjectDirectory) to know who may not approve any more.
 //!
 //! | TMDB | handler | who calls |
 //! | --- | --- | --- |
-//! | `GET /3/authentication/token/new` | [`create_request_token`] | app |
-//! | `GET /authenticate/{token}` (a page) | [`read_request_token`], [`approve_request_token`], [`deny_request_token`] | user |
-//! | `POST /3/authentication/token/validate_with_login` | [`validate_with_login`] | app |
-//! | `POST /3/authentication/session/new` | [`create_session`] | app |
-//! | `GET /3/authentication/guest_session/new` | [`create_guest_session`] | app |
-//! | `DELETE /3/authentication/session` | [`delete_session`] | app |
-//! | `POST /3/authentication/session/convert/4` | [`v4::convert_session`] | app |
-//! | `POST /4/auth/request_token`, `POST` and `DELETE /4/auth/access_token` | [`v4`] | app |
-//! | every route that takes a `session_id` | [`check_session`] | app |
+//! | `GET /3/authentication/token/new` | [`create_request_token`](Service::create_request_token) | app |
+//! | `GET /authenticate/{token}` (a page) | [`read_request_token`](Service::read_request_token), [`approve_request_token`](Service::approve_request_token), [`deny_request_token`](Service::deny_request_token) | user |
+//! | `POST /3/authentication/token/validate_with_login` | [`validate_with_login`](Service::validate_with_login) | app |
+//! | `POST /3/authentication/session/new` | [`create_session`](Service::create_session) | app |
+//! | `GET /3/authentication/guest_session/new` | [`create_guest_session`](Service::create_guest_session) | app |
+//! | `DELETE /3/authentication/session` | [`delete_session`](Service::delete_session) | app |
+//! | `POST /3/authentication/session/convert/4` | [`Service::v4`], [`convert_session`](v4::V4::convert_session) | app |
+//! | `POST /4/auth/request_token`, `POST` and `DELETE /4/auth/access_token` | [`Service::v4`] | app |
+//! | every route that takes a `session_id` | [`check_session`](Service::check_session) | app |
 //!
 //! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of them either way. What
 //! happens at each call, and where we differ from TMDB: [`guide::flows`](crate::guide::flows).
@@ -38,22 +38,22 @@
 //! // The host knows the app by its API key, and the user by the login of its own pages.
 //! let (app, user) = (Caller::app(AppId::new("film-club")?), Caller::user(SubjectId::new("alice")?));
 //!
-//! let opened = tmdb::create_request_token(&service, &app).await?;
+//! let opened = service.create_request_token(&app).await?;
 //! let token = opened.request_token.expose();
-//! let early = tmdb::create_session(&service, &app, CreateSession::new(token)).await.unwrap_err();
+//! let early = service.create_session(&app, CreateSession::new(token)).await.unwrap_err();
 //! assert_eq!((early.status, early.body.status_code), (422, 41)); // not approved yet
 //!
 //! let asked = DecideRequestToken::new(token).redirect_to("https://film.club/done");
-//! let page = tmdb::approve_request_token(&service, &user, asked).await?;
+//! let page = service.approve_request_token(&user, asked).await?;
 //! assert_eq!(page.redirect_to.as_deref(), Some("https://film.club/done"));
 //!
-//! let session = tmdb::create_session(&service, &app, CreateSession::new(token)).await?;
+//! let session = service.create_session(&app, CreateSession::new(token)).await?;
 //! let id = session.session_id.expose();
-//! let access = tmdb::check_session(&service, &app, CheckSession::user(id)).await?;
+//! let access = service.check_session(&app, CheckSession::user(id)).await?;
 //! assert_eq!(access.user()?.as_str(), "alice");
 //!
-//! tmdb::delete_session(&service, &app, DeleteSession::new(id)).await?;
-//! let gone = tmdb::delete_session(&service, &app, DeleteSession::new(id)).await.unwrap_err();
+//! service.delete_session(&app, DeleteSession::new(id)).await?;
+//! let gone = service.delete_session(&app, DeleteSession::new(id)).await.unwrap_err();
 //! assert_eq!((gone.status, gone.body.status_code), (404, 37));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
@@ -74,14 +74,8 @@ use crate::{
 };
 
 pub use self::{
-    request_token::{
-        DecideRequestToken, RequestTokenPage, ValidateWithLogin, approve_request_token, create_request_token,
-        deny_request_token, read_request_token, validate_with_login,
-    },
-    session::{
-        CheckSession, Scope, SessionAccess, check_session, create_guest_session, create_session,
-        delete_session,
-    },
+    request_token::{DecideRequestToken, RequestTokenPage, ValidateWithLogin},
+    session::{CheckSession, Scope, SessionAccess},
     status::{ErrorBody, Status},
     wire::{
         CreateGuestSessionResponse, CreateRequestTokenResponse, CreateSession, CreateSessionResponse,

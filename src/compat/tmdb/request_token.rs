@@ -17,21 +17,23 @@ use crate::{
     secret::Secret,
 };
 
-/// `GET /3/authentication/token/new`: a request token for the calling app (step 1).
-///
-/// # Errors
-/// 3 (401) when no app calls; 9 (503) when a part did not answer.
-pub async fn create_request_token(
-    service: &Service,
-    caller: &Caller,
-) -> Result<CreateRequestTokenResponse, ApiError> {
-    let opened = open(service, OpenRequest::new(caller.as_app()?.clone())).await?;
-    let token = opened.token().ok_or_else(no_token)?;
-    Ok(CreateRequestTokenResponse {
-        success: true,
-        expires_at: opened.expires_at(),
-        request_token: token.into(),
-    })
+impl Service {
+    /// `GET /3/authentication/token/new`: a request token for the calling app (step 1).
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 9 (503) when a part did not answer.
+    pub async fn create_request_token(
+        &self,
+        caller: &Caller,
+    ) -> Result<CreateRequestTokenResponse, ApiError> {
+        let opened = open(self, OpenRequest::new(caller.as_app()?.clone())).await?;
+        let token = opened.token().ok_or_else(no_token)?;
+        Ok(CreateRequestTokenResponse {
+            success: true,
+            expires_at: opened.expires_at(),
+            request_token: token.into(),
+        })
+    }
 }
 
 pub(super) async fn open(service: &Service, open: OpenRequest) -> Result<OpenedRequest, ApiError> {
@@ -42,56 +44,58 @@ pub(super) fn no_token() -> ApiError {
     internal(Error::new(ErrorKind::Internal, Operation::Open))
 }
 
-/// `GET /authenticate/{request_token}`: what the page shows a signed-in user before asking (step 2).
-///
-/// # Errors
-/// 3 (401) when no user calls; 5 (422) for a broken rule; 17 (401) when it was denied; 33 (401) for one that is unknown,
-/// expired or used; 9 (503) when a part did not answer.
-pub async fn read_request_token(
-    service: &Service,
-    caller: &Caller,
-    request: DecideRequestToken,
-) -> Result<RequestTokenPage, ApiError> {
-    caller.as_user()?;
-    let token = request.checked()?;
-    let seen = service.issuer.request(token).await.map_err(refused(Status::InvalidRequestToken))?;
-    page(&seen, &request)
-}
-
-/// The page's yes: the signed-in user approves, if the directory still knows that user (step 2).
-///
-/// Where the user goes next is kept with the token. A page whose answer got lost learns both by
-/// [`read_request_token`].
-///
-/// # Errors
-/// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled or gone; 45 (403) for one
-/// that is locked; 33 (401) for a token that is unknown, expired, or decided before; 9 (503) when a part did not answer,
-/// or the user's sessions were all revoked meanwhile.
-pub async fn approve_request_token(
-    service: &Service,
-    caller: &Caller,
-    request: DecideRequestToken,
-) -> Result<RequestTokenPage, ApiError> {
-    let (user, epoch) = caller.as_user()?;
-    let mut decide = Decide::approve(request.checked()?, user.clone());
-    if let Some(epoch) = epoch {
-        decide = decide.epoch(epoch);
+impl Service {
+    /// `GET /authenticate/{request_token}`: what the page shows a signed-in user before asking (step 2).
+    ///
+    /// # Errors
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 17 (401) when it was denied; 33 (401) for one that is unknown,
+    /// expired or used; 9 (503) when a part did not answer.
+    pub async fn read_request_token(
+        &self,
+        caller: &Caller,
+        request: DecideRequestToken,
+    ) -> Result<RequestTokenPage, ApiError> {
+        caller.as_user()?;
+        let token = request.checked()?;
+        let seen = self.issuer.request(token).await.map_err(refused(Status::InvalidRequestToken))?;
+        page(&seen, &request)
     }
-    self::decide(service, decide, &request).await
-}
 
-/// The page's no. Final (step 2).
-///
-/// # Errors
-/// 3 (401) when no user calls; 5 (422) for a broken rule; 33 (401) for a token that is unknown, expired, or decided
-/// before; 9 (503) when a part did not answer.
-pub async fn deny_request_token(
-    service: &Service,
-    caller: &Caller,
-    request: DecideRequestToken,
-) -> Result<RequestTokenPage, ApiError> {
-    caller.as_user()?;
-    decide(service, Decide::deny(request.checked()?), &request).await
+    /// The page's yes: the signed-in user approves, if the directory still knows that user (step 2).
+    ///
+    /// Where the user goes next is kept with the token. A page whose answer got lost learns both by
+    /// [`read_request_token`](Service::read_request_token).
+    ///
+    /// # Errors
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled or gone; 45 (403) for one
+    /// that is locked; 33 (401) for a token that is unknown, expired, or decided before; 9 (503) when a part did not answer,
+    /// or the user's sessions were all revoked meanwhile.
+    pub async fn approve_request_token(
+        &self,
+        caller: &Caller,
+        request: DecideRequestToken,
+    ) -> Result<RequestTokenPage, ApiError> {
+        let (user, epoch) = caller.as_user()?;
+        let mut decide = Decide::approve(request.checked()?, user.clone());
+        if let Some(epoch) = epoch {
+            decide = decide.epoch(epoch);
+        }
+        self::decide(self, decide, &request).await
+    }
+
+    /// The page's no. Final (step 2).
+    ///
+    /// # Errors
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 33 (401) for a token that is unknown, expired, or decided
+    /// before; 9 (503) when a part did not answer.
+    pub async fn deny_request_token(
+        &self,
+        caller: &Caller,
+        request: DecideRequestToken,
+    ) -> Result<RequestTokenPage, ApiError> {
+        caller.as_user()?;
+        decide(self, Decide::deny(request.checked()?), &request).await
+    }
 }
 
 async fn decide(
@@ -105,40 +109,42 @@ async fn decide(
     page(&decided, request)
 }
 
-/// `POST /3/authentication/token/validate_with_login`: the user's name and password approve (step 2 without a page).
-///
-/// The same token comes back, approved. The password is the business of the issuer's
-/// [`FactorVerifier`](crate::verifier::FactorVerifier); after a wrong one the token waits on.
-///
-/// # Security
-/// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked is told so, as
-/// TMDB does. Attempts are the verifier's to count.
-///
-/// # Errors
-/// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or for a broken rule; 33 (401)
-/// for a token that is unknown, another app's, expired, or decided before; 17 (401) when it was denied; 30 (401) for a
-/// wrong name or password; 31 (401), 32 (401) and 45 (403) for a user that is disabled, not verified, or locked; 9 (503)
-/// when a part did not answer.
-pub async fn validate_with_login(
-    service: &Service,
-    caller: &Caller,
-    request: ValidateWithLogin,
-) -> Result<CreateRequestTokenResponse, ApiError> {
-    let app = caller.as_app()?;
-    let (checks, token) = request.checked()?;
-    let rejected = refused(Status::InvalidRequestToken);
-    // To any app but its own a token is unknown, whatever has been decided.
-    service.issuer.request(FindRequest::new(token).opened_by(app)).await.map_err(&rejected)?;
-    let decide = Decide::approve_by_checks(token, checks);
-    let decided = service.issuer.decide(decide).await.map_err(|error| match error.kind() {
-        ErrorKind::SubjectUnknown => Status::InvalidLogin.error().caused_by(error),
-        _ => rejected(error),
-    })?;
-    Ok(CreateRequestTokenResponse {
-        success: true,
-        expires_at: decided.expires_at(),
-        request_token: token.into(),
-    })
+impl Service {
+    /// `POST /3/authentication/token/validate_with_login`: the user's name and password approve (step 2 without a page).
+    ///
+    /// The same token comes back, approved. The password is the business of the issuer's
+    /// [`FactorVerifier`](crate::verifier::FactorVerifier); after a wrong one the token waits on.
+    ///
+    /// # Security
+    /// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked is told so, as
+    /// TMDB does. Attempts are the verifier's to count.
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or for a broken rule; 33 (401)
+    /// for a token that is unknown, another app's, expired, or decided before; 17 (401) when it was denied; 30 (401) for a
+    /// wrong name or password; 31 (401), 32 (401) and 45 (403) for a user that is disabled, not verified, or locked; 9 (503)
+    /// when a part did not answer.
+    pub async fn validate_with_login(
+        &self,
+        caller: &Caller,
+        request: ValidateWithLogin,
+    ) -> Result<CreateRequestTokenResponse, ApiError> {
+        let app = caller.as_app()?;
+        let (checks, token) = request.checked()?;
+        let rejected = refused(Status::InvalidRequestToken);
+        // To any app but its own a token is unknown, whatever has been decided.
+        self.issuer.request(FindRequest::new(token).opened_by(app)).await.map_err(&rejected)?;
+        let decide = Decide::approve_by_checks(token, checks);
+        let decided = self.issuer.decide(decide).await.map_err(|error| match error.kind() {
+            ErrorKind::SubjectUnknown => Status::InvalidLogin.error().caused_by(error),
+            _ => rejected(error),
+        })?;
+        Ok(CreateRequestTokenResponse {
+            success: true,
+            expires_at: decided.expires_at(),
+            request_token: token.into(),
+        })
+    }
 }
 
 /// What the page at `/authenticate/{request_token}` gets: the token, and where the user goes next.

@@ -18,85 +18,87 @@ use crate::{
     session::Session,
 };
 
-/// `POST /3/authentication/session/new`: a session for an approved request token (step 3).
-///
-/// The token is consumed: a second call is refused, and the session lives on. Clients that send a `GET` with a query are
-/// read by [`CreateSession::from_query`].
-///
-/// # Errors
-/// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown, another app's, expired or
-/// consumed; 17 (401) for one that the user denied; 41 (422) for one that waits for the user, after which it can still
-/// be exchanged; 31 (401) and 45 (403) for a user that was disabled or locked since; 25 (429) where the policy has a cap
-/// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) tells those of 33 apart.
-pub async fn create_session(
-    service: &Service,
-    caller: &Caller,
-    request: CreateSession,
-) -> Result<CreateSessionResponse, ApiError> {
-    let app = caller.as_app()?;
-    let exchange = Exchange::new(required(&request.request_token)?, app.clone());
-    let issued = service.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
-    Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
-}
+impl Service {
+    /// `POST /3/authentication/session/new`: a session for an approved request token (step 3).
+    ///
+    /// The token is consumed: a second call is refused, and the session lives on. Clients that send a `GET` with a query are
+    /// read by [`CreateSession::from_query`].
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown, another app's, expired or
+    /// consumed; 17 (401) for one that the user denied; 41 (422) for one that waits for the user, after which it can still
+    /// be exchanged; 31 (401) and 45 (403) for a user that was disabled or locked since; 25 (429) where the policy has a cap
+    /// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) tells those of 33 apart.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        request: CreateSession,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        let app = caller.as_app()?;
+        let exchange = Exchange::new(required(&request.request_token)?, app.clone());
+        let issued = self.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+        Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
+    }
 
-/// `GET /3/authentication/guest_session/new`: a session without a user.
-///
-/// Unused for as long as [`Service::guest_idle_timeout`] says it is gone; every use in time keeps it.
-///
-/// # Errors
-/// 3 (401) when no app calls; 9 (503) when a part did not answer.
-pub async fn create_guest_session(
-    service: &Service,
-    caller: &Caller,
-) -> Result<CreateGuestSessionResponse, ApiError> {
-    let app = caller.as_app()?;
-    let new = NewSession::anonymous().idle_timeout(service.guest_idle).creator(owner(app)?);
-    let issued = service.issuer.create(new).await.map_err(|error| match error.kind() {
-        // The policy allows less than the service was told.
-        ErrorKind::InvalidInput => internal(error),
-        _ => refused(Status::Internal)(error),
-    })?;
-    let expires_at = issued.session().ends_at().ok_or_else(|| {
-        internal(Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"))
-    })?;
-    Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
-}
+    /// `GET /3/authentication/guest_session/new`: a session without a user.
+    ///
+    /// Unused for as long as [`Service::guest_idle_timeout`] says it is gone; every use in time keeps it.
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 9 (503) when a part did not answer.
+    pub async fn create_guest_session(
+        &self,
+        caller: &Caller,
+    ) -> Result<CreateGuestSessionResponse, ApiError> {
+        let app = caller.as_app()?;
+        let new = NewSession::anonymous().idle_timeout(self.guest_idle).creator(owner(app)?);
+        let issued = self.issuer.create(new).await.map_err(|error| match error.kind() {
+            // The policy allows less than the self was told.
+            ErrorKind::InvalidInput => internal(error),
+            _ => refused(Status::Internal)(error),
+        })?;
+        let expires_at = issued.session().ends_at().ok_or_else(|| {
+            internal(Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"))
+        })?;
+        Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
+    }
 
-/// For the host's other routes: whether a session id is good now, for the calling app, and who stands behind it.
-///
-/// # Errors
-/// 5 (422) for an id that is no text; 3 (401) without one, for one that is not good, and for one of another app, or in the other's place: a guest's as
-/// `session_id`, a user's as `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
-/// anybody out.
-pub async fn check_session(
-    service: &Service,
-    caller: &Caller,
-    request: CheckSession,
-) -> Result<SessionAccess, ApiError> {
-    let app = caller.as_app()?;
-    let [session_id, guest_session_id] = [given(&request.session_id)?, given(&request.guest_session_id)?];
-    let checked = match (session_id, guest_session_id) {
-        (Some(id), _) => USERS.check(service, id, app).await?,
-        (None, Some(id)) => GUESTS.check(service, id, app).await?,
-        (None, None) => return Err(Status::AuthenticationFailed.error()),
-    };
-    Ok(SessionAccess { checked })
-}
+    /// For the host's other routes: whether a session id is good now, for the calling app, and who stands behind it.
+    ///
+    /// # Errors
+    /// 5 (422) for an id that is no text; 3 (401) without one, for one that is not good, and for one of another app, or in the other's place: a guest's as
+    /// `session_id`, a user's as `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
+    /// anybody out.
+    pub async fn check_session(
+        &self,
+        caller: &Caller,
+        request: CheckSession,
+    ) -> Result<SessionAccess, ApiError> {
+        let app = caller.as_app()?;
+        let [session_id, guest_session_id] = [given(&request.session_id)?, given(&request.guest_session_id)?];
+        let checked = match (session_id, guest_session_id) {
+            (Some(id), _) => USERS.check(self, id, app).await?,
+            (None, Some(id)) => GUESTS.check(self, id, app).await?,
+            (None, None) => return Err(Status::AuthenticationFailed.error()),
+        };
+        Ok(SessionAccess { checked })
+    }
 
-/// `DELETE /3/authentication/session`: ends a session of the calling app, a guest's too.
-///
-/// # Errors
-/// 3 (401) when no app calls; 5 (422) without an id; 37 (404) for a session that is unknown, another app's, or gone; 9
-/// (503) when a part did not answer.
-pub async fn delete_session(
-    service: &Service,
-    caller: &Caller,
-    request: DeleteSession,
-) -> Result<DeleteSessionResponse, ApiError> {
-    let app = caller.as_app()?;
-    let id = required(&request.session_id)?;
-    DELETIONS.end(service, id, app).await?;
-    Ok(DeleteSessionResponse { success: true })
+    /// `DELETE /3/authentication/session`: ends a session of the calling app, a guest's too.
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 5 (422) without an id; 37 (404) for a session that is unknown, another app's, or gone; 9
+    /// (503) when a part did not answer.
+    pub async fn delete_session(
+        &self,
+        caller: &Caller,
+        request: DeleteSession,
+    ) -> Result<DeleteSessionResponse, ApiError> {
+        let app = caller.as_app()?;
+        let id = required(&request.session_id)?;
+        DELETIONS.end(self, id, app).await?;
+        Ok(DeleteSessionResponse { success: true })
+    }
 }
 
 /// What a session is to TMDB.

@@ -1,7 +1,7 @@
 //! TMDB's v4 tokens: a request token of 15 minutes for an access token without an end, and that for a v3 session.
 //!
-//! The paths begin with `/4/auth/`, but for [`convert_session`]. The user approves on the same page as in v3, with
-//! [`approve_request_token`](super::approve_request_token). A request token of either version may be exchanged at either
+//! The paths begin with `/4/auth/`, but for [`convert_session`](V4::convert_session). The user approves on the same page as in v3, with
+//! [`approve_request_token`](super::Service::approve_request_token). A request token of either version may be exchanged at either
 //! door: it buys what its user approved, for the app that opened it.
 
 use std::time::Duration;
@@ -29,95 +29,104 @@ const DOOR: Door = Door { kinds: &[Kind::AccessToken], rejected: Status::Invalid
 /// How long a v4 request token waits for its user, and as long again for its exchange.
 const REQUEST_LIFETIME: Duration = Duration::from_secs(900);
 
-/// `POST /4/auth/request_token`: a request token for the calling app.
-///
-/// # Errors
-/// 3 (401) when no app calls; 5 (422) for a broken rule; 9 (503) when a part did not answer.
-pub async fn create_request_token(
-    service: &Service,
-    caller: &Caller,
-    request: CreateRequestToken,
-) -> Result<CreateRequestTokenResponse, ApiError> {
-    let lifetime = REQUEST_LIFETIME.min(service.issuer.policy().longest_request());
-    let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(lifetime);
-    let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
-    let opened = open(service, new.map_err(|_| Status::InvalidParameters.error())?).await?;
-    let Done { success, status_code, status_message } = Done::new(Status::Success);
-    let request_token = opened.token().ok_or_else(no_token)?.into();
-    Ok(CreateRequestTokenResponse { success, status_code, status_message, request_token })
+/// The calls of version 4, on a service of TMDB: what [`Service::v4`] gives.
+#[derive(Debug, Clone, Copy)]
+pub struct V4<'a>(&'a Service);
+
+impl Service {
+    /// The calls of version 4.
+    pub fn v4(&self) -> V4<'_> {
+        V4(self)
+    }
 }
 
-/// `POST /4/auth/access_token`: a user's access token for an approved request token, once.
-///
-/// # Errors
-/// Those of [`create_session`](super::create_session).
-pub async fn create_access_token(
-    service: &Service,
-    caller: &Caller,
-    request: CreateAccessToken,
-) -> Result<CreateAccessTokenResponse, ApiError> {
-    let app = caller.as_app()?;
-    let token = required(&request.request_token)?;
-    let (key, value) = ACCESS_TOKEN;
-    let mark = Metadata::new().with(key, value).map_err(|input| internal(input.into()))?;
-    let exchange = Exchange::new(token, app.clone()).metadata(mark);
-    let issued = service.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
-    let account = issued.session().subject().ok_or_else(no_token)?;
-    let Done { success, status_code, status_message } = Done::new(Status::Success);
-    let (account_id, access_token) = (account.clone(), issued.token().into());
-    Ok(CreateAccessTokenResponse { success, status_code, status_message, account_id, access_token })
-}
+impl V4<'_> {
+    /// `POST /4/auth/request_token`: a request token for the calling app.
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 5 (422) for a broken rule; 9 (503) when a part did not answer.
+    pub async fn create_request_token(
+        &self,
+        caller: &Caller,
+        request: CreateRequestToken,
+    ) -> Result<CreateRequestTokenResponse, ApiError> {
+        let lifetime = REQUEST_LIFETIME.min(self.0.issuer.policy().longest_request());
+        let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(lifetime);
+        let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
+        let opened = open(self.0, new.map_err(|_| Status::InvalidParameters.error())?).await?;
+        let Done { success, status_code, status_message } = Done::new(Status::Success);
+        let request_token = opened.token().ok_or_else(no_token)?.into();
+        Ok(CreateRequestTokenResponse { success, status_code, status_message, request_token })
+    }
 
-/// For the host's own v4 routes: whether an access token is good now, for the calling app, and whose it is.
-///
-/// # Errors
-/// 3 (401) when no app calls; 5 (422) without a token; 35 (401) for one that is none of a user, of another app, or not
-/// good; 9 (503) when a part did not answer.
-pub async fn check_access_token(
-    service: &Service,
-    caller: &Caller,
-    request: AccessToken,
-) -> Result<SubjectId, ApiError> {
-    let token = required(&request.access_token)?;
-    approved(service, token, caller.as_app()?).await
-}
+    /// `POST /4/auth/access_token`: a user's access token for an approved request token, once.
+    ///
+    /// # Errors
+    /// Those of [`create_session`](super::Service::create_session).
+    pub async fn create_access_token(
+        &self,
+        caller: &Caller,
+        request: CreateAccessToken,
+    ) -> Result<CreateAccessTokenResponse, ApiError> {
+        let app = caller.as_app()?;
+        let token = required(&request.request_token)?;
+        let (key, value) = ACCESS_TOKEN;
+        let mark = Metadata::new().with(key, value).map_err(|input| internal(input.into()))?;
+        let exchange = Exchange::new(token, app.clone()).metadata(mark);
+        let issued = self.0.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+        let account = issued.session().subject().ok_or_else(no_token)?;
+        let Done { success, status_code, status_message } = Done::new(Status::Success);
+        let (account_id, access_token) = (account.clone(), issued.token().into());
+        Ok(CreateAccessTokenResponse { success, status_code, status_message, account_id, access_token })
+    }
 
-/// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live on.
-///
-/// # Errors
-/// Those of [`check_access_token`].
-pub async fn delete_access_token(
-    service: &Service,
-    caller: &Caller,
-    request: AccessToken,
-) -> Result<Done, ApiError> {
-    let app = caller.as_app()?;
-    let token = required(&request.access_token)?;
-    DOOR.end(service, token, app).await?;
-    Ok(Done::new(Status::Deleted))
-}
+    /// For the host's own v4 routes: whether an access token is good now, for the calling app, and whose it is.
+    ///
+    /// # Errors
+    /// 3 (401) when no app calls; 5 (422) without a token; 35 (401) for one that is none of a user, of another app, or not
+    /// good; 9 (503) when a part did not answer.
+    pub async fn check_access_token(
+        &self,
+        caller: &Caller,
+        request: AccessToken,
+    ) -> Result<SubjectId, ApiError> {
+        let token = required(&request.access_token)?;
+        approved(self.0, token, caller.as_app()?).await
+    }
 
-/// `POST /3/authentication/session/convert/4`: a v3 session for a user's access token.
-///
-/// An app's own read token is no access token of a user, and is refused.
-///
-/// # Errors
-/// Those of [`check_access_token`]; 31 (401) and 45 (403) for a user that is disabled or locked; 25 (429) where the
-/// policy has a cap that refuses.
-pub async fn convert_session(
-    service: &Service,
-    caller: &Caller,
-    request: AccessToken,
-) -> Result<CreateSessionResponse, ApiError> {
-    let app = caller.as_app()?;
-    let token = required(&request.access_token)?;
-    let user = approved(service, token, app).await?;
-    // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
-    let epoch = service.issuer.epoch(&user).await.map_err(refused(Status::InvalidToken))?;
-    approved(service, token, app).await?;
-    let new = NewSession::for_subject(user).epoch(epoch).creator(owner(app)?);
-    let issued = service.issuer.create(new).await.map_err(refused(Status::InvalidToken))?;
-    Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
+    /// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live on.
+    ///
+    /// # Errors
+    /// Those of [`check_access_token`](V4::check_access_token).
+    pub async fn delete_access_token(&self, caller: &Caller, request: AccessToken) -> Result<Done, ApiError> {
+        let app = caller.as_app()?;
+        let token = required(&request.access_token)?;
+        DOOR.end(self.0, token, app).await?;
+        Ok(Done::new(Status::Deleted))
+    }
+
+    /// `POST /3/authentication/session/convert/4`: a v3 session for a user's access token.
+    ///
+    /// An app's own read token is no access token of a user, and is refused.
+    ///
+    /// # Errors
+    /// Those of [`check_access_token`](V4::check_access_token); 31 (401) and 45 (403) for a user that is disabled or locked; 25 (429) where the
+    /// policy has a cap that refuses.
+    pub async fn convert_session(
+        &self,
+        caller: &Caller,
+        request: AccessToken,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        let app = caller.as_app()?;
+        let token = required(&request.access_token)?;
+        let user = approved(self.0, token, app).await?;
+        // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
+        let epoch = self.0.issuer.epoch(&user).await.map_err(refused(Status::InvalidToken))?;
+        approved(self.0, token, app).await?;
+        let new = NewSession::for_subject(user).epoch(epoch).creator(owner(app)?);
+        let issued = self.0.issuer.create(new).await.map_err(refused(Status::InvalidToken))?;
+        Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
+    }
 }
 
 /// The user of a good access token of this app.

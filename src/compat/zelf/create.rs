@@ -27,35 +27,37 @@ pub(super) const TYPE: &str = "type";
 /// Where it is kept whether a session is a web extension's.
 pub(super) const IS_WEB_EXTENSION: &str = "isWebExtension";
 
-/// `POST /api/sessions`: the session of the calling device, made where it has none.
-///
-/// One that is found keeps its window, and the type, domain and flag that it was made with.
-///
-/// # Errors
-/// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500
-/// `{error}` when a part did not answer. Nothing is stored then, and no token handed out.
-pub async fn create_session(
-    service: &Service,
-    caller: &Caller,
-    request: CreateSession,
-) -> Result<CreateSessionResponse, ApiError> {
-    service.admits(caller)?;
-    let new = checked(caller, &request)?;
-    let issued = service.issuer.create(new).await.map_err(refused)?;
-    let view = issued.session();
-    let expires_at = view.ends_at().ok_or_else(|| {
-        refused(
-            Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
-                .with_source("the issuer's policy has sessions without an end"),
-        )
-    })?;
-    Ok(CreateSessionResponse {
-        data: SessionData {
-            token: issued.token().into(),
-            activated_at: view.created_at().as_secs(),
-            expires_at: expires_at.as_secs(),
-        },
-    })
+impl Service {
+    /// `POST /api/sessions`: the session of the calling device, made where it has none.
+    ///
+    /// One that is found keeps its window, and the type, domain and flag that it was made with.
+    ///
+    /// # Errors
+    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500
+    /// `{error}` when a part did not answer. Nothing is stored then, and no token handed out.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        request: CreateSession,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        self.admits(caller)?;
+        let new = checked(caller, &request)?;
+        let issued = self.issuer.create(new).await.map_err(refused)?;
+        let view = issued.session();
+        let expires_at = view.ends_at().ok_or_else(|| {
+            refused(
+                Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
+                    .with_source("the issuer's policy has sessions without an end"),
+            )
+        })?;
+        Ok(CreateSessionResponse {
+            data: SessionData {
+                token: issued.token().into(),
+                activated_at: view.created_at().as_secs(),
+                expires_at: expires_at.as_secs(),
+            },
+        })
+    }
 }
 
 /// The body of `POST /api/sessions`.

@@ -67,23 +67,25 @@ impl fmt::Debug for WantedKey<'_> {
     }
 }
 
-/// `GET /api/sessions/yek-cilbup`: the key that the calling device encrypts with. No session is needed.
-///
-/// # Errors
-/// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500 `{error}` when
-/// the host has no keys, or did not answer.
-pub async fn public_key(
-    service: &Service,
-    caller: &Caller,
-    request: PublicKey,
-) -> Result<PublicKeyResponse, ApiError> {
-    service.admits(caller)?;
-    let wanted = WantedKey { identifier: request.checked()?, ip: caller.ip };
-    let failed = |kind| Error::new(kind, Operation::Input);
-    let keys = service.keys.as_ref().ok_or_else(|| refused(failed(ErrorKind::NotSupported)))?;
-    let key = keys.public_key(wanted).await;
-    let data = key.map_err(|source| refused(failed(ErrorKind::Unavailable).with_source(source)))?;
-    Ok(PublicKeyResponse { data })
+impl Service {
+    /// `GET /api/sessions/yek-cilbup`: the key that the calling device encrypts with. No session is needed.
+    ///
+    /// # Errors
+    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500 `{error}` when
+    /// the host has no keys, or did not answer.
+    pub async fn public_key(
+        &self,
+        caller: &Caller,
+        request: PublicKey,
+    ) -> Result<PublicKeyResponse, ApiError> {
+        self.admits(caller)?;
+        let wanted = WantedKey { identifier: request.checked()?, ip: caller.ip };
+        let failed = |kind| Error::new(kind, Operation::Input);
+        let keys = self.keys.as_ref().ok_or_else(|| refused(failed(ErrorKind::NotSupported)))?;
+        let key = keys.public_key(wanted).await;
+        let data = key.map_err(|source| refused(failed(ErrorKind::Unavailable).with_source(source)))?;
+        Ok(PublicKeyResponse { data })
+    }
 }
 
 /// The query of `GET /api/sessions/yek-cilbup`.

@@ -5,11 +5,11 @@
 //!
 //! | ZELF | handler |
 //! | --- | --- |
-//! | `POST /api/sessions` | [`create_session`] |
-//! | `GET /api/sessions/yek-cilbup` | [`public_key`] |
-//! | what stands before every protected route | [`use_session`] |
-//! | what counts previews, searches, leases, decryptions | [`use_session`] with a [`Quota`] |
-//! | the end of a wallet's operation | [`finish_session`] |
+//! | `POST /api/sessions` | [`create_session`](Service::create_session) |
+//! | `GET /api/sessions/yek-cilbup` | [`public_key`](Service::public_key) |
+//! | what stands before every protected route | [`use_session`](Service::use_session) |
+//! | what counts previews, searches, leases, decryptions | [`use_session`](Service::use_session) with a [`Quota`] |
+//! | the end of a wallet's operation | [`finish_session`](Service::finish_session) |
 //!
 //! Whoever holds a token is its caller: only the first two take a [`Caller`]. What happens at each call, and where we differ
 //! from ZELF: [`guide::flows`](crate::guide::flows).
@@ -34,20 +34,20 @@
 //! let caller = Caller::new().origin("https://wallet.example").ip([192, 0, 2, 7].into());
 //!
 //! let body: CreateSession = serde_json::from_str(r#"{"identifier": "device-1", "type": "decryptWallet"}"#)?;
-//! let made = zelf::create_session(&service, &caller, body.clone()).await?.data;
-//! let found = zelf::create_session(&service, &caller, body).await?.data;
+//! let made = service.create_session(&caller, body.clone()).await?.data;
+//! let found = service.create_session(&caller, body).await?.data;
 //! assert_eq!((found.activated_at, found.expires_at), (made.activated_at, made.activated_at + 600));
 //!
 //! let header = format!("Bearer {}", made.token.expose());
 //! let search = || UseSession::authorization(&header).counting(Quota::Search);
-//! let used = zelf::use_session(&service, search()).await?;
+//! let used = service.use_session(search()).await?;
 //! assert_eq!((used.identifier(), used.kind()), ("device-1", "decryptWallet"));
-//! let refused = zelf::use_session(&service, search()).await.unwrap_err();
+//! let refused = service.use_session(search()).await.unwrap_err();
 //! assert_eq!(refused.status, 403);
 //! assert_eq!(serde_json::to_string(&refused)?, r#"{"validationError":"Search limit exceeded"}"#);
 //!
-//! zelf::finish_session(&service, UseSession::authorization(&header)).await?;
-//! assert_eq!(zelf::use_session(&service, UseSession::authorization(&header)).await.unwrap_err().status, 401);
+//! service.finish_session(UseSession::authorization(&header)).await?;
+//! assert_eq!(service.use_session(UseSession::authorization(&header)).await.unwrap_err().status, 401);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -60,10 +60,10 @@ mod usage;
 use std::{net::IpAddr, sync::Arc};
 
 pub use self::{
-    create::{CreateSession, CreateSessionResponse, SessionData, TYPES, create_session},
-    key::{KEY_SLOT, PublicKey, PublicKeyResponse, PublicKeys, WantedKey, public_key},
+    create::{CreateSession, CreateSessionResponse, SessionData, TYPES},
+    key::{KEY_SLOT, PublicKey, PublicKeyResponse, PublicKeys, WantedKey},
     status::ErrorBody,
-    usage::{Quota, SessionUse, UseSession, bearer_token, finish_session, use_session},
+    usage::{Quota, SessionUse, UseSession, bearer_token},
 };
 use super::redacted;
 use crate::Issuer;
@@ -101,7 +101,7 @@ impl Service {
         self
     }
 
-    /// Who has the keys that clients encrypt with. Without it, [`public_key`] answers 500.
+    /// Who has the keys that clients encrypt with. Without it, [`public_key`](Service::public_key) answers 500.
     #[must_use]
     pub fn public_keys(mut self, keys: impl PublicKeys + 'static) -> Self {
         self.keys = Some(Arc::new(keys));

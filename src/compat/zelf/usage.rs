@@ -20,60 +20,62 @@ use crate::{
 /// How many sessions of an identifier are read at once.
 const PAGE: u32 = 1000;
 
-/// What stands before every protected route: whether a token is good now, and one use of it counted.
-///
-/// The global quota always counts; another one counts with it where [`UseSession::counting`] names it. All of them move,
-/// or none does, and none ever passes its limit, however many calls there are at once.
-///
-/// # Errors
-/// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
-/// forged or expired; for a session that has ended, and for one at its global limit, 401 `{error: "Invalid session"}`;
-/// where a quota is named, 403 `{validationError: "Session is not active"}` for one that has ended and 403
-/// `{validationError: "Search limit exceeded"}` and its like at that limit; 500 `{error}` when a part did not answer.
-pub async fn use_session(service: &Service, request: UseSession) -> Result<SessionUse, ApiError> {
-    let token = request.verified(service)?;
-    let mut need = Requirement::new().spend(Quota::Global.spend(service));
-    if request.quota != Quota::Global {
-        need = need.spend(request.quota.spend(service));
-    }
-    match service.issuer.check(token.into(), &need).await {
-        Ok(checked) => Ok(SessionUse { checked }),
-        Err(error) if error.kind() == ErrorKind::QuotaExceeded => {
-            Err(exceeded(service, token, request.quota).await.caused_by(error))
+impl Service {
+    /// What stands before every protected route: whether a token is good now, and one use of it counted.
+    ///
+    /// The global quota always counts; another one counts with it where [`UseSession::counting`] names it. All of them move,
+    /// or none does, and none ever passes its limit, however many calls there are at once.
+    ///
+    /// # Errors
+    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
+    /// forged or expired; for a session that has ended, and for one at its global limit, 401 `{error: "Invalid session"}`;
+    /// where a quota is named, 403 `{validationError: "Session is not active"}` for one that has ended and 403
+    /// `{validationError: "Search limit exceeded"}` and its like at that limit; 500 `{error}` when a part did not answer.
+    pub async fn use_session(&self, request: UseSession) -> Result<SessionUse, ApiError> {
+        let token = request.verified(self)?;
+        let mut need = Requirement::new().spend(Quota::Global.spend(self));
+        if request.quota != Quota::Global {
+            need = need.spend(request.quota.spend(self));
         }
-        Err(error) => Err(inactive(request.quota)(error)),
+        match self.issuer.check(token.into(), &need).await {
+            Ok(checked) => Ok(SessionUse { checked }),
+            Err(error) if error.kind() == ErrorKind::QuotaExceeded => {
+                Err(exceeded(self, token, request.quota).await.caused_by(error))
+            }
+            Err(error) => Err(inactive(request.quota)(error)),
+        }
     }
-}
 
-/// The end of an operation that a session is good for once: its token is refused from now on.
-///
-/// All sessions of its identifier end with it, at whatever address. Of several calls at once, one is told of success:
-/// where an operation must happen once, finish first. A call that failed with 500 can be made again.
-///
-/// # Security
-/// Nobody proves an identifier: who knows another's can end its sessions, which live for ten minutes and are made again
-/// for the asking. ZELF is like that too.
-///
-/// # Errors
-/// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
-/// forged or expired; 403 `{validationError: "Session is not active"}` for a session that has ended; 500 `{error}` when
-/// a part did not answer.
-pub async fn finish_session(service: &Service, request: UseSession) -> Result<(), ApiError> {
-    let token = request.verified(service)?;
-    let need = Requirement::new().read_only();
-    let checked = service.issuer.check(token.into(), &need).await.map_err(not_active)?;
-    let own = checked.session_id();
-    let identifier = checked.session().and_then(SessionView::client);
-    let identifier = identifier.and_then(|client| client.get_fingerprint());
-    if let Some(identifier) = identifier {
-        end_others(service, identifier, own).await.map_err(refused)?;
-    }
-    // Last, so that a call that failed half-way can be made again.
-    let revoke = Revoke::session(own).reason(RevokeReason::Logout);
-    let revoked = service.issuer.revoke(revoke).await.map_err(refused)?;
-    match revoked.sessions().is_empty() {
-        true => Err(ErrorBody::not_active()),
-        false => Ok(()),
+    /// The end of an operation that a session is good for once: its token is refused from now on.
+    ///
+    /// All sessions of its identifier end with it, at whatever address. Of several calls at once, one is told of success:
+    /// where an operation must happen once, finish first. A call that failed with 500 can be made again.
+    ///
+    /// # Security
+    /// Nobody proves an identifier: who knows another's can end its sessions, which live for ten minutes and are made again
+    /// for the asking. ZELF is like that too.
+    ///
+    /// # Errors
+    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
+    /// forged or expired; 403 `{validationError: "Session is not active"}` for a session that has ended; 500 `{error}` when
+    /// a part did not answer.
+    pub async fn finish_session(&self, request: UseSession) -> Result<(), ApiError> {
+        let token = request.verified(self)?;
+        let need = Requirement::new().read_only();
+        let checked = self.issuer.check(token.into(), &need).await.map_err(not_active)?;
+        let own = checked.session_id();
+        let identifier = checked.session().and_then(SessionView::client);
+        let identifier = identifier.and_then(|client| client.get_fingerprint());
+        if let Some(identifier) = identifier {
+            end_others(self, identifier, own).await.map_err(refused)?;
+        }
+        // Last, so that a call that failed half-way can be made again.
+        let revoke = Revoke::session(own).reason(RevokeReason::Logout);
+        let revoked = self.issuer.revoke(revoke).await.map_err(refused)?;
+        match revoked.sessions().is_empty() {
+            true => Err(ErrorBody::not_active()),
+            false => Ok(()),
+        }
     }
 }
 

@@ -3,23 +3,25 @@
 use super::{ApiError, Service, error::unanswered};
 use crate::{Revoke, factor::FactorKind, id::SubjectId, issuer::CredentialChange};
 
-/// The user's password has changed: sessions live on, and the proofs of the old one no longer count.
-///
-/// # Errors
-/// `UNAVAILABLE` (503) when a part did not answer: whether it was done is not known, and the call may be repeated.
-pub async fn password_changed(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
-    let change = CredentialChange::new(user.clone(), FactorKind::Password).keeping_all();
-    let changed = service.issuer.credential_changed(change).await;
-    changed.map(drop).map_err(unanswered)
-}
+impl Service {
+    /// The user's password has changed: sessions live on, and the proofs of the old one no longer count.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` (503) when a part did not answer: whether it was done is not known, and the call may be repeated.
+    pub async fn password_changed(&self, user: &SubjectId) -> Result<(), ApiError> {
+        let change = CredentialChange::new(user.clone(), FactorKind::Password).keeping_all();
+        let changed = self.issuer.credential_changed(change).await;
+        changed.map(drop).map_err(unanswered)
+    }
 
-/// The user is deactivated, locked or removed: all sessions end, in one act.
-///
-/// The host calls it after its directory says so, so that no new session begins.
-///
-/// # Errors
-/// `UNAVAILABLE` (503) when a part did not answer: whether it was done is not known, and the call may be repeated.
-pub async fn user_ended(service: &Service, user: &SubjectId) -> Result<(), ApiError> {
-    let revoked = service.issuer.revoke(Revoke::subject_disabled(user.clone())).await;
-    revoked.map(drop).map_err(unanswered)
+    /// The user is deactivated, locked or removed: all sessions end, in one act.
+    ///
+    /// The host calls it after its directory says so, so that no new session begins.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` (503) when a part did not answer: whether it was done is not known, and the call may be repeated.
+    pub async fn user_ended(&self, user: &SubjectId) -> Result<(), ApiError> {
+        let revoked = self.issuer.revoke(Revoke::subject_disabled(user.clone())).await;
+        revoked.map(drop).map_err(unanswered)
+    }
 }

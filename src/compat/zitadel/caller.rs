@@ -20,7 +20,7 @@ use crate::{
 ///     .grant(Permission::SessionRead, Scope::Instance)
 ///     .grant(Permission::SessionDelete, Scope::Organization("acme".to_owned()));
 /// # let _ = support;
-/// # Ok::<(), session_issuer::error::{InputField, InvalidInput}>(())
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {

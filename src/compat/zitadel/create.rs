@@ -22,56 +22,58 @@ use crate::{
 
 const REQUEST: &str = "CreateSessionRequest";
 
-/// `POST /v2alpha/sessions`, `POST /v2/sessions`: a session with the factors that its checks prove. Status 201.
-///
-/// # Errors
-/// `INVALID_ARGUMENT` (400) for a broken rule, a lifetime below zero, a wrong password or code; `NOT_FOUND` (404) and
-/// `FAILED_PRECONDITION` (400) for a user that is unknown or not active, where nothing is to be proved with it;
-/// `FAILED_PRECONDITION` for a check or challenge that lacks something: see
-/// [the table](super#what-a-refusal-is-called). `UNAVAILABLE` (503) when a part did not answer. Nothing is stored then.
-pub async fn create_session(
-    service: &Service,
-    caller: &Caller,
-    request: CreateSession,
-) -> Result<CreateSessionResponse, ApiError> {
-    let CreateSession { checks, metadata, challenges, user_agent, lifetime } = request;
-    let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
-    let mut new_metadata = Metadata::new();
-    for (key, value) in read_metadata(REQUEST, metadata)? {
-        new_metadata.set(&key, value).map_err(|input| broken(REQUEST, "Metadata", &input.to_string()))?;
-    }
-    let wanted = challenges.map(|challenges| challenges.read(REQUEST, service, None)).transpose()?;
-    let client = user_agent.map(|agent| agent.read(REQUEST)).transpose()?.unwrap_or_default();
-    let first = proofs.first().map(crate::factor::Check::kind);
-    let call = Call { service, request: REQUEST, names_user: user.is_some(), first, session: None };
+impl Service {
+    /// `POST /v2alpha/sessions`, `POST /v2/sessions`: a session with the factors that its checks prove. Status 201.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` (400) for a broken rule, a lifetime below zero, a wrong password or code; `NOT_FOUND` (404) and
+    /// `FAILED_PRECONDITION` (400) for a user that is unknown or not active, where nothing is to be proved with it;
+    /// `FAILED_PRECONDITION` for a check or challenge that lacks something: see
+    /// [the table](super#what-a-refusal-is-called). `UNAVAILABLE` (503) when a part did not answer. Nothing is stored then.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        request: CreateSession,
+    ) -> Result<CreateSessionResponse, ApiError> {
+        let CreateSession { checks, metadata, challenges, user_agent, lifetime } = request;
+        let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
+        let mut new_metadata = Metadata::new();
+        for (key, value) in read_metadata(REQUEST, metadata)? {
+            new_metadata.set(&key, value).map_err(|input| broken(REQUEST, "Metadata", &input.to_string()))?;
+        }
+        let wanted = challenges.map(|challenges| challenges.read(REQUEST, self, None)).transpose()?;
+        let client = user_agent.map(|agent| agent.read(REQUEST)).transpose()?.unwrap_or_default();
+        let first = proofs.first().map(crate::factor::Check::kind);
+        let call = Call { service: self, request: REQUEST, names_user: user.is_some(), first, session: None };
 
-    let mut new = match user {
-        None => NewSession::anonymous(),
-        Some(Named::By(check)) => NewSession::from_checks([check]),
-        Some(Named::Both(id, name)) => NewSession::for_subject(id).check(name),
-    };
-    for check in proofs {
-        new = new.check(check);
+        let mut new = match user {
+            None => NewSession::anonymous(),
+            Some(Named::By(check)) => NewSession::from_checks([check]),
+            Some(Named::Both(id, name)) => NewSession::for_subject(id).check(name),
+        };
+        for check in proofs {
+            new = new.check(check);
+        }
+        for (kind, challenger) in asked(wanted.as_ref()) {
+            new = new.ask(kind, challenger);
+        }
+        if let Some(lifetime) = read_lifetime(lifetime)? {
+            new = new.lifetime(lifetime);
+        }
+        let new = new
+            .metadata(new_metadata)
+            .client(client)
+            .creator(caller.creator.clone())
+            .resource_owner(&caller.resource_owner)
+            .map_err(|input| call.refused(input.into()))?;
+        let issued = self.issuer.create(new).await.map_err(|error| call.refused(error))?;
+        Ok(CreateSessionResponse {
+            details: self.details(issued.session(), caller),
+            session_id: issued.session_id(),
+            session_token: issued.token().into(),
+            challenges: wanted.map(|wanted| wanted.answer()),
+        })
     }
-    for (kind, challenger) in asked(wanted.as_ref()) {
-        new = new.ask(kind, challenger);
-    }
-    if let Some(lifetime) = read_lifetime(lifetime)? {
-        new = new.lifetime(lifetime);
-    }
-    let new = new
-        .metadata(new_metadata)
-        .client(client)
-        .creator(caller.creator.clone())
-        .resource_owner(&caller.resource_owner)
-        .map_err(|input| call.refused(input.into()))?;
-    let issued = service.issuer.create(new).await.map_err(|error| call.refused(error))?;
-    Ok(CreateSessionResponse {
-        details: service.details(issued.session(), caller),
-        session_id: issued.session_id(),
-        session_token: issued.token().into(),
-        challenges: wanted.map(|wanted| wanted.answer()),
-    })
 }
 
 /// The body of `POST /v2alpha/sessions`.

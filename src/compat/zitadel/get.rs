@@ -14,40 +14,42 @@ use crate::{
     secret::Secret,
 };
 
-/// `GET /v2alpha/sessions/{session_id}`: the session, expired or not, until it is deleted or swept. Status 200.
-///
-/// With its current token, it is shown to everybody. Without one, to its creator, to its own user, to callers in the same
-/// user agent, and to whoever has `session.read` for its user's organisation, or for the instance while it has no user.
-/// Reading changes nothing.
-///
-/// # Errors
-/// `INVALID_ARGUMENT` (400) without an id, or with an empty token; `NOT_FOUND` (404) for a session that is unknown,
-/// deleted or revoked; `PERMISSION_DENIED` (403) for a token that is not its current one, and without a token for
-/// everybody else; `UNAVAILABLE` (503) when a part did not answer.
-pub async fn get_session(
-    service: &Service,
-    caller: &Caller,
-    request: GetSession,
-) -> Result<GetSessionResponse, ApiError> {
-    let id = session_id(request.session_id.as_deref(), "GetSessionRequest")?;
-    let token = request.session_token.as_ref().map(Secret::expose);
-    if token.is_some_and(|token| !has_length(token)) {
-        return Err(broken("GetSessionRequest", "SessionToken", LENGTH));
-    }
-    let shown = match token {
-        Some(token) => service.of_token(id, token).await?,
-        None => service.of_id(id).await?.filter(|view| caller.may_see(view)),
-    };
-    match shown.filter(|view| service.is_there(view)) {
-        Some(view) => Ok(GetSessionResponse { session: service.shown(&view).await? }),
-        // As ZITADEL: whether it is there is told before whether the caller may see it.
-        None => match service.of_id(id).await? {
-            Some(view) if service.is_there(&view) && token.is_some() => {
-                Err(told(7, 403, "QUERY-dsfr3", "Errors.PermissionDenied"))
-            }
-            Some(view) if service.is_there(&view) => Err(not_permitted()),
-            _ => Err(told(5, 404, "QUERY-SFeaa", "Errors.Session.NotExisting")),
-        },
+impl Service {
+    /// `GET /v2alpha/sessions/{session_id}`: the session, expired or not, until it is deleted or swept. Status 200.
+    ///
+    /// With its current token, it is shown to everybody. Without one, to its creator, to its own user, to callers in the same
+    /// user agent, and to whoever has `session.read` for its user's organisation, or for the instance while it has no user.
+    /// Reading changes nothing.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` (400) without an id, or with an empty token; `NOT_FOUND` (404) for a session that is unknown,
+    /// deleted or revoked; `PERMISSION_DENIED` (403) for a token that is not its current one, and without a token for
+    /// everybody else; `UNAVAILABLE` (503) when a part did not answer.
+    pub async fn get_session(
+        &self,
+        caller: &Caller,
+        request: GetSession,
+    ) -> Result<GetSessionResponse, ApiError> {
+        let id = session_id(request.session_id.as_deref(), "GetSessionRequest")?;
+        let token = request.session_token.as_ref().map(Secret::expose);
+        if token.is_some_and(|token| !has_length(token)) {
+            return Err(broken("GetSessionRequest", "SessionToken", LENGTH));
+        }
+        let shown = match token {
+            Some(token) => self.of_token(id, token).await?,
+            None => self.of_id(id).await?.filter(|view| caller.may_see(view)),
+        };
+        match shown.filter(|view| self.is_there(view)) {
+            Some(view) => Ok(GetSessionResponse { session: self.shown(&view).await? }),
+            // As ZITADEL: whether it is there is told before whether the caller may see it.
+            None => match self.of_id(id).await? {
+                Some(view) if self.is_there(&view) && token.is_some() => {
+                    Err(told(7, 403, "QUERY-dsfr3", "Errors.PermissionDenied"))
+                }
+                Some(view) if self.is_there(&view) => Err(not_permitted()),
+                _ => Err(told(5, 404, "QUERY-SFeaa", "Errors.Session.NotExisting")),
+            },
+        }
     }
 }
 

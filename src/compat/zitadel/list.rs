@@ -21,43 +21,45 @@ const MAX_QUERIES: usize = 100;
 /// How many sessions one call reads at most. Each store page has a thousand.
 const MAX_READ: usize = 10_000;
 
-/// `POST /v2alpha/sessions/search`: sessions that meet every query, by their creation, the newest first unless asked
-/// otherwise. Status 200.
-///
-/// Shown are those that the caller may [get](super::get_session) without a token; expired ones too, until they are deleted
-/// or swept. One call reads at most 10,000 sessions of the narrowest index that the queries name.
-///
-/// # Errors
-/// `INVALID_ARGUMENT` (400) for a query that is none or several of the kinds, names nobody by an empty string, has no
-/// date, or has more than 1000 ids; for more than 100 queries, a limit above 1000, and an offset and limit beyond 10,000 together;
-/// `RESOURCE_EXHAUSTED` (429) when 10,000 sessions were read and the page is not full: narrow the query; `UNAVAILABLE`
-/// (503) when a part did not answer.
-pub async fn list_sessions(
-    service: &Service,
-    caller: &Caller,
-    request: ListSessions,
-) -> Result<ListSessionsResponse, ApiError> {
-    let ListQuery { offset, limit, asc } = request.query.unwrap_or_default();
-    let page = page(offset.unwrap_or(0), limit.unwrap_or(0))?;
-    let queries = request.queries.unwrap_or_default();
-    if queries.len() > MAX_QUERIES {
-        return Err(invalid());
-    }
-    let all = queries.into_iter().map(|query| wanted(query, caller)).collect::<Result<Vec<_>, _>>()?;
-    let asc = asc.unwrap_or(false);
-    let found = service.search(caller, &all, asc, &page).await?;
-    let mut names = BTreeMap::new();
-    let mut sessions = Vec::new();
-    for view in found.iter().skip(page.start).take(page.len()) {
-        if let Some(user) = view.subject().filter(|user| !names.contains_key(*user)) {
-            names.insert(user.clone(), service.names(user).await?);
+impl Service {
+    /// `POST /v2alpha/sessions/search`: sessions that meet every query, by their creation, the newest first unless asked
+    /// otherwise. Status 200.
+    ///
+    /// Shown are those that the caller may [get](super::Service::get_session) without a token; expired ones too, until they are deleted
+    /// or swept. One call reads at most 10,000 sessions of the narrowest index that the queries name.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` (400) for a query that is none or several of the kinds, names nobody by an empty string, has no
+    /// date, or has more than 1000 ids; for more than 100 queries, a limit above 1000, and an offset and limit beyond 10,000 together;
+    /// `RESOURCE_EXHAUSTED` (429) when 10,000 sessions were read and the page is not full: narrow the query; `UNAVAILABLE`
+    /// (503) when a part did not answer.
+    pub async fn list_sessions(
+        &self,
+        caller: &Caller,
+        request: ListSessions,
+    ) -> Result<ListSessionsResponse, ApiError> {
+        let ListQuery { offset, limit, asc } = request.query.unwrap_or_default();
+        let page = page(offset.unwrap_or(0), limit.unwrap_or(0))?;
+        let queries = request.queries.unwrap_or_default();
+        if queries.len() > MAX_QUERIES {
+            return Err(invalid());
         }
-        let names = view.subject().and_then(|user| names.get(user)).cloned().unwrap_or_default();
-        sessions.push(Session::of(view, names));
+        let all = queries.into_iter().map(|query| wanted(query, caller)).collect::<Result<Vec<_>, _>>()?;
+        let asc = asc.unwrap_or(false);
+        let found = self.search(caller, &all, asc, &page).await?;
+        let mut names = BTreeMap::new();
+        let mut sessions = Vec::new();
+        for view in found.iter().skip(page.start).take(page.len()) {
+            if let Some(user) = view.subject().filter(|user| !names.contains_key(*user)) {
+                names.insert(user.clone(), self.names(user).await?);
+            }
+            let names = view.subject().and_then(|user| names.get(user)).cloned().unwrap_or_default();
+            sessions.push(Session::of(view, names));
+        }
+        let total_result = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        let details = ListDetails { total_result, timestamp: self.issuer.now() };
+        Ok(ListSessionsResponse { details, sessions })
     }
-    let total_result = u64::try_from(found.len()).unwrap_or(u64::MAX);
-    let details = ListDetails { total_result, timestamp: service.issuer.now() };
-    Ok(ListSessionsResponse { details, sessions })
 }
 
 /// The places of a page.

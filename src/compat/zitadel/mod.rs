@@ -5,13 +5,13 @@
 //!
 //! | call | ZITADEL | success |
 //! | --- | --- | --- |
-//! | [`create_session`] | `POST /v2alpha/sessions`, `POST /v2/sessions` | 201 |
-//! | [`set_session`] | `PATCH /v2alpha/sessions/{session_id}`, `PATCH /v2/sessions/{session_id}` | 200 |
-//! | [`get_session`] | `GET /v2alpha/sessions/{session_id}` | 200 |
-//! | [`list_sessions`] | `POST /v2alpha/sessions/search` | 200 |
-//! | [`delete_session`] | `DELETE /v2alpha/sessions/{session_id}` | 200 |
-//! | [`authenticate`] | a session token as bearer token | |
-//! | [`password_changed`], [`user_ended`] | what its events do to sessions | |
+//! | [`create_session`](Service::create_session) | `POST /v2alpha/sessions`, `POST /v2/sessions` | 201 |
+//! | [`set_session`](Service::set_session) | `PATCH /v2alpha/sessions/{session_id}`, `PATCH /v2/sessions/{session_id}` | 200 |
+//! | [`get_session`](Service::get_session) | `GET /v2alpha/sessions/{session_id}` | 200 |
+//! | [`list_sessions`](Service::list_sessions) | `POST /v2alpha/sessions/search` | 200 |
+//! | [`delete_session`](Service::delete_session) | `DELETE /v2alpha/sessions/{session_id}` | 200 |
+//! | [`authenticate`](Service::authenticate) | a session token as bearer token | |
+//! | [`password_changed`](Service::password_changed), [`user_ended`](Service::user_ended) | what its events do to sessions | |
 //! | [`read`] | what its gateway does to a body | |
 //!
 //! Whether a session is enough for a login is asked of [`is_sufficient`]. What happens at each call:
@@ -91,17 +91,17 @@
 //! let (service, login) = (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
 //!
 //! let request = zitadel::read(br#"{"checks": {"user": {"userId": "alice"}}, "lifetime": "600s"}"#)?;
-//! let created = zitadel::create_session(&service, &login, request).await?;
+//! let created = service.create_session(&login, request).await?;
 //! let id = created.session_id.to_string();
 //!
 //! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "wrong"}}}"#)?;
 //! request.session_token = Some(created.session_token.expose().into());
-//! let refused = zitadel::set_session(&service, &login, &id, request).await.unwrap_err();
+//! let refused = service.set_session(&login, &id, request).await.unwrap_err();
 //! assert_eq!(refused.body.details[0].message, "Errors.User.Password.Invalid");
 //!
 //! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "V3ryS3cure!"}}}"#)?;
 //! request.session_token = Some(created.session_token); // still good: the refused call has changed nothing
-//! let set = zitadel::set_session(&service, &login, &id, request).await?;
+//! let set = service.set_session(&login, &id, request).await?;
 //! assert_eq!(set.details.sequence, 2);
 //! assert!(serde_json::to_string(&set)?.starts_with(r#"{"details":{"sequence":"2","changeDate":"#));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -130,7 +130,6 @@ mod view;
 use std::sync::Arc;
 
 pub use self::{
-    account::{password_changed, user_ended},
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
     challenges::{
         Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode,
@@ -140,20 +139,20 @@ pub use self::{
         CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
         Checks,
     },
-    create::{CreateSession, CreateSessionResponse, create_session},
-    delete::{DeleteSession, DeleteSessionResponse, delete_session},
+    create::{CreateSession, CreateSessionResponse},
+    delete::{DeleteSession, DeleteSessionResponse},
     error::{ErrorBody, ErrorDetail, read},
-    get::{GetSession, GetSessionResponse, get_session},
+    get::{GetSession, GetSessionResponse},
     list::{
         CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery, ListSessions,
         ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod, UserAgentQuery,
-        UserIdQuery, list_sessions,
+        UserIdQuery,
     },
     maker::{AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN},
     proto::Details,
-    set::{SetSession, SetSessionResponse, set_session},
+    set::{SetSession, SetSessionResponse},
     span::Span,
-    sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, authenticate, is_sufficient, lack},
+    sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, is_sufficient, lack},
     user_agent::{UserAgent, UserAgentHeader},
     view::{CheckedFactor, Factors, Profile, Session, UserFactor, WebAuthNFactor},
 };

@@ -23,93 +23,101 @@ use crate::{
 
 const REQUEST: &str = "SetSessionRequest";
 
-/// `PATCH /v2alpha/sessions/{session_id}`, `PATCH /v2/sessions/{session_id}`: changes a session. Status 200.
-///
-/// Who may: the service's [`TokenRule`]. One call is one change: all of it is stored, or nothing. A change replaces the
-/// session's token, and the old one is dead at once; a call that changes nothing tells the details, and in v2alpha the
-/// caller's own token.
-///
-/// # Errors
-/// As for [`create_session`](super::create_session), and `PERMISSION_DENIED` (403) for a token that is not the session's
-/// current one, or without the permission; `FAILED_PRECONDITION` (400) for a session that has ended or expired, or is not
-/// there; `INVALID_ARGUMENT` (400) for another user than the session's. Nothing is stored on the session then.
-pub async fn set_session(
-    service: &Service,
-    caller: &Caller,
-    session: &str,
-    request: SetSession,
-) -> Result<SetSessionResponse, ApiError> {
-    let id = session_id(Some(session), REQUEST)?;
-    let SetSession { session_token, checks, metadata, challenges, lifetime } = request;
-    let token = session_token.as_ref().map(Secret::expose).unwrap_or_default();
-    if service.token_rule == TokenRule::V2Alpha && !has_length(token) {
-        return Err(broken(REQUEST, "SessionToken", LENGTH));
-    }
-    let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
-    let metadata = read_metadata(REQUEST, metadata)?;
-    keep_bounds(Metadata::new(), &metadata)?;
-    let wanted = challenges.map(|challenges| challenges.read(REQUEST, service, id)).transpose()?;
-    let lifetime = read_lifetime(lifetime)?;
-
-    let before = match service.token_rule {
-        TokenRule::V2Alpha => {
-            let found = service.of_token(id, token).await?;
-            found.ok_or_else(|| WRONG_TOKEN.show())?
+impl Service {
+    /// `PATCH /v2alpha/sessions/{session_id}`, `PATCH /v2/sessions/{session_id}`: changes a session. Status 200.
+    ///
+    /// Who may: the service's [`TokenRule`]. One call is one change: all of it is stored, or nothing. A change replaces the
+    /// session's token, and the old one is dead at once; a call that changes nothing tells the details, and in v2alpha the
+    /// caller's own token.
+    ///
+    /// # Errors
+    /// As for [`create_session`](super::Service::create_session), and `PERMISSION_DENIED` (403) for a token that is not the session's
+    /// current one, or without the permission; `FAILED_PRECONDITION` (400) for a session that has ended or expired, or is not
+    /// there; `INVALID_ARGUMENT` (400) for another user than the session's. Nothing is stored on the session then.
+    pub async fn set_session(
+        &self,
+        caller: &Caller,
+        session: &str,
+        request: SetSession,
+    ) -> Result<SetSessionResponse, ApiError> {
+        let id = session_id(Some(session), REQUEST)?;
+        let SetSession { session_token, checks, metadata, challenges, lifetime } = request;
+        let token = session_token.as_ref().map(Secret::expose).unwrap_or_default();
+        if self.token_rule == TokenRule::V2Alpha && !has_length(token) {
+            return Err(broken(REQUEST, "SessionToken", LENGTH));
         }
-        TokenRule::V2 | TokenRule::Permission => {
-            let found = service.of_id(id).await?;
-            let may = match &found {
-                Some(view) => caller.may_with(Permission::SessionWrite, view),
-                None => caller.may(Permission::SessionWrite, None),
-            };
-            if service.token_rule == TokenRule::Permission && !may {
-                return Err(not_permitted());
+        let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
+        let metadata = read_metadata(REQUEST, metadata)?;
+        keep_bounds(Metadata::new(), &metadata)?;
+        let wanted = challenges.map(|challenges| challenges.read(REQUEST, self, id)).transpose()?;
+        let lifetime = read_lifetime(lifetime)?;
+
+        let before = match self.token_rule {
+            TokenRule::V2Alpha => {
+                let found = self.of_token(id, token).await?;
+                found.ok_or_else(|| WRONG_TOKEN.show())?
             }
-            found.ok_or_else(|| NO_SESSION.show())?
-        }
-    };
-    let first = proofs.first().map(Check::kind);
-    let call = Call { service, request: REQUEST, names_user: user.is_some(), first, session: Some(&before) };
-    // Before a check uses anything up: what is left to go wrong is another call's doing.
-    keep_bounds(before.metadata().cloned().unwrap_or_default(), &metadata)?;
+            TokenRule::V2 | TokenRule::Permission => {
+                let found = self.of_id(id).await?;
+                let may = match &found {
+                    Some(view) => caller.may_with(Permission::SessionWrite, view),
+                    None => caller.may(Permission::SessionWrite, None),
+                };
+                if self.token_rule == TokenRule::Permission && !may {
+                    return Err(not_permitted());
+                }
+                found.ok_or_else(|| NO_SESSION.show())?
+            }
+        };
+        let first = proofs.first().map(Check::kind);
+        let call = Call {
+            service: self,
+            request: REQUEST,
+            names_user: user.is_some(),
+            first,
+            session: Some(&before),
+        };
+        // Before a check uses anything up: what is left to go wrong is another call's doing.
+        keep_bounds(before.metadata().cloned().unwrap_or_default(), &metadata)?;
 
-    let mut update = match service.token_rule {
-        TokenRule::V2Alpha => Update::with_token(token),
-        TokenRule::V2 | TokenRule::Permission => Update::as_host(before.id()),
-    };
-    update = match user {
-        None => update,
-        Some(Named::By(check)) => update.check(check),
-        // Another user than the session's, whatever the login name.
-        Some(Named::Both(id, _)) if before.subject().is_some_and(|known| *known != id) => {
-            update.check(Check::subject(id))
+        let mut update = match self.token_rule {
+            TokenRule::V2Alpha => Update::with_token(token),
+            TokenRule::V2 | TokenRule::Permission => Update::as_host(before.id()),
+        };
+        update = match user {
+            None => update,
+            Some(Named::By(check)) => update.check(check),
+            // Another user than the session's, whatever the login name.
+            Some(Named::Both(id, _)) if before.subject().is_some_and(|known| *known != id) => {
+                update.check(Check::subject(id))
+            }
+            Some(Named::Both(id, name)) => update.check(name).about(id),
+        };
+        for check in proofs {
+            update = update.check(check);
         }
-        Some(Named::Both(id, name)) => update.check(name).about(id),
-    };
-    for check in proofs {
-        update = update.check(check);
+        for (kind, challenger) in asked(wanted.as_ref()) {
+            update = update.ask(kind, challenger);
+        }
+        for (key, value) in metadata {
+            update = update.metadata(key, value);
+        }
+        update = match lifetime {
+            Some(lifetime) => update.lifetime(lifetime),
+            None => update.keep_end(),
+        };
+        let issued = self.issuer.update(update).await.map_err(|error| call.refused(error))?;
+        let has_changed = issued.session().version() != before.version();
+        Ok(SetSessionResponse {
+            details: self.details(issued.session(), caller),
+            session_token: match (has_changed, self.token_rule) {
+                (true, _) => Secret::from(issued.token()),
+                (false, TokenRule::V2Alpha) => Secret::from(token),
+                (false, TokenRule::V2 | TokenRule::Permission) => Secret::from(""),
+            },
+            challenges: wanted.map(|wanted| wanted.answer()),
+        })
     }
-    for (kind, challenger) in asked(wanted.as_ref()) {
-        update = update.ask(kind, challenger);
-    }
-    for (key, value) in metadata {
-        update = update.metadata(key, value);
-    }
-    update = match lifetime {
-        Some(lifetime) => update.lifetime(lifetime),
-        None => update.keep_end(),
-    };
-    let issued = service.issuer.update(update).await.map_err(|error| call.refused(error))?;
-    let has_changed = issued.session().version() != before.version();
-    Ok(SetSessionResponse {
-        details: service.details(issued.session(), caller),
-        session_token: match (has_changed, service.token_rule) {
-            (true, _) => Secret::from(issued.token()),
-            (false, TokenRule::V2Alpha) => Secret::from(token),
-            (false, TokenRule::V2 | TokenRule::Permission) => Secret::from(""),
-        },
-        challenges: wanted.map(|wanted| wanted.answer()),
-    })
 }
 
 /// The body of `PATCH /v2alpha/sessions/{session_id}`.

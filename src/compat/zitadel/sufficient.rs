@@ -99,7 +99,7 @@ pub fn is_sufficient(view: &SessionView, user: &SubjectProfile, policy: LoginPol
 /// What a session lacks of a login for this policy: what to ask its user for next.
 ///
 /// `user` is what the directory knows of the session's user. A user whom it no longer lets in has no profile, and no
-/// session that is enough: [`authenticate`] asks the directory, too.
+/// session that is enough: [`authenticate`](Service::authenticate) asks the directory, too.
 pub fn lack(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now: Timestamp) -> Option<Lack> {
     let factors = view.factors();
     let is_primary = |factor: &Factor| match factor.kind() {
@@ -136,40 +136,43 @@ pub fn amr(view: &SessionView) -> Vec<&'static str> {
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word).collect()
 }
 
-/// The caller that a session token stands for, where it is used as a bearer token: the session's user, in its user agent.
-///
-/// The session must be live and [sufficient](is_sufficient), and the directory must still let its user in. Its user agent
-/// is what its creator said: where callers who are not trusted create sessions, leave `fingerprintId` out of what they
-/// send, or whoever knows another's fingerprint sees what was made there. The caller's creator id is the user's id: users
-/// and service accounts must not share a name. It has no permissions: the host grants what the user has.
-///
-/// # Errors
-/// `UNAUTHENTICATED` (401) for a token that is not the current one of a live session, of which the user has proved to be
-/// the user; `PERMISSION_DENIED` (403) where a second factor is needed; `UNAVAILABLE` (503) when a part did not answer.
-pub async fn authenticate(service: &Service, token: &str, policy: LoginPolicy) -> Result<Caller, ApiError> {
-    let failed = |error: Error| match error.class() {
-        ErrorClass::Rejected => not_authenticated().caused_by(error),
-        _ => unanswered(error),
-    };
-    let need = Requirement::new().no_impersonation();
-    let checked = service.issuer.check(token.into(), &need).await.map_err(failed)?;
-    let view = checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
-    let user = checked.subject().map_err(failed)?;
-    let profile = service.issuer.profile(user).await.map_err(failed)?;
-    match lack(view, &profile, policy, service.issuer.now()) {
-        None => {}
-        Some(Lack::SecondFactor) => return Err(told(7, 403, "AUTHZ-Kl3p0", "mfa required")),
-        Some(_) => return Err(not_authenticated()),
+impl Service {
+    /// The caller that a session token stands for, where it is used as a bearer token: the session's user, in its user agent.
+    ///
+    /// The session must be live and [sufficient](is_sufficient), and the directory must still let its user in. Its user agent
+    /// is what its creator said: where callers who are not trusted create sessions, leave `fingerprintId` out of what they
+    /// send, or whoever knows another's fingerprint sees what was made there. The caller's creator id is the user's id: users
+    /// and service accounts must not share a name. It has no permissions: the host grants what the user has.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` (401) for a token that is not the current one of a live session, of which the user has proved to be
+    /// the user; `PERMISSION_DENIED` (403) where a second factor is needed; `UNAVAILABLE` (503) when a part did not answer.
+    pub async fn authenticate(&self, token: &str, policy: LoginPolicy) -> Result<Caller, ApiError> {
+        let failed = |error: Error| match error.class() {
+            ErrorClass::Rejected => not_authenticated().caused_by(error),
+            _ => unanswered(error),
+        };
+        let need = Requirement::new().no_impersonation();
+        let checked = self.issuer.check(token.into(), &need).await.map_err(failed)?;
+        let view =
+            checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
+        let user = checked.subject().map_err(failed)?;
+        let profile = self.issuer.profile(user).await.map_err(failed)?;
+        match lack(view, &profile, policy, self.issuer.now()) {
+            None => {}
+            Some(Lack::SecondFactor) => return Err(told(7, 403, "AUTHZ-Kl3p0", "mfa required")),
+            Some(_) => return Err(not_authenticated()),
+        }
+        let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
+        let invalid = |input: crate::error::InvalidInput| unanswered(input.into());
+        let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
+        let mut caller =
+            Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());
+        if let Some(fingerprint) = view.client().and_then(|client| client.get_fingerprint()) {
+            caller = caller.fingerprint(fingerprint).map_err(invalid)?;
+        }
+        Ok(caller)
     }
-    let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
-    let invalid = |input: crate::error::InvalidInput| unanswered(input.into());
-    let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
-    let mut caller =
-        Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());
-    if let Some(fingerprint) = view.client().and_then(|client| client.get_fingerprint()) {
-        caller = caller.fingerprint(fingerprint).map_err(invalid)?;
-    }
-    Ok(caller)
 }
 
 fn not_authenticated() -> ApiError {

@@ -25,7 +25,7 @@ use crate::{
 ///     .client(ClientInfo::new().user_agent("curl/8.5.0")?);
 /// // The issuer's verifier shall check it:
 /// let login = NewSession::from_checks([Check::login_name("alice@example.com")?, Check::password("V3ryS3cure!")?]);
-/// # Ok::<(), session_issuer::error::{InputField, InvalidInput}>(())
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug)]
 pub struct NewSession {

@@ -64,14 +64,14 @@ fn each(act: impl Fn(&str, &World, &dyn Fn(&Issuer) -> Result<(), (u16, Value)>)
         let caller = hanko::Caller::Admin(CreatorId::new("admin").unwrap());
         let service = hanko::Service::new(issuer.clone());
         let request = body(json!({ "user_id": USER }));
-        block_on(hanko::create_session(&service, &caller, request)).map(drop).map_err(split)
+        block_on(service.create_session(&caller, request)).map(drop).map_err(split)
     });
     let world = world_of(Policy::stack_auth());
     act("stack auth", &world, &|issuer| {
         let service = stack_auth::Service::new(issuer.clone());
         let caller = stack_auth::Caller::server(Actor::new(id("operator")));
         let request = body(json!({ "user_id": USER }));
-        block_on(stack_auth::create_session(&service, &caller, request)).map(drop).map_err(split)
+        block_on(service.create_session(&caller, request)).map(drop).map_err(split)
     });
     let world = world_of(Policy::zitadel());
     act("zitadel", &world, &|issuer| {
@@ -79,25 +79,25 @@ fn each(act: impl Fn(&str, &World, &dyn Fn(&Issuer) -> Result<(), (u16, Value)>)
         let caller = zitadel::Caller::new(CreatorId::new("login").unwrap(), "acme").unwrap();
         let checks = json!({ "user": { "userId": USER }, "password": { "password": "V3ryS3cure!" } });
         let request = body(json!({ "checks": checks }));
-        block_on(zitadel::create_session(&service, &caller, request)).map(drop).map_err(split)
+        block_on(service.create_session(&caller, request)).map(drop).map_err(split)
     });
     let world = world_of(Policy::tmdb());
     let app = AppId::new("films").unwrap();
     let caller = tmdb::Caller::app(app);
     let service = tmdb::Service::new(world.issuer.clone());
-    let opened = block_on(tmdb::create_request_token(&service, &caller)).unwrap();
+    let opened = block_on(service.create_request_token(&caller)).unwrap();
     let token = opened.request_token.expose();
     block_on(world.issuer.decide(Decide::approve(token, id(USER)))).unwrap();
     act("tmdb", &world, &|issuer| {
         let service = tmdb::Service::new(issuer.clone());
         let request = body(json!({ "request_token": token }));
-        block_on(tmdb::create_session(&service, &caller, request)).map(drop).map_err(split)
+        block_on(service.create_session(&caller, request)).map(drop).map_err(split)
     });
     let world = world_of(Policy::zelf());
     act("zelf", &world, &|issuer| {
         let service = zelf::Service::new(issuer.clone());
         let caller = zelf::Caller::new().origin("postman").ip([192, 0, 2, 7].into());
-        block_on(zelf::create_session(&service, &caller, body(json!({})))).map(drop).map_err(split)
+        block_on(service.create_session(&caller, body(json!({})))).map(drop).map_err(split)
     });
 }
 
@@ -175,6 +175,6 @@ fn requests_and_answers_never_show_what_they_hold() {
     let world = world_of(Policy::hanko());
     let service = hanko::Service::new(world.issuer.clone());
     let caller = hanko::Caller::Admin(CreatorId::new("admin").unwrap());
-    let answer = block_on(hanko::create_session(&service, &caller, hanko)).unwrap();
+    let answer = block_on(service.create_session(&caller, hanko)).unwrap();
     assert!(!format!("{answer:?}").contains(answer.session_token.expose()));
 }

@@ -43,7 +43,7 @@ fn hanko_names_a_field_of_a_wrong_type_and_evicts_nobody() {
     let world = world_of(Policy::hanko());
     let service = hanko::Service::new(world.issuer.clone());
     let admin = hanko::Caller::Admin(CreatorId::new("admin").unwrap());
-    let create = |request| block_on(hanko::create_session(&service, &admin, request));
+    let create = |request| block_on(service.create_session(&admin, request));
     for _ in 0..5 {
         create(body(json!({ "user_id": USER }))).unwrap();
     }
@@ -63,7 +63,7 @@ fn hanko_names_a_field_of_a_wrong_type_and_evicts_nobody() {
         }
         for (name, value) in not("string") {
             let request = with(&json!({}), "session_token", value);
-            let outcome = block_on(hanko::validate_session_from_body(&service, request));
+            let outcome = block_on(service.validate_session_from_body(request));
             assert_eq!(shown(outcome), expected(name, "session_token"), "{name}");
         }
     });
@@ -74,7 +74,7 @@ fn stack_auth_names_every_field_of_a_wrong_type() {
     let world = world_of(Policy::stack_auth());
     let service = stack_auth::Service::new(world.issuer.clone());
     let server = stack_auth::Caller::server(Actor::new(id("operator")));
-    let create = |request| block_on(stack_auth::create_session(&service, &server, request));
+    let create = |request| block_on(service.create_session(&server, request));
     let schema_error = |route: &str, rules: &[String]| {
         let rules: String = rules.iter().map(|rule| format!("\n  - {rule}")).collect();
         let error = format!("Request validation failed on {route}:{rules}");
@@ -105,7 +105,7 @@ fn stack_auth_names_every_field_of_a_wrong_type() {
         assert_eq!(shown(outcome), schema_error(post, &all));
         for (name, value) in not("string") {
             let request = with(&json!({}), "user_id", value);
-            let outcome = block_on(stack_auth::list_sessions(&service, &server, request));
+            let outcome = block_on(service.list_sessions(&server, request));
             let rule = rule("query.user_id", "string", name);
             assert_eq!(shown(outcome), schema_error("GET /api/v1/auth/sessions", &[rule]), "{name}");
         }
@@ -117,7 +117,7 @@ fn tmdb_calls_every_field_of_a_wrong_type_an_invalid_parameter() {
     let world = world_of(Policy::tmdb());
     let service = tmdb::Service::new(world.issuer.clone());
     let (app, user) = (tmdb::Caller::app(AppId::new("films").unwrap()), tmdb::Caller::user(id(USER)));
-    let opened = block_on(tmdb::create_request_token(&service, &app)).unwrap();
+    let opened = block_on(service.create_request_token(&app)).unwrap();
     let token = opened.request_token.expose();
     let no = line(tmdb::Status::InvalidParameters);
     unchanged(&world, || {
@@ -125,7 +125,7 @@ fn tmdb_calls_every_field_of_a_wrong_type_an_invalid_parameter() {
         let login = json!({ "username": "mini", "password": "V3ryS3cure!", "request_token": token });
         for field in ["username", "password", "request_token"] {
             for (name, value) in wrong() {
-                let outcome = block_on(tmdb::validate_with_login(&service, &app, with(&login, field, value)));
+                let outcome = block_on(service.validate_with_login(&app, with(&login, field, value)));
                 // An empty name or password has a line of its own, and null counts as empty.
                 let empty = name == "null" && field != "request_token";
                 let expected = if empty { line(tmdb::Status::CredentialsMissing) } else { no.clone() };
@@ -135,35 +135,35 @@ fn tmdb_calls_every_field_of_a_wrong_type_an_invalid_parameter() {
         for (name, value) in wrong() {
             let none = json!({});
             let request = with(&none, "request_token", value.clone());
-            assert_eq!(shown(block_on(tmdb::create_session(&service, &app, request))), no, "{name}");
+            assert_eq!(shown(block_on(service.create_session(&app, request))), no, "{name}");
             let request = with(&none, "session_id", value.clone());
-            assert_eq!(shown(block_on(tmdb::delete_session(&service, &app, request))), no, "{name}");
+            assert_eq!(shown(block_on(service.delete_session(&app, request))), no, "{name}");
             let request = with(&none, "request_token", value.clone());
-            assert_eq!(shown(block_on(tmdb::v4::create_access_token(&service, &app, request))), no, "{name}");
+            assert_eq!(shown(block_on(service.v4().create_access_token(&app, request))), no, "{name}");
             let request = || with(&none, "access_token", value.clone());
-            assert_eq!(shown(block_on(tmdb::v4::check_access_token(&service, &app, request()))), no);
-            assert_eq!(shown(block_on(tmdb::v4::delete_access_token(&service, &app, request()))), no);
-            assert_eq!(shown(block_on(tmdb::v4::convert_session(&service, &app, request()))), no, "{name}");
+            assert_eq!(shown(block_on(service.v4().check_access_token(&app, request()))), no);
+            assert_eq!(shown(block_on(service.v4().delete_access_token(&app, request()))), no);
+            assert_eq!(shown(block_on(service.v4().convert_session(&app, request()))), no, "{name}");
             let request = || with(&none, "request_token", value.clone());
-            assert_eq!(shown(block_on(tmdb::read_request_token(&service, &user, request()))), no, "{name}");
-            assert_eq!(shown(block_on(tmdb::approve_request_token(&service, &user, request()))), no);
-            assert_eq!(shown(block_on(tmdb::deny_request_token(&service, &user, request()))), no, "{name}");
+            assert_eq!(shown(block_on(service.read_request_token(&user, request()))), no, "{name}");
+            assert_eq!(shown(block_on(service.approve_request_token(&user, request()))), no);
+            assert_eq!(shown(block_on(service.deny_request_token(&user, request()))), no, "{name}");
         }
         // These may be absent, and null counts as that.
         for (name, value) in wrong().filter(|(name, _)| *name != "null") {
             for field in ["session_id", "guest_session_id"] {
                 let request = with(&json!({}), field, value.clone());
-                assert_eq!(shown(block_on(tmdb::check_session(&service, &app, request))), no, "{name}");
+                assert_eq!(shown(block_on(service.check_session(&app, request))), no, "{name}");
             }
             let request = with(&json!({}), "redirect_to", value.clone());
-            assert_eq!(shown(block_on(tmdb::v4::create_request_token(&service, &app, request))), no);
+            assert_eq!(shown(block_on(service.v4().create_request_token(&app, request))), no);
             let request = || with(&json!({ "request_token": token }), "redirect_to", value.clone());
-            assert_eq!(shown(block_on(tmdb::read_request_token(&service, &user, request()))), no, "{name}");
-            assert_eq!(shown(block_on(tmdb::approve_request_token(&service, &user, request()))), no);
-            assert_eq!(shown(block_on(tmdb::deny_request_token(&service, &user, request()))), no, "{name}");
+            assert_eq!(shown(block_on(service.read_request_token(&user, request()))), no, "{name}");
+            assert_eq!(shown(block_on(service.approve_request_token(&user, request()))), no);
+            assert_eq!(shown(block_on(service.deny_request_token(&user, request()))), no, "{name}");
         }
     });
-    let waits = block_on(tmdb::read_request_token(&service, &user, tmdb::DecideRequestToken::new(token)));
+    let waits = block_on(service.read_request_token(&user, tmdb::DecideRequestToken::new(token)));
     assert!(!waits.unwrap().approved);
 }
 
@@ -172,7 +172,7 @@ fn zelf_names_a_field_of_a_wrong_type_and_kills_no_session() {
     let world = World::new(Policy::zelf());
     let service = zelf::Service::new(world.issuer.clone());
     let caller = zelf::Caller::new().origin("postman").ip(IpAddr::from([192, 0, 2, 7]));
-    let create = |request| block_on(zelf::create_session(&service, &caller, request));
+    let create = |request| block_on(service.create_session(&caller, request));
     create(body(json!({ "identifier": "device-1" }))).unwrap();
     let kill = json!({ "identifier": "device-1", "killSession": true });
     unchanged(&world, || {
@@ -201,10 +201,10 @@ fn zelf_names_a_field_of_a_wrong_type_and_kills_no_session() {
         let protected = (401, json!({ "error": message }));
         for (name, value) in not("string") {
             let request = || with(&json!({}), "token", value.clone());
-            assert_eq!(shown(block_on(zelf::use_session(&service, request()))), protected, "{name}");
-            assert_eq!(shown(block_on(zelf::finish_session(&service, request()))), protected, "{name}");
+            assert_eq!(shown(block_on(service.use_session(request()))), protected, "{name}");
+            assert_eq!(shown(block_on(service.finish_session(request()))), protected, "{name}");
             let request = with(&json!({}), "identifier", value.clone());
-            let outcome = block_on(zelf::public_key(&service, &caller, request));
+            let outcome = block_on(service.public_key(&caller, request));
             let message = r#""identifier" must be a string"#;
             assert_eq!(shown(outcome), (409, json!({ "validationError": message })), "{name}");
         }

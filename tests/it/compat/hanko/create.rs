@@ -8,10 +8,7 @@ use session_issuer::{
     Issuer, NewSession, Policy, Requirement, SessionQuery,
     compat::{
         Profiles,
-        hanko::{
-            ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service, authenticate,
-            create_session,
-        },
+        hanko::{ApiError, Caller, CreateSession, CreateSessionResponse, Email, Profile, Service},
     },
     error::{ErrorKind, RevokeReason},
     event::EventKind,
@@ -28,7 +25,7 @@ use crate::{compat::create::*, world::*};
 
 pub fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
     let admin = Caller::Admin(CreatorId::new("admin-api").unwrap());
-    block_on(create_session(service, &admin, body::<CreateSession>(request)))
+    block_on(service.create_session(&admin, body::<CreateSession>(request)))
 }
 
 pub fn service(world: &World) -> Service {
@@ -370,8 +367,8 @@ fn what_is_no_request_never_gets_past_the_door() {
 fn a_user_cannot_create_sessions_for_anyone() {
     let world = world_of(Policy::hanko());
     let token = post(&service(&world), json!({ "user_id": USER })).unwrap().session_token;
-    let user = block_on(authenticate(&service(&world), &[token.expose()])).unwrap();
-    let create = || block_on(create_session(&service(&world), &user, body(json!({ "user_id": USER }))));
+    let user = block_on(service(&world).authenticate(&[token.expose()])).unwrap();
+    let create = || block_on(service(&world).create_session(&user, body(json!({ "user_id": USER }))));
     let forbidden = (403, json!({ "code": 403, "message": "Forbidden" }));
     unchanged(&world, || assert_eq!(shown(create()), forbidden));
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use session_issuer::{
     Issuer, NewSession, Policy,
-    compat::hanko::{Service, validate_session},
+    compat::hanko::Service,
     entropy::SystemEntropy,
     signer::{KeyRing, SecretKey},
     testing::{ManualClock, block_on},
@@ -87,7 +87,7 @@ fn a_token_of_the_key_before_stays_good_until_its_own_end() {
         let ring = KeyRing::new(key(algorithm, 2)).roll(key(algorithm, 3), soon).unwrap();
         let service = Service::new(issuer(ring, &clock, "rp", "rp"));
         let token = post(&service, json!({ "user_id": USER })).unwrap().session_token;
-        let good = || block_on(validate_session(&service, &[token.expose()])).unwrap().is_valid;
+        let good = || block_on(service.validate_session(&[token.expose()])).unwrap().is_valid;
         clock.advance(12 * HOUR - SECOND);
         assert!(good());
         clock.advance(SECOND);
@@ -129,9 +129,9 @@ fn a_token_for_somebody_else_or_under_another_algorithm_is_not_good() {
             ("no algorithm", format!("{none}.{payload}.")),
             ("no signature", format!("{head}.{payload}.")),
         ] {
-            let answer = block_on(validate_session(&service, &[&forged])).unwrap();
+            let answer = block_on(service.validate_session(&[&forged])).unwrap();
             assert!(!answer.is_valid, "{algorithm:?}: {what}");
         }
-        assert!(block_on(validate_session(&service, &[own.expose()])).unwrap().is_valid);
+        assert!(block_on(service.validate_session(&[own.expose()])).unwrap().is_valid);
     }
 }

@@ -6,11 +6,7 @@ use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Revoke, Timestamp,
     actor::{Actor, ActorChain},
-    compat::hanko::{
-        ApiError, Caller, SessionDeleted, SessionDeletedKind, authenticate, delete_session,
-        delete_user_sessions, list_sessions, logout, profile_delete_session, profile_sessions,
-        validate_session,
-    },
+    compat::hanko::{ApiError, Caller, SessionDeleted, SessionDeletedKind},
     error::ErrorKind,
     id::CreatorId,
     testing::{Fault, Verb, block_on},
@@ -35,12 +31,12 @@ fn admin() -> Caller {
 }
 
 fn list(world: &World, user: &str) -> Result<Value, (u16, Value)> {
-    let rows = block_on(list_sessions(&service(world), &admin(), user));
+    let rows = block_on(service(world).list_sessions(&admin(), user));
     rows.map(|rows| serde_json::to_value(rows).unwrap()).map_err(split)
 }
 
 fn delete(world: &World, user: &str, session: &str) -> Result<(), (u16, Value)> {
-    block_on(delete_session(&service(world), &admin(), user, session)).map_err(split)
+    block_on(service(world).delete_session(&admin(), user, session)).map_err(split)
 }
 
 fn split(error: ApiError) -> (u16, Value) {
@@ -64,7 +60,7 @@ fn forbidden() -> (u16, Value) {
 }
 
 fn user_in(world: &World, token: &str) -> Caller {
-    block_on(authenticate(&service(world), &[token])).unwrap()
+    block_on(service(world).authenticate(&[token])).unwrap()
 }
 
 // 10
@@ -123,11 +119,11 @@ fn a_list_is_of_a_user_that_there_is() {
     let token = created(&world);
     world.people.change(USER, |user| user.disabled = true);
     assert_eq!(ids(&list(&world, USER).unwrap()).len(), 1, "disabled is not deleted");
-    assert!(block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid, "nor ended");
+    assert!(block_on(service(&world).validate_session(&[&token])).unwrap().is_valid, "nor ended");
     world.people.change(USER, |user| (user.disabled, user.locked) = (false, true));
     let session = ids(&list(&world, USER).unwrap()).remove(0);
     delete(&world, USER, &session).unwrap();
-    assert!(!block_on(validate_session(&service(&world), &[&token])).unwrap().is_valid);
+    assert!(!block_on(service(&world).validate_session(&[&token])).unwrap().is_valid);
 }
 
 #[test]
@@ -222,9 +218,9 @@ fn a_store_that_fails_is_a_500_and_ends_nothing() {
     world.store.fail_next(Verb::End, Fault::Before);
     assert_eq!(delete(&world, USER, &session), internal);
     world.store.fail_next(Verb::End, Fault::Before);
-    assert_eq!(block_on(logout(&service(&world), &[&token])).map(drop).map_err(split), internal);
+    assert_eq!(block_on(service(&world).logout(&[&token])).map(drop).map_err(split), internal);
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
-    let gone = block_on(delete_user_sessions(&service(&world), &admin(), USER));
+    let gone = block_on(service(&world).delete_user_sessions(&admin(), USER));
     assert_eq!(gone.map_err(split), internal);
     assert!(world.check(&token).is_ok());
 }
@@ -236,11 +232,11 @@ fn neither_a_user_nor_an_administrator_is_the_other() {
     let user = user_in(&world, &token);
     let service = service(&world);
     unchanged(&world, || {
-        assert_eq!(block_on(list_sessions(&service, &user, USER)).map(drop).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(delete_session(&service, &user, USER, V4)).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(delete_user_sessions(&service, &user, USER)).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(profile_sessions(&service, &admin())).map(drop).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(profile_delete_session(&service, &admin(), V4)).map_err(split), Err(forbidden()));
+        assert_eq!(block_on(service.list_sessions(&user, USER)).map(drop).map_err(split), Err(forbidden()));
+        assert_eq!(block_on(service.delete_session(&user, USER, V4)).map_err(split), Err(forbidden()));
+        assert_eq!(block_on(service.delete_user_sessions(&user, USER)).map_err(split), Err(forbidden()));
+        assert_eq!(block_on(service.profile_sessions(&admin())).map(drop).map_err(split), Err(forbidden()));
+        assert_eq!(block_on(service.profile_delete_session(&admin(), V4)).map_err(split), Err(forbidden()));
     });
 }
 
@@ -256,7 +252,7 @@ fn a_profile_shows_the_users_sessions_and_which_one_is_the_users_own() {
     world.advance(SECOND);
     let newer = created(&world);
     let user = user_in(&world, token.expose());
-    let shown = serde_json::to_value(block_on(profile_sessions(&service(&world), &user)).unwrap()).unwrap();
+    let shown = serde_json::to_value(block_on(service(&world).profile_sessions(&user)).unwrap()).unwrap();
     let of = |token: &str| world.check(token).unwrap().session_id().to_string();
     assert_eq!(ids(&shown), [of(&newer), of(token.expose())]);
     let members = |at: usize| shown[at].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -287,8 +283,7 @@ fn a_user_ends_other_sessions_and_never_the_one_the_user_is_in() {
     let (own, other, third) = (of(&one), of(&two), of(&three));
     let foreign = world.login(OTHER).session_id().to_string();
     let user = user_in(&world, &one);
-    let end =
-        |session: &str| block_on(profile_delete_session(&service(&world), &user, session)).map_err(split);
+    let end = |session: &str| block_on(service(&world).profile_delete_session(&user, session)).map_err(split);
     unchanged(&world, || {
         assert_eq!(end(&own), Err(forbidden()));
         assert_eq!(end(&foreign), Err(not_found()));
@@ -298,7 +293,7 @@ fn a_user_ends_other_sessions_and_never_the_one_the_user_is_in() {
             assert_eq!(end(malformed), Err(bad_request("session_id must be a valid uuid")));
         }
         let strict = service(&world).allow_revocation(false);
-        let outcome = block_on(profile_delete_session(&strict, &user, &other)).map_err(split);
+        let outcome = block_on(strict.profile_delete_session(&user, &other)).map_err(split);
         assert_eq!(outcome, Err(forbidden()));
     });
     end(&other).unwrap();
@@ -319,9 +314,9 @@ fn who_acts_in_a_users_place_is_named_and_ends_no_session_of_the_users_own() {
     assert_eq!((user, *session), (&id(USER), acting.session_id()));
     assert_eq!((actors.reason(), actors.actors()[0].subject()), ("ticket 4711", &id(OTHER)));
     let session = world.check(&own).unwrap().session_id().to_string();
-    let outcome = || block_on(profile_delete_session(&service(&world), &caller, &session));
+    let outcome = || block_on(service(&world).profile_delete_session(&caller, &session));
     unchanged(&world, || assert_eq!(outcome().map_err(split), Err(forbidden())));
-    block_on(logout(&service(&world), &[acting.token()])).unwrap();
+    block_on(service(&world).logout(&[acting.token()])).unwrap();
     refused(world.check(acting.token()), ErrorKind::Revoked);
     assert!(world.check(&own).is_ok());
 }
@@ -331,7 +326,7 @@ fn who_acts_in_a_users_place_is_named_and_ends_no_session_of_the_users_own() {
 fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {
     let world = world_of(Policy::hanko());
     let (token, other) = (created(&world), created(&world));
-    let deleted = block_on(logout(&service(&world).cookie_name("login"), &[&token])).unwrap();
+    let deleted = block_on(service(&world).cookie_name("login").logout(&[&token])).unwrap();
     let expected = json!({
         "name": "login",
         "path": "/",
@@ -346,13 +341,13 @@ fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {
     assert!(world.check(&other).is_ok());
     assert_eq!(ids(&list(&world, USER).unwrap()).len(), 1);
     let before = world.events().len();
-    block_on(logout(&service(&world), &[&token])).unwrap();
+    block_on(service(&world).logout(&[&token])).unwrap();
     assert_eq!(world.events().len(), before, "nothing happens twice");
     world.advance(13 * HOUR);
-    block_on(logout(&service(&world), &["nonsense", &other])).expect("an expired token is good enough");
+    block_on(service(&world).logout(&["nonsense", &other])).expect("an expired token is good enough");
     let expected = (401, json!({ "code": 401, "message": "Unauthorized" }));
     for tokens in [&[][..], &[""], &["nonsense", "a.b.c"]] {
-        assert_eq!(shown(block_on(logout(&service(&world), tokens))), expected);
+        assert_eq!(shown(block_on(service(&world).logout(tokens))), expected);
     }
 }
 
@@ -360,7 +355,7 @@ fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {
 fn logging_out_ends_every_session_that_a_token_names() {
     let world = world_of(Policy::hanko());
     let (header, cookie, other) = (created(&world), created(&world), created(&world));
-    block_on(logout(&service(&world), &[&header, &cookie])).unwrap();
+    block_on(service(&world).logout(&[&header, &cookie])).unwrap();
     for gone in [&header, &cookie] {
         refused(world.check(gone), ErrorKind::Revoked);
     }
@@ -392,7 +387,7 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
 
     let (own, other) = (created(&world), created(&world));
     let (user, session) = (user_in(&world, &own), of(&other));
-    let act = || block_on(profile_delete_session(&service(&world), &user, &session.to_string())).unwrap();
+    let act = || block_on(service(&world).profile_delete_session(&user, &session.to_string())).unwrap();
     let name = "session.delete.explicit.revoke";
     judge(&other, session, told(&act), SessionDeletedKind::ExplicitRevoke, name);
 
@@ -402,7 +397,7 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
 
     let out = created(&world);
     let session = of(&out);
-    let act = || drop(block_on(logout(&service(&world), &[&out])).unwrap());
+    let act = || drop(block_on(service(&world).logout(&[&out])).unwrap());
     let name = "session.delete.explicit.logout";
     judge(&out, session, told(&act), SessionDeletedKind::ExplicitLogout, name);
 
@@ -418,7 +413,7 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
     let idle = created(&world);
     let session = of(&idle);
     world.advance(HOUR);
-    let act = || drop(block_on(authenticate(&service(&world), &[&idle])).unwrap_err());
+    let act = || drop(block_on(service(&world).authenticate(&[&idle])).unwrap_err());
     let name = "session.delete.passive.expire";
     judge(&idle, session, told(&act), SessionDeletedKind::PassiveExpire, name);
     assert_eq!(names.len(), 5);
@@ -439,7 +434,7 @@ fn a_session_that_came_to_its_end_by_itself_is_told_of_when_it_is_swept() {
 fn what_ends_no_single_session_is_no_webhook_of_one() {
     let world = world_of(Policy::hanko());
     let token = created(&world);
-    block_on(validate_session(&service(&world), &[&token])).unwrap();
+    block_on(service(&world).validate_session(&[&token])).unwrap();
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
     assert!(world.events().len() > 1);
     assert!(world.events().iter().filter_map(SessionDeleted::of).next().is_none());
@@ -484,10 +479,10 @@ fn with_a_user_go_all_of_the_users_sessions() {
     let (one, two) = (created(&world), created(&world));
     let other = world.login(OTHER);
     world.people.remove(USER);
-    block_on(delete_user_sessions(&service(&world), &admin(), USER)).unwrap();
+    block_on(service(&world).delete_user_sessions(&admin(), USER)).unwrap();
     for token in [&one, &two] {
         refused(world.check(token), ErrorKind::Revoked);
-        let answer = block_on(validate_session(&service(&world), &[token])).unwrap();
+        let answer = block_on(service(&world).validate_session(&[token])).unwrap();
         assert!(!answer.is_valid);
     }
     assert!(world.check(other.token()).is_ok());
@@ -495,7 +490,7 @@ fn with_a_user_go_all_of_the_users_sessions() {
     let create = || post(&service(&world), json!({ "user_id": USER }));
     assert_eq!(shown(create()).0, 404);
     for (user, message) in [("", "user_id is a required field"), ("x", "user_id must be a valid uuid")] {
-        let outcome = block_on(delete_user_sessions(&service(&world), &admin(), user));
+        let outcome = block_on(service(&world).delete_user_sessions(&admin(), user));
         assert_eq!(outcome.map_err(split), Err(bad_request(message)));
     }
 }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Requirement, Timestamp,
-    compat::hanko::{
-        Caller, Claims, Email, Profile, Service, ValidateSession, ValidateSessionResponse, authenticate,
-        validate_session, validate_session_from_body,
-    },
+    compat::hanko::{Caller, Claims, Email, Profile, Service, ValidateSession, ValidateSessionResponse},
     error::{ErrorKind, RevokeReason},
     event::EventKind,
     metadata::HostClaims,
@@ -29,12 +26,12 @@ pub fn created(world: &World) -> String {
 }
 
 fn get(world: &World, tokens: &[&str]) -> ValidateSessionResponse {
-    block_on(validate_session(&service(world), tokens)).unwrap()
+    block_on(service(world).validate_session(tokens)).unwrap()
 }
 
 fn post_body(world: &World, token: &str) -> ValidateSessionResponse {
     let request = body::<ValidateSession>(json!({ "session_token": token }));
-    block_on(validate_session_from_body(&service(world), request)).unwrap()
+    block_on(service(world).validate_session_from_body(request)).unwrap()
 }
 
 fn last_used(world: &World, token: &str) -> Timestamp {
@@ -108,7 +105,7 @@ fn a_use_soon_after_another_is_not_written_down() {
     for (timeout, throttle) in [(None, MINUTE), (Some(100 * SECOND), 10 * SECOND)] {
         let world = idle(timeout);
         let token = created(&world);
-        let used = || drop(block_on(authenticate(&service(&world), &[&token])).unwrap());
+        let used = || drop(block_on(service(&world).authenticate(&[&token])).unwrap());
         world.advance(throttle - Duration::from_millis(1));
         unchanged(&world, used);
         world.advance(Duration::from_millis(1));
@@ -141,7 +138,7 @@ fn a_good_signature_does_not_save_a_revoked_session() {
     assert!(world.issuer.verify(&token).is_ok(), "the signature holds");
     invalid(&get(&world, &[&token]));
     invalid(&post_body(&world, &token));
-    assert_eq!(shown(block_on(authenticate(&service(&world), &[&token]))).0, 401);
+    assert_eq!(shown(block_on(service(&world).authenticate(&[&token]))).0, 401);
     world.advance(31 * DAY);
     block_on(world.issuer.sweep(100)).unwrap();
     invalid(&get(&world, &[&token]));
@@ -159,7 +156,7 @@ fn the_second_credential_wins_when_the_first_is_bad() {
     }
     invalid(&get(&world, &[]));
     invalid(&get(&world, &["", "nonsense"]));
-    let caller = block_on(authenticate(&service(&world), &[&gone, &good])).unwrap();
+    let caller = block_on(service(&world).authenticate(&[&gone, &good])).unwrap();
     assert_eq!(caller, Caller::User { user: id(USER), session, actors: None });
 }
 
@@ -281,7 +278,7 @@ fn a_body_without_a_token_is_a_broken_rule() {
     let expected = (400, json!({ "code": 400, "message": "session_token is a required field" }));
     for request in [json!({}), json!({ "session_token": null }), json!({ "session_token": "" })] {
         let request = || body::<ValidateSession>(request.clone());
-        let outcome = || block_on(validate_session_from_body(&service(&world), request()));
+        let outcome = || block_on(service(&world).validate_session_from_body(request()));
         unchanged(&world, || assert_eq!(shown(outcome()), expected));
     }
     for wrong in ["", "{", "[]", "[1]", r#"["a"]"#, r#"{"session_token": "a"} x"#] {
@@ -298,12 +295,12 @@ fn a_store_that_fails_is_never_a_log_out() {
     let token = created(&world);
     let internal = (500, json!({ "code": 500, "message": "Internal Server Error" }));
     world.store.fail_next(Verb::Load, Fault::Before);
-    assert_eq!(shown(block_on(validate_session(&service(&world), &[&token]))), internal);
+    assert_eq!(shown(block_on(service(&world).validate_session(&[&token]))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
     let request = body::<ValidateSession>(json!({ "session_token": token }));
-    assert_eq!(shown(block_on(validate_session_from_body(&service(&world), request))), internal);
+    assert_eq!(shown(block_on(service(&world).validate_session_from_body(request))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
-    assert_eq!(shown(block_on(authenticate(&service(&world), &["bad", &token]))), internal);
+    assert_eq!(shown(block_on(service(&world).authenticate(&["bad", &token]))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
     assert!(get(&world, &[&token, &token]).is_valid, "the next one is tried");
     assert!(get(&world, &[&token]).is_valid);
@@ -320,7 +317,7 @@ fn a_session_that_was_idle_for_too_long_is_ended_once_when_it_is_used() {
     assert_eq!(world.count(idle), 0, "a read does not delete");
     invalid(&post_body(&world, &token));
     invalid(&post_body(&world, &token));
-    assert_eq!(shown(block_on(authenticate(&service(&world), &[&token]))).0, 401);
+    assert_eq!(shown(block_on(service(&world).authenticate(&[&token]))).0, 401);
     assert_eq!(world.count(idle), 1);
 }
 
@@ -339,11 +336,11 @@ fn nobody_is_authenticated_without_a_good_token() {
     let world = world_of(Policy::hanko());
     let expected = (401, json!({ "code": 401, "message": "Unauthorized" }));
     for tokens in [&[][..], &[""], &["nonsense", "a.b.c"]] {
-        let outcome = || block_on(authenticate(&service(&world), tokens));
+        let outcome = || block_on(service(&world).authenticate(tokens));
         unchanged(&world, || assert_eq!(shown(outcome()), expected));
     }
     let anonymous = world.create(NewSession::anonymous()).unwrap();
-    assert_eq!(shown(block_on(authenticate(&service(&world), &[anonymous.token()]))), expected);
+    assert_eq!(shown(block_on(service(&world).authenticate(&[anonymous.token()]))), expected);
     invalid(&get(&world, &[anonymous.token()]));
 }
 

@@ -11,7 +11,6 @@ use session_issuer::{
         Profiles,
         stack_auth::{
             ApiError, Caller, CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, Profile, Service,
-            create_session,
         },
     },
     error::ErrorKind,
@@ -26,7 +25,7 @@ use crate::{
 };
 
 pub fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
-    block_on(create_session(service, caller, body::<CreateSession>(request)))
+    block_on(service.create_session(caller, body::<CreateSession>(request)))
 }
 
 pub fn service(world: &World) -> Service {
@@ -128,7 +127,7 @@ fn a_lifetime_is_a_number_as_javascript_has_them_and_whole() {
     let world = world_of(Policy::stack_auth());
     let post = |millis: &str| {
         let request = format!(r#"{{"user_id": "{USER}", "expires_in_millis": {millis}}}"#);
-        block_on(create_session(&service(&world), &server(), serde_json::from_str(&request).unwrap()))
+        block_on(service(&world).create_session(&server(), serde_json::from_str(&request).unwrap()))
     };
     for (millis, lives) in [("1e3", 1000), ("1000.0", 1000), ("3.17088e10", 31_708_800_000), ("5E3", 5000)] {
         let answer = post(millis).unwrap();

@@ -15,7 +15,6 @@ use session_issuer::{
         Profiles,
         stack_auth::{
             ApiError, Caller, ListSessions, Profile, RefreshSessionResponse, Service, TokenRefresh,
-            list_sessions, refresh_session, sign_out, user_deleted,
         },
     },
     error::ErrorKind,
@@ -41,7 +40,7 @@ pub fn pair(service: &Service) -> (String, String) {
 }
 
 pub fn refresh(service: &Service, token: &str) -> Result<RefreshSessionResponse, ApiError> {
-    block_on(refresh_session(service, &Caller::client(), token))
+    block_on(service.refresh_session(&Caller::client(), token))
 }
 
 /// The one public answer to every failure.
@@ -110,7 +109,7 @@ fn everything_that_is_wrong_with_a_refresh_token_is_one_answer() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
     let (revoked, _) = pair(&service(&world));
-    block_on(sign_out(&service(&world), &revoked)).unwrap();
+    block_on(service(&world).sign_out(&revoked)).unwrap();
     let request = json!({ "user_id": USER, "expires_in_millis": 5000 });
     let short = post(&service(&world), &server(), request).unwrap();
     let foreign = World::new(Policy::stack_auth()).login("mallory");
@@ -145,7 +144,7 @@ fn a_user_who_is_gone_or_disabled_refreshes_nothing_though_the_row_is_there() {
     world.people.remove(USER);
     unchanged(&world, || assert_eq!(shown(refresh(&service(&world), &token)), over()));
     assert_eq!(cause(refresh(&service(&world), &token)), Some(ErrorKind::SubjectUnknown));
-    block_on(user_deleted(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).user_deleted(&id(USER))).unwrap();
     world.people.add(USER, "pw");
     assert_eq!(shown(refresh(&service(&world), &token)), over(), "a namesake does not inherit it");
 }
@@ -249,7 +248,7 @@ fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there(
     let from = |ip: &str| {
         world.sink.take();
         let caller = Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());
-        block_on(refresh_session(&service(&world), &caller, &token)).unwrap();
+        block_on(service(&world).refresh_session(&caller, &token)).unwrap();
         world.events().into_iter().find_map(|event| match event.kind {
             EventKind::RefreshReplayed { ip_changed, .. } => Some(ip_changed),
             _ => None,
@@ -269,13 +268,13 @@ fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
     let from = |ip: &str| Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());
     let item = || {
         let request = body::<ListSessions>(json!({ "user_id": USER }));
-        let listed = block_on(list_sessions(&service(&world), &server(), request)).unwrap();
+        let listed = block_on(service(&world).list_sessions(&server(), request)).unwrap();
         serde_json::to_value(listed).unwrap()["items"][0].clone()
     };
     assert!(item().get("last_used_at_end_user_ip_info").is_none());
     for ip in ["192.0.2.7", "192.0.2.7", "2001:db8::1"] {
         world.advance(SECOND);
-        block_on(refresh_session(&service(&world), &from(ip), &token)).unwrap();
+        block_on(service(&world).refresh_session(&from(ip), &token)).unwrap();
         assert_eq!(item()["last_used_at"], json!(world.issuer.now().as_millis()));
         assert_eq!(item()["last_used_at_end_user_ip_info"], json!({ "ip": ip }));
     }
@@ -287,10 +286,10 @@ fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
         let key = session_issuer::store::SessionKey::new(Default::default(), id.session_id());
         block_on(session_issuer::store::SessionStore::load(&*world.store, &key)).unwrap().unwrap().record
     };
-    block_on(sign_out(&service(&world), &token)).unwrap();
+    block_on(service(&world).sign_out(&token)).unwrap();
     let ended = row();
     world.advance(SECOND);
-    let late = block_on(refresh_session(&service(&world), &from("203.0.113.9"), &token));
+    let late = block_on(service(&world).refresh_session(&from("203.0.113.9"), &token));
     assert_eq!(shown(late), over());
     assert_eq!(row(), ended);
 }
@@ -379,22 +378,22 @@ fn a_refresh_that_races_a_sign_out_is_answered_or_refused_and_brings_nothing_bac
                     }
                     let caller = Caller::client()
                         .end_user(ClientInfo::new().ip_text(&format!("192.0.2.{n}")).unwrap());
-                    match block_on(refresh_session(service, &caller, token)) {
+                    match block_on(service.refresh_session(&caller, token)) {
                         Ok(answer) => assert!(!answer.access_token.expose().is_empty()),
                         Err(error) => assert_eq!(shown::<(), _>(Err(error)), over()),
                     }
                 });
             }
             scope.spawn(move || match round % 3 {
-                0 => drop(block_on(sign_out(service, token)).unwrap()),
-                1 => drop(block_on(sign_out(service, access)).unwrap()),
-                _ => block_on(user_deleted(service, &id(USER))).unwrap(),
+                0 => drop(block_on(service.sign_out(token)).unwrap()),
+                1 => drop(block_on(service.sign_out(access)).unwrap()),
+                _ => block_on(service.user_deleted(&id(USER))).unwrap(),
             });
         });
         assert_eq!(shown(refresh(&service, &token)), over());
         refused(world.check(&access), ErrorKind::Revoked);
         let request = body::<ListSessions>(json!({ "user_id": USER }));
-        let listed = block_on(list_sessions(&service, &server(), request)).unwrap();
+        let listed = block_on(service.list_sessions(&server(), request)).unwrap();
         assert!(listed.items.is_empty(), "it came back to life");
     }
 }

@@ -5,10 +5,7 @@ use session_issuer::{
     Policy,
     actor::Actor,
     client::ClientInfo,
-    compat::stack_auth::{
-        Caller, ListSessions, Service, check_access_token, delete_session, list_sessions, password_changed,
-        password_reset, sign_out, user_deleted,
-    },
+    compat::stack_auth::{Caller, ListSessions, Service},
     error::{ErrorKind, RevokeReason},
     event::EventKind,
     policy::Freshness,
@@ -35,19 +32,19 @@ fn admin() -> Caller {
 
 /// A client, signed in with this access token.
 fn client(world: &World, access: &str) -> Caller {
-    let checked = block_on(check_access_token(&service(world), access, Freshness::Store)).unwrap();
+    let checked = block_on(service(world).check_access_token(access, Freshness::Store)).unwrap();
     Caller::client().signed_in_with(&checked)
 }
 
 fn list(world: &World, caller: &Caller, request: Value) -> Result<Value, (u16, Value)> {
     let request = body::<ListSessions>(request);
-    block_on(list_sessions(&service(world), caller, request))
+    block_on(service(world).list_sessions(caller, request))
         .map(|listed| serde_json::to_value(listed).unwrap()["items"].clone())
         .map_err(|error| (error.status, serde_json::to_value(error).unwrap()))
 }
 
 fn delete(world: &World, caller: &Caller, session: &str) -> Result<Value, (u16, Value)> {
-    block_on(delete_session(&service(world), caller, session))
+    block_on(service(world).delete_session(caller, session))
         .map(|done| serde_json::to_value(done).unwrap())
         .map_err(|error| (error.status, serde_json::to_value(error).unwrap()))
 }
@@ -97,11 +94,10 @@ fn an_item_has_exactly_the_members_that_stack_auth_names() {
     world.advance(SECOND);
     let from = server().end_user(ClientInfo::new().ip_text("192.0.2.7").unwrap());
     let newer = post(&service(&world), &from, json!({ "user_id": USER })).unwrap();
-    let listed = block_on(list_sessions(
-        &service(&world),
-        &client(&world, &access),
-        body::<ListSessions>(json!({ "user_id": USER })),
-    ))
+    let listed = block_on(
+        service(&world)
+            .list_sessions(&client(&world, &access), body::<ListSessions>(json!({ "user_id": USER }))),
+    )
     .unwrap();
     assert!(!format!("{listed:?}").contains(USER));
     let now = world.issuer.now().as_millis();
@@ -186,7 +182,7 @@ fn sessions_that_are_over_are_not_listed() {
     let request = json!({ "user_id": USER, "expires_in_millis": 5000 });
     post(&service(&world), &server(), request).unwrap();
     let (gone, _) = pair(&service(&world));
-    block_on(sign_out(&service(&world), &gone)).unwrap();
+    block_on(service(&world).sign_out(&gone)).unwrap();
     assert_eq!(list(&world, &server(), json!({ "user_id": USER })).unwrap().as_array().unwrap().len(), 1);
     world.advance(5 * SECOND);
     assert_eq!(list(&world, &admin(), json!({ "user_id": USER })).unwrap(), json!([]));
@@ -220,7 +216,7 @@ fn what_a_client_may_not_end_is_not_found() {
     let unknown = "936da01f-9abd-4d9d-80c7-02af85c822a8";
     let (gone, gone_access) = pair(&service(&world));
     let gone_id = session_of(&world, &gone_access);
-    block_on(sign_out(&service(&world), &gone)).unwrap();
+    block_on(service(&world).sign_out(&gone)).unwrap();
     unchanged(&world, || {
         for session in [foreign.session_id().to_string().as_str(), unknown, &gone_id] {
             assert_eq!(delete(&world, &me, session), Err(not_found()), "{session}");
@@ -253,14 +249,13 @@ fn an_impersonation_signs_itself_out_and_ends_no_session_of_the_users_own() {
         let (status, error) = delete(&world, &me, &itself).unwrap_err();
         assert_eq!((status, &error["code"]), (400, &json!("CANNOT_DELETE_CURRENT_SESSION")));
     });
-    block_on(sign_out(&service(&world), &acting_access)).unwrap();
+    block_on(service(&world).sign_out(&acting_access)).unwrap();
     assert_eq!(shown(refresh(&service(&world), &acting)), over());
     assert!(refresh(&service(&world), &own).is_ok() && refresh(&service(&world), &other_acting).is_ok());
     // A server and an administrator may end any, whoever's access token comes along.
     let (acting, acting_access) = impersonation(&world);
     for (caller, session) in [(server(), &first), (admin(), &second)] {
-        let checked =
-            block_on(check_access_token(&service(&world), &acting_access, Freshness::Store)).unwrap();
+        let checked = block_on(service(&world).check_access_token(&acting_access, Freshness::Store)).unwrap();
         delete(&world, &caller.signed_in_with(&checked), session).unwrap();
     }
     assert_eq!(shown(refresh(&service(&world), &own)), over());
@@ -286,7 +281,7 @@ fn what_a_mass_revocation_has_ended_cannot_be_ended_again() {
     let world = world_of(Policy::stack_auth());
     let (_, access) = pair(&service(&world));
     let session = session_of(&world, &access);
-    block_on(password_reset(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).password_reset(&id(USER))).unwrap();
     assert_eq!(delete(&world, &server(), &session), Err(not_found()));
 }
 
@@ -295,14 +290,14 @@ fn what_a_mass_revocation_has_ended_cannot_be_ended_again() {
 fn after_signing_out_a_refresh_is_refused() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
-    let done = block_on(sign_out(&service(&world), &token)).unwrap();
+    let done = block_on(service(&world).sign_out(&token)).unwrap();
     assert_eq!(serde_json::to_value(done).unwrap(), json!({ "success": true }));
     assert_eq!(shown(refresh(&service(&world), &token)), over());
     for again in [&token, &access] {
-        assert_eq!(shown(block_on(sign_out(&service(&world), again))), over());
+        assert_eq!(shown(block_on(service(&world).sign_out(again))), over());
     }
     for forged in ["", "something-invalid", "a.b.c"] {
-        unchanged(&world, || assert_eq!(shown(block_on(sign_out(&service(&world), forged))), over()));
+        unchanged(&world, || assert_eq!(shown(block_on(service(&world).sign_out(forged))), over()));
     }
 }
 
@@ -313,7 +308,7 @@ fn the_access_token_alone_signs_out_also_when_it_has_expired() {
         let world = world_of(Policy::stack_auth());
         let (token, access) = pair(&service(&world));
         world.advance(wait);
-        block_on(sign_out(&service(&world), &access)).unwrap();
+        block_on(service(&world).sign_out(&access)).unwrap();
         assert_eq!(shown(refresh(&service(&world), &token)), over());
         assert_eq!(world.count(|kind| matches!(kind, EventKind::Revoked { .. })), 1);
     }
@@ -326,17 +321,17 @@ fn a_store_that_fails_ends_nothing_and_is_a_500() {
     let session = session_of(&world, &access);
     let internal = (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
     world.store.fail_next(Verb::End, Fault::Before);
-    assert_eq!(shown(block_on(sign_out(&service(&world), &token))), internal);
+    assert_eq!(shown(block_on(service(&world).sign_out(&token))), internal);
     world.store.fail_next(Verb::End, Fault::Before);
     assert_eq!(delete(&world, &server(), &session), Err(internal.clone()));
     world.store.fail_next(Verb::List, Fault::Before);
     assert_eq!(list(&world, &server(), json!({ "user_id": USER })), Err(internal.clone()));
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
-    assert_eq!(shown(block_on(password_reset(&service(&world), &id(USER)))), internal);
+    assert_eq!(shown(block_on(service(&world).password_reset(&id(USER)))), internal);
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
-    assert_eq!(shown(block_on(user_deleted(&service(&world), &id(USER)))), internal);
+    assert_eq!(shown(block_on(service(&world).user_deleted(&id(USER)))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
-    assert_eq!(shown(block_on(password_changed(&service(&world), &id(USER), Some(&token)))), internal);
+    assert_eq!(shown(block_on(service(&world).password_changed(&id(USER), Some(&token)))), internal);
     assert!(refresh(&service(&world), &token).is_ok());
 }
 
@@ -351,7 +346,7 @@ fn a_user_who_changes_the_password_keeps_the_own_session_alone() {
         let world = world_of(policy);
         let ((own, own_access), (other, other_access)) = two(&service(&world));
         let (acting, _) = impersonation(&world);
-        block_on(password_changed(&service(&world), &id(USER), Some(&own))).unwrap();
+        block_on(service(&world).password_changed(&id(USER), Some(&own))).unwrap();
         for gone in [&other, &acting] {
             assert_eq!(shown(refresh(&service(&world), gone)), over());
         }
@@ -371,14 +366,14 @@ fn a_password_change_without_a_session_of_the_users_own_ends_all() {
     let foreign = world.login(OTHER);
     let ended = || {
         let (token, _) = pair(&service(&world));
-        block_on(sign_out(&service(&world), &token)).unwrap();
+        block_on(service(&world).sign_out(&token)).unwrap();
         token
     };
     let own_ended = ended();
     let (acting, _) = impersonation(&world);
     for keep in [None, Some(""), Some("nonsense"), foreign.refresh_token(), Some(&own_ended), Some(&acting)] {
         let ((one, _), (two, _)) = two(&service(&world));
-        block_on(password_changed(&service(&world), &id(USER), keep)).unwrap();
+        block_on(service(&world).password_changed(&id(USER), keep)).unwrap();
         for gone in [&one, &two] {
             assert_eq!(shown(refresh(&service(&world), gone)), over());
         }
@@ -391,7 +386,7 @@ fn a_password_change_without_a_session_of_the_users_own_ends_all() {
 fn a_password_that_is_reset_or_set_by_an_administrator_ends_all() {
     let world = world_of(Policy::stack_auth());
     let ((one, _), (two, access)) = two(&service(&world));
-    block_on(password_reset(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).password_reset(&id(USER))).unwrap();
     for gone in [&one, &two] {
         assert_eq!(shown(refresh(&service(&world), gone)), over());
     }
@@ -403,10 +398,10 @@ fn a_password_that_is_reset_or_set_by_an_administrator_ends_all() {
 fn whoever_a_password_change_has_signed_out_may_still_sign_out() {
     let world = world_of(Policy::stack_auth());
     let ((one, _), (_, access)) = two(&service(&world));
-    block_on(password_reset(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).password_reset(&id(USER))).unwrap();
     for token in [&one, &access] {
-        block_on(sign_out(&service(&world), token)).unwrap();
-        assert_eq!(shown(block_on(sign_out(&service(&world), token))), over(), "once");
+        block_on(service(&world).sign_out(token)).unwrap();
+        assert_eq!(shown(block_on(service(&world).sign_out(token))), over(), "once");
     }
 }
 
@@ -417,7 +412,7 @@ fn with_a_user_go_all_of_the_users_sessions_and_no_one_elses() {
     let ((one, _), (two, _)) = two(&service(&world));
     let other = world.login(OTHER);
     world.people.remove(USER);
-    block_on(user_deleted(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).user_deleted(&id(USER))).unwrap();
     for gone in [&one, &two] {
         assert_eq!(shown(refresh(&service(&world), gone)), over());
     }
@@ -432,7 +427,7 @@ fn a_spent_refresh_token_keeps_no_session_through_a_password_change() {
     let (spent, _) = pair(&service(&world));
     let rotated = world.refresh(&spent).unwrap();
     let thiefs = world.refresh(rotated.refresh_token().unwrap()).unwrap();
-    block_on(password_changed(&service(&world), &id(USER), Some(&spent))).unwrap();
+    block_on(service(&world).password_changed(&id(USER), Some(&spent))).unwrap();
     assert_eq!(shown(refresh(&service(&world), thiefs.refresh_token().unwrap())), over());
 }
 
@@ -440,7 +435,7 @@ fn a_spent_refresh_token_keeps_no_session_through_a_password_change() {
 fn nobody_is_signed_in_through_an_impersonation() {
     let world = world_of(Policy::stack_auth());
     let (_, acting) = impersonation(&world);
-    let checked = block_on(check_access_token(&service(&world), &acting, Freshness::Store)).unwrap();
+    let checked = block_on(service(&world).check_access_token(&acting, Freshness::Store)).unwrap();
     let caller = server().signed_in_with(&checked);
     unchanged(&world, || {
         let (status, error) = shown(post(&service(&world), &caller, json!({ "user_id": "me" })));

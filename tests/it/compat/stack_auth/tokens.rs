@@ -5,9 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use session_issuer::{
     Issuer, NewSession, Policy,
-    compat::stack_auth::{
-        AccessToken, Profile, Service, UserKind, check_access_token, sign_out, user_deleted,
-    },
+    compat::stack_auth::{AccessToken, Profile, Service, UserKind},
     metadata::HostClaims,
     policy::{AccessFormat, Credentials, Freshness},
     signer::KeyRing,
@@ -52,7 +50,7 @@ fn service_of_kinds(world: &World) -> Service {
 }
 
 fn check(service: &Service, token: &str, freshness: Freshness) -> Result<AccessToken, (u16, Value)> {
-    block_on(check_access_token(service, token, freshness))
+    block_on(service.check_access_token(token, freshness))
         .map_err(|error| (error.status, serde_json::to_value(error).unwrap()))
 }
 
@@ -115,7 +113,7 @@ fn issuer_and_audience_tell_the_kind_of_user() {
     users.change(|user| *user = Profile::default());
     let next = refresh(&service, &token).unwrap().access_token;
     assert_eq!(check(&service, next.expose(), Freshness::Store).unwrap().kind(), UserKind::Regular);
-    block_on(sign_out(&service, anonymous.expose())).unwrap();
+    block_on(service.sign_out(anonymous.expose())).unwrap();
     assert_eq!(shown(refresh(&service, &token)), over());
 }
 
@@ -191,7 +189,7 @@ fn after_a_sign_out_a_stateless_check_still_passes_and_the_store_refuses() {
     let reads = world.store.reads();
     assert!(check(&service(&world), &access, Freshness::AtMost(MINUTE)).is_ok());
     assert_eq!(world.store.reads(), reads, "by what the issuer has heard of revocations");
-    block_on(sign_out(&service(&world), &token)).unwrap();
+    block_on(service(&world).sign_out(&token)).unwrap();
     assert!(check(&service(&world), &access, Freshness::Stateless).is_ok());
     assert_eq!(check(&service(&world), &access, Freshness::Store), Err(over()));
     block_on(world.issuer.sync_revocations()).unwrap();
@@ -253,7 +251,7 @@ fn an_access_token_of_a_gone_session_or_user_says_it_is_over() {
     for freshness in BOTH {
         assert_eq!(check(&service(&world), &access, freshness), Err(over()));
     }
-    block_on(user_deleted(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).user_deleted(&id(USER))).unwrap();
     assert_eq!(check(&service(&world), &access, Freshness::Store), Err(over()));
     // A store that has lost the session, such as a new one.
     let elsewhere = World::over(

@@ -7,8 +7,7 @@ use session_issuer::{
     Issuer, Policy, Requirement, Revoke,
     compat::tmdb::{
         ApiError, Caller, CreateRequestTokenResponse, CreateSession, CreateSessionResponse,
-        DecideRequestToken, RequestTokenPage, Service, Status, ValidateWithLogin, approve_request_token,
-        create_request_token, create_session, deny_request_token, read_request_token, validate_with_login,
+        DecideRequestToken, RequestTokenPage, Service, Status, ValidateWithLogin,
     },
     error::ErrorKind,
     factor::FactorKind,
@@ -38,12 +37,12 @@ pub fn service(world: &World) -> Service {
 }
 
 pub fn open(world: &World) -> String {
-    let opened = block_on(create_request_token(&service(world), &app("films"))).unwrap();
+    let opened = block_on(service(world).create_request_token(&app("films"))).unwrap();
     opened.request_token.expose().to_owned()
 }
 
 pub fn approve(world: &World, token: &str) -> Result<RequestTokenPage, ApiError> {
-    block_on(approve_request_token(&service(world), &user(), DecideRequestToken::new(token)))
+    block_on(service(world).approve_request_token(&user(), DecideRequestToken::new(token)))
 }
 
 pub fn approved(world: &World) -> String {
@@ -53,11 +52,11 @@ pub fn approved(world: &World) -> String {
 }
 
 fn deny(world: &World, token: &str) -> Result<RequestTokenPage, ApiError> {
-    block_on(deny_request_token(&service(world), &user(), DecideRequestToken::new(token)))
+    block_on(service(world).deny_request_token(&user(), DecideRequestToken::new(token)))
 }
 
 fn post_as(world: &World, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
-    block_on(create_session(&service(world), caller, body::<CreateSession>(request)))
+    block_on(service(world).create_session(caller, body::<CreateSession>(request)))
 }
 
 pub fn exchange(world: &World, token: &str) -> Result<CreateSessionResponse, ApiError> {
@@ -67,7 +66,7 @@ pub fn exchange(world: &World, token: &str) -> Result<CreateSessionResponse, Api
 fn login(world: &World, token: &str, password: &str) -> Result<CreateRequestTokenResponse, ApiError> {
     let name = format!("{USER}@example.com");
     let request = ValidateWithLogin::new(&name, password, token);
-    block_on(validate_with_login(&service(world), &app("films"), request))
+    block_on(service(world).validate_with_login(&app("films"), request))
 }
 
 /// What a caller sees of this line of the table.
@@ -134,7 +133,7 @@ fn every_status_is_a_line_of_tmdbs_table() {
 #[test]
 fn a_new_request_token_lasts_sixty_minutes_and_says_so_in_tmdbs_form() {
     let world = films();
-    let opened = block_on(create_request_token(&service(&world), &app("films"))).unwrap();
+    let opened = block_on(service(&world).create_request_token(&app("films"))).unwrap();
     assert_eq!(opened.expires_at, world.issuer.now().saturating_add(HOUR));
     let json = serde_json::to_value(&opened).unwrap();
     assert_eq!(json["success"], json!(true));
@@ -247,7 +246,7 @@ fn what_is_no_request_token_of_this_app_is_unknown() {
     deny(&world, &denied).unwrap();
     let name = format!("{USER}@example.com");
     let by_another = ValidateWithLogin::new(&name, "V3ryS3cure!", &denied);
-    let by_another = block_on(validate_with_login(&service(&world), &app("another"), by_another));
+    let by_another = block_on(service(&world).validate_with_login(&app("another"), by_another));
     assert_eq!(shown(by_another), tmdb(Status::InvalidRequestToken), "not even that it was denied");
     let answer = exchange(&world, &token).unwrap();
     let session_id = answer.session_id.expose();
@@ -274,10 +273,10 @@ fn an_exchange_is_read_from_a_query_as_well_as_from_a_body() {
     let query = format!("?api_key=0123&request_token={token}");
     let request = CreateSession::from_query(&query);
     assert!(!format!("{request:?}").contains(&token));
-    let answer = block_on(create_session(&service(&world), &app("films"), request)).unwrap();
+    let answer = block_on(service(&world).create_session(&app("films"), request)).unwrap();
     world.check(answer.session_id.expose()).unwrap();
     let without = CreateSession::from_query("api_key=0123");
-    let outcome = block_on(create_session(&service(&world), &app("films"), without));
+    let outcome = block_on(service(&world).create_session(&app("films"), without));
     assert_eq!(shown(outcome), tmdb(Status::InvalidParameters));
 }
 
@@ -287,20 +286,20 @@ fn what_a_body_lacks_is_taken_from_the_query() {
     let token = approved(&world);
     let query = || CreateSession::from_query(&format!("request_token={token}"));
     let other = CreateSession::new("other").or(query());
-    let outcome = block_on(create_session(&service(&world), &app("films"), other));
+    let outcome = block_on(service(&world).create_session(&app("films"), other));
     assert_eq!(shown(outcome), tmdb(Status::InvalidRequestToken), "the body goes first");
     let null = body::<CreateSession>(json!({ "request_token": null })).or(query());
-    let outcome = block_on(create_session(&service(&world), &app("films"), null));
+    let outcome = block_on(service(&world).create_session(&app("films"), null));
     assert_eq!(shown(outcome), tmdb(Status::InvalidParameters), "null was sent");
     let empty = body::<CreateSession>(json!({})).or(query());
-    block_on(create_session(&service(&world), &app("films"), empty)).unwrap();
+    block_on(service(&world).create_session(&app("films"), empty)).unwrap();
 
     let token = open(&world);
     let name = format!("{USER}@example.com").replace('@', "%40");
     let query = format!("request_token={token}&password=V3ryS3cure%21&username=other");
     let form = ValidateWithLogin::from_query(&format!("username={name}"));
     let login = form.or(ValidateWithLogin::from_query(&query));
-    block_on(validate_with_login(&service(&world), &app("films"), login)).unwrap();
+    block_on(service(&world).validate_with_login(&app("films"), login)).unwrap();
     exchange(&world, &token).unwrap();
 }
 
@@ -340,14 +339,13 @@ fn where_the_user_goes_next_is_given_back_with_the_decision() {
     let (yes, no, stay) = (open(&world), open(&world), open(&world));
     let to = "https://films.example/done?x=1";
     let asked = |token: &str| DecideRequestToken::new(token).redirect_to(to);
-    let page = block_on(read_request_token(&service(&world), &user(), asked(&yes))).unwrap();
+    let page = block_on(service(&world).read_request_token(&user(), asked(&yes))).unwrap();
     assert_eq!((page.app.as_str(), page.approved, page.redirect_to.as_deref()), ("films", false, Some(to)));
-    let page = block_on(approve_request_token(&service(&world), &user(), asked(&yes))).unwrap();
+    let page = block_on(service(&world).approve_request_token(&user(), asked(&yes))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (true, Some(to)));
-    let again =
-        block_on(read_request_token(&service(&world), &user(), DecideRequestToken::new(&yes))).unwrap();
+    let again = block_on(service(&world).read_request_token(&user(), DecideRequestToken::new(&yes))).unwrap();
     assert_eq!((again.approved, again.redirect_to.as_deref()), (true, Some(to)), "kept with the grant");
-    let page = block_on(deny_request_token(&service(&world), &user(), asked(&no))).unwrap();
+    let page = block_on(service(&world).deny_request_token(&user(), asked(&no))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (false, Some(to)));
     assert_eq!(approve(&world, &stay).unwrap().redirect_to, None);
     let from = DecideRequestToken::from_query(&stay, "redirect_to=https%3A%2F%2Ffilms.example%2Fdone");
@@ -363,7 +361,7 @@ fn an_address_to_return_to_has_at_most_2048_characters_and_no_controls() {
     let token = open(&world);
     let at = |address: String| {
         let request = DecideRequestToken::new(&token).redirect_to(address);
-        block_on(read_request_token(&service(&world), &user(), request))
+        block_on(service(&world).read_request_token(&user(), request))
     };
     assert!(at("a".repeat(2048)).is_ok());
     assert_eq!(at(String::new()).unwrap().redirect_to, None);
@@ -371,9 +369,9 @@ fn an_address_to_return_to_has_at_most_2048_characters_and_no_controls() {
         assert_eq!(shown(at(bad)), tmdb(Status::InvalidParameters));
     }
     let approve = DecideRequestToken::new(&token).redirect_to("a\nb");
-    let outcome = block_on(approve_request_token(&service(&world), &user(), approve));
+    let outcome = block_on(service(&world).approve_request_token(&user(), approve));
     assert_eq!(shown(outcome), tmdb(Status::InvalidParameters));
-    let nothing = block_on(read_request_token(&service(&world), &user(), body(json!({}))));
+    let nothing = block_on(service(&world).read_request_token(&user(), body(json!({}))));
     assert_eq!(shown(nothing), tmdb(Status::InvalidParameters));
 }
 
@@ -385,12 +383,12 @@ fn the_page_is_for_users_and_the_api_for_apps() {
     let films = app("films");
     let no = tmdb(Status::AuthenticationFailed);
     unchanged(&world, || {
-        assert_eq!(shown(block_on(create_request_token(&service(&world), &user()))), no);
-        assert_eq!(shown(block_on(read_request_token(&service(&world), &films, page()))), no);
-        assert_eq!(shown(block_on(approve_request_token(&service(&world), &films, page()))), no);
-        assert_eq!(shown(block_on(deny_request_token(&service(&world), &films, page()))), no);
+        assert_eq!(shown(block_on(service(&world).create_request_token(&user()))), no);
+        assert_eq!(shown(block_on(service(&world).read_request_token(&films, page()))), no);
+        assert_eq!(shown(block_on(service(&world).approve_request_token(&films, page()))), no);
+        assert_eq!(shown(block_on(service(&world).deny_request_token(&films, page()))), no);
         let login = ValidateWithLogin::new("a", "b", &token);
-        assert_eq!(shown(block_on(validate_with_login(&service(&world), &user(), login))), no);
+        assert_eq!(shown(block_on(service(&world).validate_with_login(&user(), login))), no);
     });
 }
 
@@ -401,7 +399,7 @@ fn who_is_disabled_locked_or_gone_approves_nothing() {
     let token = open(&world);
     let stranger = Caller::user(id(STRANGER));
     let by_stranger =
-        block_on(approve_request_token(&service(&world), &stranger, DecideRequestToken::new(&token)));
+        block_on(service(&world).approve_request_token(&stranger, DecideRequestToken::new(&token)));
     assert_eq!(shown(by_stranger), tmdb(Status::AccountDisabled));
     world.people.change(USER, |user| user.disabled = true);
     unchanged(&world, || assert_eq!(shown(approve(&world, &token)), tmdb(Status::AccountDisabled)));
@@ -427,7 +425,7 @@ fn nothing_is_approved_when_all_sessions_were_revoked_after_the_user_proved_who_
     let (token, late) = (open(&world), approved(&world));
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
     let page = DecideRequestToken::new(&token);
-    let outcome = block_on(approve_request_token(&service(&world), &user().epoch(epoch), page));
+    let outcome = block_on(service(&world).approve_request_token(&user().epoch(epoch), page));
     assert_eq!(shown(outcome), tmdb(Status::Offline));
     assert_eq!(shown(exchange(&world, &token)), tmdb(Status::NotApproved));
     assert_eq!(shown(exchange(&world, &late)), tmdb(Status::InvalidRequestToken));
@@ -457,7 +455,7 @@ fn a_wrong_password_and_an_unknown_name_are_one_answer_and_the_token_waits_on() 
     let token = open(&world);
     let at = |name: &str| {
         let request = ValidateWithLogin::new(name, "wrong", &token);
-        block_on(validate_with_login(&service(&world), &app("films"), request))
+        block_on(service(&world).validate_with_login(&app("films"), request))
     };
     unchanged(&world, || {
         assert_eq!(shown(login(&world, &token, "wrong")), tmdb(Status::InvalidLogin));
@@ -482,7 +480,7 @@ fn no_password_is_tried_on_a_token_that_is_not_good_here() {
         }
         let name = format!("{USER}@example.com");
         let request = ValidateWithLogin::new(&name, "V3ryS3cure!", &token);
-        let another = block_on(validate_with_login(&service(&world), &app("another"), request));
+        let another = block_on(service(&world).validate_with_login(&app("another"), request));
         assert_eq!(shown(another), tmdb(Status::InvalidRequestToken));
     });
     world.advance(HOUR);
@@ -508,7 +506,7 @@ fn a_login_has_a_name_a_password_and_a_token_of_1_to_200_characters() {
     let world = films();
     let token = open(&world);
     let post = |request: Value| {
-        block_on(validate_with_login(&service(&world), &app("films"), body::<ValidateWithLogin>(request)))
+        block_on(service(&world).validate_with_login(&app("films"), body::<ValidateWithLogin>(request)))
     };
     let with = |field: &str, value: Value| {
         let mut request = json!({ "username": "a", "password": "b", "request_token": token });
@@ -573,10 +571,10 @@ fn what_the_verifier_says_has_a_line_in_tmdbs_table() {
             builder = builder.verifier(Says(outcome));
         }
         let service = Service::new(builder.build().unwrap());
-        let opened = block_on(create_request_token(&service, &app("films"))).unwrap();
+        let opened = block_on(service.create_request_token(&app("films"))).unwrap();
         let name = format!("{USER}@example.com");
         let login = ValidateWithLogin::new(&name, "V3ryS3cure!", opened.request_token.expose());
-        block_on(validate_with_login(&service, &app("films"), login))
+        block_on(service.validate_with_login(&app("films"), login))
     };
     at(Some(Outcome::passed())).unwrap();
     for (outcome, status) in [

@@ -7,8 +7,7 @@ use session_issuer::{
     NewSession, Policy, Revoke,
     compat::tmdb::{
         ApiError, Caller, CheckSession, DecideRequestToken, DeleteSession, DeleteSessionResponse, Scope,
-        Service, SessionAccess, Status, approve_request_token, check_session, create_guest_session,
-        delete_session, v4,
+        Service, SessionAccess, Status, v4,
     },
     error::ErrorKind,
     id::AppId,
@@ -25,7 +24,7 @@ fn session(world: &World) -> String {
 }
 
 fn check_as(world: &World, caller: &Caller, request: CheckSession) -> Result<SessionAccess, ApiError> {
-    block_on(check_session(&service(world), caller, request))
+    block_on(service(world).check_session(caller, request))
 }
 
 fn use_user(world: &World, session_id: &str) -> Result<SessionAccess, ApiError> {
@@ -38,11 +37,11 @@ fn use_guest(world: &World, session_id: &str) -> Result<SessionAccess, ApiError>
 
 fn delete(world: &World, session_id: &str) -> Result<DeleteSessionResponse, ApiError> {
     let request = body(json!({ "session_id": session_id }));
-    block_on(delete_session(&service(world), &app("films"), request))
+    block_on(service(world).delete_session(&app("films"), request))
 }
 
 fn guest_of(service: &Service) -> String {
-    let answer = block_on(create_guest_session(service, &app("films"))).unwrap();
+    let answer = block_on(service.create_guest_session(&app("films"))).unwrap();
     answer.guest_session_id.expose().to_owned()
 }
 
@@ -84,9 +83,8 @@ fn of_many_who_delete_at_once_one_is_told_of_success() {
 fn only_a_session_of_the_app_is_found_and_nothing_else_is_ended() {
     let world = films();
     let (session_id, waiting) = (session(&world), open(&world));
-    let at = |caller: &Caller, id: &str| {
-        block_on(delete_session(&service(&world), caller, DeleteSession::new(id)))
-    };
+    let at =
+        |caller: &Caller, id: &str| block_on(service(&world).delete_session(caller, DeleteSession::new(id)));
     unchanged(&world, || {
         assert_eq!(shown(at(&app("another"), &session_id)), tmdb(Status::SessionNotFound));
         for unknown in ["3bebb91255e4341eb34bd8910da4dfbfefdb4a88", "x", &waiting, &"x".repeat(9000)] {
@@ -94,7 +92,7 @@ fn only_a_session_of_the_app_is_found_and_nothing_else_is_ended() {
         }
         assert_eq!(shown(at(&user(), &session_id)), tmdb(Status::AuthenticationFailed));
         for empty in [json!({}), json!({ "session_id": "" }), json!({ "session_id": null })] {
-            let outcome = block_on(delete_session(&service(&world), &app("films"), body(empty)));
+            let outcome = block_on(service(&world).delete_session(&app("films"), body(empty)));
             assert_eq!(shown(outcome), tmdb(Status::InvalidParameters));
         }
     });
@@ -107,7 +105,7 @@ fn a_delete_is_read_from_a_query_as_well_as_from_a_body() {
     let world = films();
     let session_id = session(&world);
     let request = DeleteSession::from_query(&format!("session_id={session_id}&api_key=0123"));
-    block_on(delete_session(&service(&world), &app("films"), request)).unwrap();
+    block_on(service(&world).delete_session(&app("films"), request)).unwrap();
     assert_eq!(shown(use_user(&world, &session_id)), tmdb(Status::AuthenticationFailed));
 }
 
@@ -151,7 +149,7 @@ fn a_session_id_is_good_for_its_own_app_alone() {
 #[test]
 fn a_guest_has_a_session_without_a_user() {
     let world = films();
-    let answer = block_on(create_guest_session(&service(&world), &app("films"))).unwrap();
+    let answer = block_on(service(&world).create_guest_session(&app("films"))).unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let shape = [("expires_at", "string"), ("guest_session_id", "string"), ("success", "boolean")];
     assert_eq!(members(&json), BTreeMap::from(shape));
@@ -172,7 +170,7 @@ fn a_guest_is_refused_where_a_user_is_needed_and_the_other_way_round() {
     assert_eq!(shown(use_user(&world, &guest_id)), no);
     assert_eq!(shown(use_guest(&world, &session_id)), no);
     assert_eq!(shown(check_as(&world, &app("another"), CheckSession::guest(&guest_id))), no);
-    assert_eq!(shown(block_on(create_guest_session(&service(&world), &user()))), no);
+    assert_eq!(shown(block_on(service(&world).create_guest_session(&user()))), no);
     let both = format!("guest_session_id={guest_id}&session_id={session_id}");
     let access = check_as(&world, &app("films"), CheckSession::from_query(&both)).unwrap();
     assert_eq!(access.scope(), Scope::User);
@@ -232,19 +230,19 @@ fn how_long_a_guest_may_go_unused_is_the_hosts_to_say() {
     assert_eq!(shown(use_guest(&world, &guest_id)), tmdb(Status::AuthenticationFailed));
     let strict = world_of(Policy::tmdb().idle_timeout(Some(HOUR)));
     for wrong in [service(&strict), service(&world).guest_idle_timeout(Duration::ZERO)] {
-        let outcome = block_on(create_guest_session(&wrong, &app("films")));
+        let outcome = block_on(wrong.create_guest_session(&app("films")));
         assert_eq!(shown(outcome), tmdb(Status::Internal), "the host's mistake, not the app's");
     }
 }
 
 fn v4_request(world: &World) -> String {
     let request = body(json!({ "redirect_to": "https://films.example/v4" }));
-    let answer = block_on(v4::create_request_token(&service(world), &app("films"), request)).unwrap();
+    let answer = block_on(service(world).v4().create_request_token(&app("films"), request)).unwrap();
     answer.request_token.expose().to_owned()
 }
 
 fn v4_exchange(world: &World, token: &str) -> Result<v4::CreateAccessTokenResponse, ApiError> {
-    block_on(v4::create_access_token(&service(world), &app("films"), v4::CreateAccessToken::new(token)))
+    block_on(service(world).v4().create_access_token(&app("films"), v4::CreateAccessToken::new(token)))
 }
 
 fn access_token(world: &World) -> String {
@@ -255,7 +253,7 @@ fn access_token(world: &World) -> String {
 
 fn convert_as(world: &World, caller: &Caller, token: &str) -> Result<String, ApiError> {
     let request = v4::AccessToken::new(token);
-    let answer = block_on(v4::convert_session(&service(world), caller, request))?;
+    let answer = block_on(service(world).v4().convert_session(caller, request))?;
     let json = serde_json::to_value(&answer).unwrap();
     assert_eq!(members(&json), BTreeMap::from([("session_id", "string"), ("success", "boolean")]));
     Ok(answer.session_id.expose().to_owned())
@@ -267,7 +265,7 @@ fn convert(world: &World, token: &str) -> Result<String, ApiError> {
 
 fn check_v4(world: &World, token: &str) -> Result<String, ApiError> {
     let request = v4::AccessToken::new(token);
-    block_on(v4::check_access_token(&service(world), &app("films"), request)).map(|user| user.to_string())
+    block_on(service(world).v4().check_access_token(&app("films"), request)).map(|user| user.to_string())
 }
 
 // 146
@@ -330,7 +328,7 @@ fn an_access_token_is_deleted_once() {
     let (token, session_id) = (access_token(&world), session(&world));
     let delete = |token: &str| {
         let request = body::<v4::AccessToken>(json!({ "access_token": token }));
-        block_on(v4::delete_access_token(&service(&world), &app("films"), request))
+        block_on(service(&world).v4().delete_access_token(&app("films"), request))
     };
     assert_eq!(shown(delete(&session_id)), tmdb(Status::InvalidToken));
     let answer = serde_json::to_value(delete(&token).unwrap()).unwrap();
@@ -345,8 +343,7 @@ fn an_access_token_is_deleted_once() {
 #[test]
 fn a_v4_request_token_lasts_900_seconds_and_is_no_access_token() {
     let world = films();
-    let answer =
-        block_on(v4::create_request_token(&service(&world), &app("films"), body(json!({})))).unwrap();
+    let answer = block_on(service(&world).v4().create_request_token(&app("films"), body(json!({})))).unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let shape = [
         ("request_token", "string"),
@@ -384,7 +381,7 @@ fn a_v4_request_token_keeps_where_the_user_goes_and_is_exchanged_once() {
     let world = films();
     let token = v4_request(&world);
     let asked = DecideRequestToken::new(&token).redirect_to("https://evil.example/");
-    let page = block_on(approve_request_token(&service(&world), &user(), asked)).unwrap();
+    let page = block_on(service(&world).approve_request_token(&user(), asked)).unwrap();
     assert_eq!(
         page.redirect_to.as_deref(),
         Some("https://films.example/v4"),
@@ -403,11 +400,9 @@ fn a_v4_request_token_keeps_where_the_user_goes_and_is_exchanged_once() {
     assert_eq!((&json["account_id"], &json["status_code"]), (&json!(USER), &json!(1)));
     assert_eq!(shown(v4_exchange(&world, &token)), tmdb(Status::InvalidRequestToken));
     assert_eq!(check_v4(&world, answer.access_token.expose()).unwrap(), USER);
-    let other = block_on(v4::create_access_token(
-        &service(&world),
-        &app("another"),
-        v4::CreateAccessToken::new(&token),
-    ));
+    let other = block_on(
+        service(&world).v4().create_access_token(&app("another"), v4::CreateAccessToken::new(&token)),
+    );
     assert_eq!(shown(other), tmdb(Status::InvalidRequestToken));
 }
 
@@ -424,7 +419,7 @@ fn a_request_token_of_either_version_buys_what_either_door_sells() {
     assert_eq!(check_v4(&world, token.expose()).unwrap(), USER);
     let converted = convert(&world, token.expose()).unwrap();
     let request = v4::AccessToken::new(token.expose());
-    block_on(v4::delete_access_token(&service(&world), &app("films"), request)).unwrap();
+    block_on(service(&world).v4().delete_access_token(&app("films"), request)).unwrap();
     use_user(&world, &converted).expect("what was made from it lives on");
 }
 
@@ -432,7 +427,7 @@ fn a_request_token_of_either_version_buys_what_either_door_sells() {
 fn a_v4_request_has_an_address_of_at_most_2048_characters() {
     let world = films();
     let at = |caller: &Caller, request: Value| {
-        block_on(v4::create_request_token(&service(&world), caller, body(request)))
+        block_on(service(&world).v4().create_request_token(caller, body(request)))
     };
     at(&app("films"), json!({ "redirect_to": "a".repeat(2048) })).unwrap();
     at(&app("films"), json!({ "redirect_to": null })).unwrap();
@@ -448,8 +443,7 @@ fn a_v4_request_has_an_address_of_at_most_2048_characters() {
     let request = body::<v4::CreateRequestToken>(json!({})).or(query);
     assert_eq!(request.redirect_to.given().map(String::as_str), Some("https://films.example/a"));
     let short = world_of(Policy::tmdb().request_lifetime(MINUTE));
-    let answer =
-        block_on(v4::create_request_token(&service(&short), &app("films"), body(json!({})))).unwrap();
+    let answer = block_on(service(&short).v4().create_request_token(&app("films"), body(json!({})))).unwrap();
     let opened = block_on(short.issuer.request(answer.request_token.expose())).unwrap();
     assert_eq!(opened.expires_at(), short.issuer.now().saturating_add(MINUTE));
 }
@@ -463,8 +457,8 @@ fn the_apps_of_one_host_share_a_user_and_no_session() {
     use_user(&world, made.token()).expect("a host may make one for an app");
     let tenant = world.issuer.tenant("other".parse().unwrap());
     let elsewhere = Service::new(tenant);
-    let outcome = block_on(check_session(&elsewhere, &app("films"), CheckSession::user(&session_id)));
+    let outcome = block_on(elsewhere.check_session(&app("films"), CheckSession::user(&session_id)));
     assert_eq!(shown(outcome), tmdb(Status::AuthenticationFailed), "another tenant's");
     let longest = Caller::app(AppId::new("a".repeat(200)).unwrap());
-    block_on(create_guest_session(&service(&world), &longest)).unwrap();
+    block_on(service(&world).create_guest_session(&longest)).unwrap();
 }

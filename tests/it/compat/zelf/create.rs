@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 use serde_json::{Value, json};
 use session_issuer::{
     Policy,
-    compat::zelf::{ApiError, Caller, CreateSession, Service, SessionData, TYPES, create_session},
+    compat::zelf::{ApiError, Caller, CreateSession, Service, SessionData, TYPES},
     error::{ErrorKind, RevokeReason},
     event::EventKind,
     testing::{Fault, Verb, block_on},
@@ -33,7 +33,7 @@ pub fn service(world: &World) -> Service {
 }
 
 pub fn post(service: &Service, caller: &Caller, request: Value) -> Result<SessionData, ApiError> {
-    let outcome = block_on(create_session(service, caller, body::<CreateSession>(request)));
+    let outcome = block_on(service.create_session(caller, body::<CreateSession>(request)));
     outcome.map(|answer| answer.data)
 }
 
@@ -55,7 +55,7 @@ fn a_device_gets_a_token_and_a_window_of_600_seconds() {
     let world = devices();
     world.advance(Duration::from_millis(999));
     let request = json!({ "identifier": "device-1", "type": "createWallet", "isWebExtension": false });
-    let answer = block_on(create_session(&service(&world), &from(HOME), body(request))).unwrap();
+    let answer = block_on(service(&world).create_session(&from(HOME), body(request))).unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let data = json["data"].as_object().unwrap();
     assert_eq!(members(&json), BTreeMap::from([("data", "object")]));

@@ -8,7 +8,7 @@ use session_issuer::{
     Policy, Update,
     compat::zelf::{
         ApiError, KEY_SLOT, PublicKey, PublicKeyResponse, PublicKeys, Quota, Service, SessionUse, UseSession,
-        WantedKey, bearer_token, finish_session, public_key, use_session,
+        WantedKey, bearer_token,
     },
     error::{ErrorKind, RevokeReason},
     event::EventKind,
@@ -28,7 +28,7 @@ fn token(world: &World, identifier: &str) -> String {
 }
 
 fn count(service: &Service, token: &str, quota: Quota) -> Result<SessionUse, ApiError> {
-    block_on(use_session(service, UseSession::new(token).counting(quota)))
+    block_on(service.use_session(UseSession::new(token).counting(quota)))
 }
 
 fn use_once(world: &World, token: &str) -> Result<SessionUse, ApiError> {
@@ -36,7 +36,7 @@ fn use_once(world: &World, token: &str) -> Result<SessionUse, ApiError> {
 }
 
 fn finish(world: &World, token: &str) -> Result<(), ApiError> {
-    block_on(finish_session(&service(world), UseSession::new(token)))
+    block_on(service(world).finish_session(UseSession::new(token)))
 }
 
 fn id_of(token: &str) -> SessionId {
@@ -73,7 +73,7 @@ fn a_token_comes_in_the_header_in_the_query_or_in_the_body() {
     let in_body = body::<UseSession>(json!({ "token": text }));
     for call in [header, query, in_body] {
         assert!(!format!("{call:?}").contains(text));
-        let used = block_on(use_session(&service(&world), call)).unwrap();
+        let used = block_on(service(&world).use_session(call)).unwrap();
         assert_eq!(
             (used.identifier(), used.kind(), used.is_web_extension()),
             ("device-1", "importWallet", true)
@@ -81,9 +81,9 @@ fn a_token_comes_in_the_header_in_the_query_or_in_the_body() {
         assert_eq!(used.session_id(), id_of(text));
     }
     let first = UseSession::authorization(&format!("bearer {text} ")).or(UseSession::new("x"));
-    block_on(use_session(&service(&world), first)).expect("the header goes first");
+    block_on(service(&world).use_session(first)).expect("the header goes first");
     let second = UseSession::authorization("").or(UseSession::new(text));
-    block_on(use_session(&service(&world), second)).unwrap();
+    block_on(service(&world).use_session(second)).unwrap();
     assert_eq!(bearer_token("ey.a.b"), Some("ey.a.b"));
     assert_eq!(bearer_token("Token eyJ.a.b \r\n"), Some("eyJ.a.b"));
     for nothing in ["", "Bearer", "Bearer abc", "Basic dXNlcjpwYXNz"] {
@@ -112,7 +112,7 @@ fn without_a_good_token_a_resource_is_protected() {
             assert_eq!(shown(finish(&world, bad)), protected());
         }
         for missing in [json!({}), json!({ "token": null })] {
-            let outcome = block_on(use_session(&service(&world), body(missing)));
+            let outcome = block_on(service(&world).use_session(body(missing)));
             assert_eq!(shown(outcome), protected());
         }
     });
@@ -322,7 +322,7 @@ impl PublicKeys for Keys {
 }
 
 fn key_of(service: &Service, query: &str) -> Result<PublicKeyResponse, ApiError> {
-    block_on(public_key(service, &from(HOME), PublicKey::from_query(query)))
+    block_on(service.public_key(&from(HOME), PublicKey::from_query(query)))
 }
 
 // 168
@@ -355,7 +355,7 @@ fn a_key_that_the_host_does_not_have_is_its_own_fault() {
     assert_eq!(shown(none), (500, json!({ "error": "Something went wrong." })));
     let nowhere = session_issuer::compat::zelf::Caller::new();
     let outcome =
-        block_on(public_key(&service(&world).public_keys(Keys), &nowhere, PublicKey::new("device-1")));
+        block_on(service(&world).public_keys(Keys).public_key(&nowhere, PublicKey::new("device-1")));
     assert_eq!(shown(outcome), (403, json!({ "error": "rejected" })));
 }
 

@@ -6,7 +6,7 @@ use std::{sync::Barrier, thread};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use session_issuer::{
-    compat::zitadel::{Answers, TokenRule, password_changed},
+    compat::zitadel::{Answers, TokenRule},
     error::ErrorKind,
     event::EventKind,
     factor::FactorKind,
@@ -379,7 +379,7 @@ fn a_changed_password_takes_its_factor_and_leaves_the_session() {
     host.check(&session, json!({ "password": { "password": PASSWORD } })).unwrap();
     let with_code = host.check(&session, json!({ "totp": { "code": host.app_code() } })).unwrap();
     host.world.advance(MINUTE);
-    block_on(password_changed(&host.service, &id(USER))).unwrap();
+    block_on(host.service.password_changed(&id(USER))).unwrap();
     let factors = &get(&host.service, &session)["factors"];
     assert!(factors.get("password").is_none() && factors.get("totp").is_some(), "{factors}");
     let checked = host.world.check(with_code.session_token.expose()).unwrap();

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy,
-    compat::zitadel::{
-        Answers, ApiError, Caller, CreateSession, CreateSessionResponse, Service, TokenRule, create_session,
-    },
+    compat::zitadel::{Answers, ApiError, Caller, CreateSession, CreateSessionResponse, Service, TokenRule},
     error::ErrorKind,
     event::EventKind,
     factor::{Check, FactorKind},
@@ -19,7 +17,7 @@ use crate::{compat::create::*, world::*};
 
 fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
     let caller = Caller::new(CreatorId::new("login-page").unwrap(), "acme").unwrap();
-    block_on(create_session(service, &caller, body::<CreateSession>(request)))
+    block_on(service.create_session(&caller, body::<CreateSession>(request)))
 }
 
 fn service(world: &World) -> Service {

@@ -5,7 +5,7 @@ use session_issuer::{
     NewSession, Policy, Revoke, Update,
     compat::zitadel::{
         ApiError, Caller, DeleteSession, DeleteSessionResponse, Permission, ResourceOwner, Scope, Service,
-        TokenRule, delete_session, user_ended,
+        TokenRule,
     },
     error::{ErrorKind, RevokeReason},
     event::EventKind,
@@ -25,7 +25,7 @@ fn delete(
     token: Option<&str>,
 ) -> Result<DeleteSessionResponse, ApiError> {
     let request: DeleteSession = body(json!({ "sessionId": id, "sessionToken": token }));
-    block_on(delete_session(service, caller, request))
+    block_on(service.delete_session(caller, request))
 }
 
 fn text(issued: &Issued) -> String {
@@ -198,7 +198,7 @@ fn ending_what_has_ended_or_is_not_there_is_success_and_nothing_happens() {
     let first = delete(&service, &mine, &text(&one), Some(one.token())).unwrap();
     block_on(world.issuer.revoke(Revoke::session(all.session_id()))).unwrap();
     world.advance(HOUR);
-    block_on(user_ended(&service, &id(USER))).unwrap();
+    block_on(service.user_ended(&id(USER))).unwrap();
     let before = ends(&world);
     unchanged(&world, || {
         for ended in [&one, &all, &gone] {
@@ -221,7 +221,7 @@ fn ending_what_has_ended_or_is_not_there_is_success_and_nothing_happens() {
     });
     assert_eq!(ends(&world), before);
     for missing in [json!({}), json!({ "sessionId": "" }), json!({ "sessionId": "a".repeat(201) })] {
-        let answer = block_on(delete_session(&service, &mine, body(missing)));
+        let answer = block_on(service.delete_session(&mine, body(missing)));
         let rule =
             "invalid DeleteSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
         assert_eq!(shown(answer), (400, json!({ "code": 3, "message": rule, "details": [] })));

@@ -7,10 +7,7 @@ use session_issuer::{
     client::ClientInfo,
     compat::{
         Profiles,
-        zitadel::{
-            ApiError, Caller, GetSession, GetSessionResponse, Permission, Profile, Scope, Service,
-            get_session, password_changed, user_ended,
-        },
+        zitadel::{ApiError, Caller, GetSession, GetSessionResponse, Permission, Profile, Scope, Service},
     },
     error::ErrorKind,
     factor::Check,
@@ -74,7 +71,7 @@ pub fn get(
     token: Option<&str>,
 ) -> Result<GetSessionResponse, ApiError> {
     let request: GetSession = body(json!({ "sessionId": id, "sessionToken": token }));
-    block_on(get_session(service, caller, request))
+    block_on(service.get_session(caller, request))
 }
 
 fn session(answer: Result<GetSessionResponse, ApiError>) -> Value {
@@ -191,7 +188,7 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
     let stranger = caller("stranger");
 
     for missing in [json!({}), json!({ "sessionId": null }), json!({ "sessionId": "" })] {
-        let answer = block_on(get_session(&service, &admin(), body(missing)));
+        let answer = block_on(service.get_session(&admin(), body(missing)));
         let rule =
             "invalid GetSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
         assert_eq!(shown(answer), (400, json!({ "code": 3, "message": rule, "details": [] })));
@@ -298,7 +295,7 @@ fn an_expired_session_is_shown_until_it_is_swept_and_one_that_was_ended_is_not()
     let removed = login(&world, gone);
     block_on(world.issuer.revoke(Revoke::session(one.session_id()))).unwrap();
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
-    block_on(user_ended(&service, &id(gone))).unwrap();
+    block_on(service.user_ended(&id(gone))).unwrap();
     for ended in [one, all, removed] {
         assert_eq!(shown(get(&service, &admin(), &id_of(&ended), None)), not_found());
         assert_eq!(shown(get(&service, &admin(), &id_of(&ended), Some(ended.token()))), not_found());
@@ -315,7 +312,7 @@ fn a_password_that_was_changed_since_is_no_longer_a_factor_of_the_session() {
         |token: &str| session(get(&service, &caller("x"), &id_text, Some(token)))["factors"].clone();
     assert!(factors(issued.token())["password"].is_object());
     world.advance(SECOND);
-    block_on(password_changed(&service, &id(USER))).unwrap();
+    block_on(service.password_changed(&id(USER))).unwrap();
     assert_eq!(factors(issued.token()).as_object().unwrap().keys().collect::<Vec<_>>(), ["user"]);
     let checked = world.check(issued.token()).expect("the session lives on");
     assert_eq!(checked.assurance_level(), None, "and proves nothing");
@@ -368,14 +365,14 @@ fn a_door_reads_the_id_from_the_path_and_the_token_from_the_query() {
     let id = issued.session_id().to_string();
     for name in ["sessionToken", "session_token"] {
         let request = GetSession::of(&id, &format!("x=1&{name}={}", issued.token()));
-        assert!(block_on(get_session(&service(&world), &caller("x"), request)).is_ok(), "{name}");
+        assert!(block_on(service(&world).get_session(&caller("x"), request)).is_ok(), "{name}");
     }
     let request = GetSession::of(&id, "x=1");
-    assert_eq!(shown(block_on(get_session(&service(&world), &caller("x"), request))), not_permitted());
+    assert_eq!(shown(block_on(service(&world).get_session(&caller("x"), request))), not_permitted());
     let request: GetSession = body(json!({ "session_id": id, "session_token": issued.token() }));
     let text = format!("{request:?}");
     assert!(!text.contains(&id) && !text.contains(issued.token()), "{text}");
-    assert!(block_on(get_session(&service(&world), &caller("x"), request)).is_ok());
+    assert!(block_on(service(&world).get_session(&caller("x"), request)).is_ok());
 }
 
 #[test]

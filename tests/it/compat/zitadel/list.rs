@@ -7,7 +7,6 @@ use session_issuer::{
         Profiles,
         zitadel::{
             ApiError, Caller, ListSessions, ListSessionsResponse, Permission, Profile, Scope, Service,
-            list_sessions,
         },
     },
     id::{CreatorId, SubjectId, TenantId},
@@ -22,7 +21,7 @@ use crate::{
 };
 
 fn search(service: &Service, caller: &Caller, request: Value) -> Result<ListSessionsResponse, ApiError> {
-    block_on(list_sessions(service, caller, body::<ListSessions>(request)))
+    block_on(service.list_sessions(caller, body::<ListSessions>(request)))
 }
 
 /// The ids that a search finds, in order, and how many there are in all.

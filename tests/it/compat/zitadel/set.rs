@@ -7,8 +7,7 @@ use session_issuer::{
     Policy,
     compat::zitadel::{
         ApiError, Caller, CreateSession, CreateSessionResponse, DeleteSession, GetSession, Permission, Scope,
-        Service, SetSession, SetSessionResponse, TokenRule, create_session, delete_session, get_session,
-        read, set_session, user_ended,
+        Service, SetSession, SetSessionResponse, TokenRule, read,
     },
     error::ErrorKind,
     event::EventKind,
@@ -34,7 +33,7 @@ pub fn writer() -> Caller {
 }
 
 pub fn post(service: &Service, request: Value) -> Result<CreateSessionResponse, ApiError> {
-    block_on(create_session(service, &login(), body::<CreateSession>(request)))
+    block_on(service.create_session(&login(), body::<CreateSession>(request)))
 }
 
 pub fn patch(
@@ -43,12 +42,12 @@ pub fn patch(
     session: &str,
     request: Value,
 ) -> Result<SetSessionResponse, ApiError> {
-    block_on(set_session(service, caller, session, body::<SetSession>(request)))
+    block_on(service.set_session(caller, session, body::<SetSession>(request)))
 }
 
 /// What a session looks like to its creator.
 pub fn get(service: &Service, session: &str) -> Value {
-    let shown = block_on(get_session(service, &login(), GetSession::of(session, ""))).unwrap();
+    let shown = block_on(service.get_session(&login(), GetSession::of(session, ""))).unwrap();
     serde_json::to_value(shown.session).unwrap()
 }
 
@@ -173,9 +172,9 @@ fn a_session_that_has_ended_takes_no_change() {
         let terminated = (400, zitadel(9, id, "Errors.Session.Terminated"));
         let (deleted, token) = begun(&service);
         let request = body::<DeleteSession>(json!({ "sessionId": deleted, "sessionToken": token }));
-        block_on(delete_session(&service, &login(), request)).unwrap();
+        block_on(service.delete_session(&login(), request)).unwrap();
         let (revoked, other) = begun(&service);
-        block_on(user_ended(&service, &id_of(USER))).unwrap();
+        block_on(service.user_ended(&id_of(USER))).unwrap();
         unchanged(&world, || {
             for (id, token) in [(&deleted, &token), (&revoked, &other)] {
                 assert_eq!(shown(patch(&service, &writer(), id, with(token, password()))), terminated);
@@ -533,7 +532,7 @@ fn a_change_beside_a_deletion_brings_nothing_back() {
                 let delete = scope.spawn(|| {
                     barrier.wait();
                     let request = body::<DeleteSession>(json!({ "sessionId": id }));
-                    block_on(delete_session(&service, &deleter, request)).unwrap();
+                    block_on(service.delete_session(&deleter, request)).unwrap();
                 });
                 barrier.wait();
                 let outcome = patch(&service, &login(), &id, with(&token, password()));

@@ -7,8 +7,7 @@ use session_issuer::{
     Issuer, NewSession, Policy, Requirement, Revoke, Update,
     actor::{Actor, ActorChain},
     compat::zitadel::{
-        Caller, ConfiguredFactors, ForceMfa, Lack, LoginPolicy, Service, amr, authenticate, is_sufficient,
-        lack, password_changed, user_ended,
+        Caller, ConfiguredFactors, ForceMfa, Lack, LoginPolicy, Service, amr, is_sufficient, lack,
     },
     error::ErrorKind,
     factor::{Check, FactorDetails, FactorKind},
@@ -258,7 +257,7 @@ fn the_user_was_authenticated_when_the_latest_check_but_the_users_passed() {
 }
 
 fn bearer(world: &World, token: &str) -> Result<Caller, session_issuer::compat::zitadel::ApiError> {
-    block_on(authenticate(&Service::new(world.issuer.clone()), token, LoginPolicy::new()))
+    block_on(Service::new(world.issuer.clone()).authenticate(token, LoginPolicy::new()))
 }
 
 fn not_authenticated() -> (u16, serde_json::Value) {
@@ -337,7 +336,7 @@ fn a_changed_password_leaves_a_session_that_is_no_longer_sufficient() {
     };
     assert_eq!(judge(&issued), None);
     world.advance(SECOND);
-    block_on(password_changed(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).password_changed(&id(USER))).unwrap();
     assert_eq!(judge(&issued), Some(Lack::PrimaryFactor));
     assert_eq!(shown(bearer(&world, issued.token())), not_authenticated());
     world.advance(SECOND);
@@ -351,9 +350,9 @@ fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     let world = world_of(Policy::zitadel());
     let (one, two) = (login(&world, USER), login(&world, USER));
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
-    assert_eq!(shown(block_on(user_ended(&service(&world), &id(USER)))), busy());
+    assert_eq!(shown(block_on(service(&world).user_ended(&id(USER)))), busy());
     assert!(bearer(&world, one.token()).is_ok());
-    block_on(user_ended(&service(&world), &id(USER))).unwrap();
+    block_on(service(&world).user_ended(&id(USER))).unwrap();
     for issued in [one, two] {
         refused(world.check(issued.token()), ErrorKind::Revoked);
         assert_eq!(shown(bearer(&world, issued.token())), not_authenticated());
@@ -363,5 +362,5 @@ fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     assert!(bearer(&world, back.token()).is_ok(), "whom the directory lets in again may log in again");
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
-    assert_eq!(shown(block_on(password_changed(&service(&world), &id(USER)))), busy());
+    assert_eq!(shown(block_on(service(&world).password_changed(&id(USER)))), busy());
 }
