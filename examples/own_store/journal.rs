@@ -119,13 +119,10 @@ impl Rows {
         }
         if let Some(device) = wants.slot {
             let holder = self.slots.get(&(wants.tenant.clone(), device.clone()));
-            facts.slot_holder = match holder.map_or(Row::Absent, |key| self.row(key)) {
-                Row::Record(by) if by.record.device_slot() != Some(device) => Row::Absent,
-                row => row,
-            };
-        }
-        if let Some(key) = wants.kept_key() {
-            facts.kept = self.row(&key);
+            let row = holder.map_or(Row::Absent, |key| self.row(key));
+            if matches!(&row, Row::Record(by) if by.record.device_slot() == Some(device)) {
+                facts.slot_holder = Some(Box::new(row));
+            }
         }
         facts
     }

@@ -154,10 +154,7 @@ impl Tables {
         }
         if let Some(device) = wants.slot {
             let holder = self.holder(wants.tenant, device);
-            facts.slot_holder = holder.map_or(Row::Absent, |key| self.row(key));
-        }
-        if let Some(key) = wants.kept_key() {
-            facts.kept = self.row(&key);
+            facts.slot_holder = holder.map(|key| Box::new(self.row(key)));
         }
         Ok(facts)
     }

@@ -29,8 +29,8 @@ pub fn begin_subject(subject: &SubjectKey, now: Timestamp, facts: Facts) -> Plan
 
 /// The rows that [`change_subject`] reads.
 pub fn change_subject_wants<'a>(subject: &'a SubjectKey, change: &'a SubjectChange) -> Wants<'a> {
-    let kept = change.bump.as_ref().and_then(|bump| bump.keep.as_ref());
-    Wants { subject: Some(&subject.subject), kept, ..Wants::of(&subject.tenant) }
+    let record = change.bump.as_ref().and_then(|bump| bump.keep.as_ref());
+    Wants { subject: Some(&subject.subject), record, ..Wants::of(&subject.tenant) }
 }
 
 /// Revokes all sessions of a subject but one, or voids factors, or both.
@@ -38,7 +38,7 @@ pub fn change_subject(subject: &SubjectKey, change: &SubjectChange, facts: Facts
     let SubjectChange { bump, floors, now } = change;
     let mut compares = Vec::new();
     if bump.is_some_and(|bump| bump.keep.is_some()) {
-        match facts.kept {
+        match facts.current {
             Row::Record(kept) if is_live_session_of(subject, &kept, *now) => {
                 let (key, revision) = (kept.record.key(), kept.revision);
                 compares.push(Compare::Record { key, revision });

@@ -14,12 +14,15 @@ use crate::{
 };
 
 /// The rows that [`commit`] reads.
+#[inline]
 pub fn commit_wants(change: &Change) -> Wants<'_> {
     let (seen, next) = (&*change.seen.record, &*change.next);
+    let others = cap_on(change.admit, Some(seen), next).map(|rule| rule.limit);
+    let asks = others.is_some() || seen.bound().is_none();
     Wants {
         record: Some(next.id_ref()),
-        subject: next.bound().map(|(subject, _)| subject),
-        others: cap_on(change.admit, Some(seen), next).map(|rule| rule.limit),
+        subject: next.bound().map(|(subject, _)| subject).filter(|_| asks),
+        others,
         ..Wants::of(next.tenant())
     }
 }
@@ -28,6 +31,7 @@ pub fn commit_wants(change: &Change) -> Wants<'_> {
 /// epoch stands, and the cap admits what the record becomes.
 ///
 /// Uses that were noted since are carried over.
+#[inline]
 pub fn commit(change: Change, facts: Facts) -> Plan<Committed> {
     let Change { seen, mut next, admit, observed_epoch, now } = change;
     let is_other = next.id() != seen.record.id() || next.tenant() != seen.record.tenant();
@@ -47,7 +51,11 @@ pub fn commit(change: Change, facts: Facts) -> Plan<Committed> {
         return Plan::fail(StoreError::new(StoreErrorKind::Broken));
     }
     let rule = cap_on(admit, Some(record), &next);
-    let stamp = facts.stamp.as_ref();
+    // A record that names its subject comes with the subject's stamp.
+    let stamp = match record.bound() {
+        Some(_) => current.subject.as_ref(),
+        None => facts.stamp.as_ref(),
+    };
     let leaving = match entry(&next, observed_epoch, rule, stamp, &facts.others, now) {
         Entry::Open(leaving) => leaving,
         Entry::Full => return Plan::answer(Committed::CapReached),

@@ -33,32 +33,26 @@ impl Revision {
 pub struct Wants<'a> {
     /// The tenant of all of them.
     pub tenant: &'a TenantId,
-    /// The record of this id, with the stamp of the subject that it names.
+    /// The record of this id, with the stamp of the subject that it names. Of a change of a subject
+    /// it is the session to keep.
     pub record: Option<&'a SessionId>,
-    /// What is known of this subject.
+    /// What is known of this subject, where the record does not name it already.
     pub subject: Option<&'a SubjectId>,
     /// The records of `subject` without a tombstone, unless there are fewer than this.
     pub others: Option<NonZeroU32>,
     /// Who holds the slot of this device.
     pub slot: Option<&'a DeviceId>,
-    /// The record of this id, which shall be kept while all others of `subject` are revoked.
-    pub kept: Option<&'a SessionId>,
 }
 
 impl<'a> Wants<'a> {
     /// Nothing yet, of this tenant.
     pub(super) fn of(tenant: &'a TenantId) -> Self {
-        Self { tenant, record: None, subject: None, others: None, slot: None, kept: None }
+        Self { tenant, record: None, subject: None, others: None, slot: None }
     }
 
     /// Where the record is found that the act wants.
     pub fn record_key(&self) -> Option<SessionKey> {
         self.record.map(|id| SessionKey::new(self.tenant.clone(), *id))
-    }
-
-    /// Where the record is found that shall be kept.
-    pub fn kept_key(&self) -> Option<SessionKey> {
-        self.kept.map(|id| SessionKey::new(self.tenant.clone(), *id))
     }
 
     /// Where the stamp is found that the act wants.
@@ -72,16 +66,14 @@ impl<'a> Wants<'a> {
 pub struct Facts {
     /// The record that the act is about.
     pub current: Row,
-    /// What is known of the subject that the act is about; none when nothing is.
+    /// What is known of the subject that the act wants; none when nothing is.
     pub stamp: Option<SubjectStamp>,
     /// The revision of that stamp.
     pub stamp_revision: Revision,
     /// The subject's records, where a cap asks for them.
     pub others: Others,
-    /// Who holds the slot of the device.
-    pub slot_holder: Row,
-    /// The record that shall be kept.
-    pub kept: Row,
+    /// Who holds the slot of the device; none when nobody does. Boxed, since it is rare.
+    pub slot_holder: Option<Box<Row>>,
     /// The store holds all of these rows until the writes are done, by a lock or a transaction. So
     /// the plan compares nothing.
     pub held: bool,
@@ -127,8 +119,7 @@ impl Facts {
             stamp: None,
             stamp_revision: Revision::default(),
             others: Others::Few,
-            slot_holder: Row::Absent,
-            kept: Row::Absent,
+            slot_holder: None,
             held: false,
         }
     }
@@ -148,10 +139,7 @@ impl Facts {
     /// caller has seen, and that the subject is below its cap.
     pub fn assumed_by_commit(change: &Change) -> Self {
         let seen = change.seen.clone();
-        let stamp = match (seen.record.bound(), change.next.bound()) {
-            (None, Some(_)) => change.observed_epoch.map(SubjectStamp::unmoved),
-            _ => seen.subject.clone(),
-        };
+        let stamp = change.observed_epoch.map(SubjectStamp::unmoved);
         Self { current: Row::Record(seen), stamp, ..Self::compared() }
     }
 

@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// The rows that [`insert`] reads.
+#[inline]
 pub fn insert_wants(new: &NewRecord) -> Wants<'_> {
     let record = &*new.record;
     Wants {
@@ -28,6 +29,7 @@ pub fn insert_wants(new: &NewRecord) -> Wants<'_> {
 ///
 /// A live holder of the device's slot is answered, or ended where
 /// [`replace_device`](NewRecord::replace_device) says so; whoever else holds the slot leaves it.
+#[inline]
 pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     if new.record.tombstone().is_some() {
         return Plan::fail(StoreError::new(StoreErrorKind::Broken));
@@ -63,28 +65,28 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
             compare_entry(&mut plan, subject, known, rule, &facts.others);
         }
         if let Some(device) = record.device_slot() {
-            compare_slot(&mut plan, &record, device, &facts.slot_holder);
+            compare_slot(&mut plan, &record, device, facts.slot_holder.as_deref());
         }
     }
     if let (Some(subject), Some(stamp)) = (subject, first) {
         plan.writes.push(Write::Stamp { subject, stamp });
     }
     let mut evicted = write_ends(&mut plan.writes, leaving, RevokeReason::Limit, now);
-    match facts.slot_holder {
-        Row::Record(held_by) if life(&held_by.record, held_by.subject.as_ref(), now) == Life::Live => {
+    match facts.slot_holder.map(|holder| *holder) {
+        Some(Row::Record(held_by)) if life(&held_by.record, held_by.subject.as_ref(), now) == Life::Live => {
             if !replace_device {
                 return Plan::answer(Inserted::DeviceTaken(held_by));
             }
             let superseded = Tombstone::new(RevokeReason::Superseded, now);
             evicted.push(write_end(&mut plan.writes, &held_by.record, &superseded));
         }
-        Row::Record(_) | Row::Unreadable { .. } => {
+        Some(Row::Record(_) | Row::Unreadable { .. }) => {
             if let Some(device) = record.device_slot() {
                 let (tenant, device) = (record.tenant().clone(), device.clone());
                 plan.writes.push(Write::FreeSlot { tenant, device });
             }
         }
-        Row::Absent => {}
+        Some(Row::Absent) | None => {}
     }
     plan.writes.push(Write::Insert { record: record.clone() });
     plan.answer = Ok(Inserted::Created { record, evicted });
@@ -106,17 +108,17 @@ fn compare_slot<T>(
     plan: &mut Plan<T>,
     record: &crate::session::Record,
     device: &crate::id::DeviceId,
-    holder: &Row,
+    holder: Option<&Row>,
 ) {
     let (tenant, device) = (record.tenant().clone(), device.clone());
     match holder {
-        Row::Absent => plan.compares.push(Compare::Slot { tenant, device, holder: None }),
-        Row::Record(held_by) => {
+        Some(Row::Absent) | None => plan.compares.push(Compare::Slot { tenant, device, holder: None }),
+        Some(Row::Record(held_by)) => {
             let (key, revision) = (held_by.record.key(), held_by.revision);
             plan.compares.push(Compare::Slot { tenant, device, holder: Some(key.id) });
             plan.compares.push(Compare::Record { key, revision });
         }
         // Whoever it is: nobody can say, and nothing of it is kept.
-        Row::Unreadable { .. } => {}
+        Some(Row::Unreadable { .. }) => {}
     }
 }

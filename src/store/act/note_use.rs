@@ -9,12 +9,14 @@ use crate::{
 };
 
 /// The rows that [`note_use`] reads.
+#[inline]
 pub fn note_use_wants(seen: &Snapshot) -> Wants<'_> {
     let record = &*seen.record;
     Wants { record: Some(record.id_ref()), ..Wants::of(record.tenant()) }
 }
 
 /// Notes a use of a live record. The version stays.
+#[inline]
 pub fn note_use(used: &Use, facts: Facts) -> Plan<Noted> {
     let current = match facts.current {
         Row::Absent => return Plan::answer(Noted::NotLive),

@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::poisoned;
-use crate::{id::SubjectKey, session::Record, store::StoreError};
+use crate::{
+    id::SubjectKey,
+    session::{Record, Session},
+    store::StoreError,
+};
 
 /// How many records name a subject as an actor: what is known of it is kept as long as one does.
 ///
@@ -17,9 +21,9 @@ pub(super) struct NamedActors(Mutex<HashMap<SubjectKey, u32>>);
 impl NamedActors {
     /// The counts, locked, to add those that this record names; none where it names nobody.
     pub(super) fn lock_for(&self, record: &Record) -> Result<Option<Counts<'_>>, StoreError> {
-        match record.index().actors {
-            [] => Ok(None),
-            _ => Ok(Some(Counts(self.0.lock().map_err(poisoned)?))),
+        match record.session().is_some_and(Session::is_impersonation) {
+            false => Ok(None),
+            true => Ok(Some(Counts(self.0.lock().map_err(poisoned)?))),
         }
     }
 

@@ -255,23 +255,27 @@ impl Held<'_> {
         Ok(())
     }
 
-    /// Adds a record, and names it among those of its subject.
-    pub(super) fn insert(&mut self, record: Arc<Record>) -> Result<(), Halt> {
-        self.rebind(true, record)
+    /// Adds a record under the epoch of its subject, and names it among those of the subject.
+    pub(super) fn insert(&mut self, record: &Arc<Record>) -> Result<(), Halt> {
+        let id = record.id();
+        let Some(named) = Named::of(record) else { return self.replace(Arc::clone(record)) };
+        if named.tag != id.tag() {
+            self.shard_mut(ShardSet::of(id))?.look_up(id.tag());
+        }
+        self.replace(Arc::clone(record))?;
+        self.change_row(named, |row| row.add(id))
     }
 
     /// Puts a record that names another subject or epoch than the one before; a new name is added
     /// to the records of its subject.
-    pub(super) fn rebind(&mut self, is_new: bool, record: Arc<Record>) -> Result<(), Halt> {
+    pub(super) fn rebind(&mut self, is_new: bool, record: &Arc<Record>) -> Result<(), Halt> {
         let id = record.id();
-        let Some((subject, epoch)) = record.bound() else { return self.replace(record) };
-        let (tenant, subject) = (record.tenant().clone(), subject.clone());
-        let named = Named::new(&tenant, &subject);
+        let Some(named) = Named::of(record) else { return self.replace(Arc::clone(record)) };
         let known = self.row(named)?.map(Row::epoch);
-        if named.tag != id.tag() || known != Some(epoch) {
+        if named.tag != id.tag() || known != record.bound().map(|(_, epoch)| epoch) {
             self.shard_mut(ShardSet::of(id))?.look_up(id.tag());
         }
-        self.replace(record)?;
+        self.replace(Arc::clone(record))?;
         match is_new {
             true => self.change_row(named, |row| row.add(id)),
             false => Ok(()),
@@ -279,25 +283,29 @@ impl Held<'_> {
     }
 
     /// Puts a record that ended, which counts no longer among those of its subject.
-    pub(super) fn end(&mut self, record: Arc<Record>) -> Result<(), Halt> {
-        self.replace(record.clone())?;
-        match Named::of(&record) {
+    pub(super) fn end(&mut self, record: &Arc<Record>) -> Result<(), Halt> {
+        self.replace(Arc::clone(record))?;
+        match Named::of(record) {
             Some(named) => self.change_row(named, |row| row.end(record.id())),
             None => Ok(()),
         }
     }
 
     /// Keeps what is known of a subject, new or not.
-    pub(super) fn set_stamp(&mut self, named: Named<'_>, stamp: SubjectStamp) -> Result<(), Halt> {
-        if self.row(named)?.is_none() {
-            let row = RowSlot::new(Row::first(named.subject.clone(), stamp.epoch));
-            self.tenant_mut(named.shard(), named.tenant)?.subjects.insert(row);
+    pub(super) fn set_stamp(&mut self, named: Named<'_>, stamp: &SubjectStamp) -> Result<(), Halt> {
+        let shard = self.shard_mut(named.shard())?;
+        if !stamp.is_first() {
+            shard.look_up(named.tag);
         }
-        if stamp.is_first() {
-            return Ok(());
+        let rows = &mut shard.tenants.get_or_insert(named.tenant).subjects;
+        let known = if stamp.is_first() { None } else { rows.take(named.subject.as_str()) };
+        let first = || RowSlot::new(Row::first(named.subject.clone(), stamp.epoch));
+        let mut slot = known.unwrap_or_else(first);
+        if !stamp.is_first() {
+            slot.row_mut().set_stamp(stamp.clone());
         }
-        self.shard_mut(named.shard())?.look_up(named.tag);
-        self.change_row(named, |row| row.set_stamp(stamp))
+        rows.insert(slot);
+        Ok(())
     }
 
     /// Removes a record, also from among those of its subject.

@@ -21,22 +21,26 @@ use crate::{
 
 impl MemoryStore {
     pub(super) fn insert_now(&self, new: NewRecord) -> Result<Inserted, StoreError> {
-        let (locked, facts) = self.look(&act::insert_wants(&new))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::insert_wants(&new), &mut facts)?;
         self.carry_out(locked, act::insert(new, facts))
     }
 
     pub(super) fn commit_now(&self, change: Change) -> Result<Committed, StoreError> {
-        let (locked, facts) = self.look(&act::commit_wants(&change))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::commit_wants(&change), &mut facts)?;
         self.carry_out(locked, act::commit(change, facts))
     }
 
     pub(super) fn end_now(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
-        let (locked, facts) = self.look(&act::end_wants(key))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::end_wants(key), &mut facts)?;
         self.carry_out(locked, act::end(key, tombstone, facts))
     }
 
     pub(super) fn note_use_now(&self, seen: &Snapshot, used: &Use) -> Result<Noted, StoreError> {
-        let (locked, facts) = self.look(&act::note_use_wants(seen))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::note_use_wants(seen), &mut facts)?;
         self.carry_out(locked, act::note_use(used, facts))
     }
 
@@ -45,7 +49,8 @@ impl MemoryStore {
         subject: &SubjectKey,
         now: Timestamp,
     ) -> Result<SubjectStamp, StoreError> {
-        let (locked, facts) = self.look(&act::begin_subject_wants(subject))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::begin_subject_wants(subject), &mut facts)?;
         self.carry_out(locked, act::begin_subject(subject, now, facts))
     }
 
@@ -54,23 +59,24 @@ impl MemoryStore {
         subject: &SubjectKey,
         change: &SubjectChange,
     ) -> Result<SubjectChanged, StoreError> {
-        let (locked, facts) = self.look(&act::change_subject_wants(subject, change))?;
+        let mut facts = Facts::held();
+        let locked = self.look(&act::change_subject_wants(subject, change), &mut facts)?;
         self.carry_out(locked, act::change_subject(subject, change, facts))
     }
 
     /// Locks what an act wants, and reads it.
-    fn look(&self, wants: &Wants<'_>) -> Result<(Locked<'_>, Facts), StoreError> {
+    fn look(&self, wants: &Wants<'_>, facts: &mut Facts) -> Result<Locked<'_>, StoreError> {
         let slot = wants.slot.map(|device| self.devices.lock(wants.tenant, device)).transpose()?;
         let holder = slot.as_ref().and_then(DeviceSlot::holder);
-        let ids = wants.record.into_iter().chain(wants.kept).chain(holder.as_ref());
+        let ids = wants.record.into_iter().chain(holder.as_ref());
         let mut set = ShardSet::of_all(ids);
         if wants.record.is_none()
             && let Some(subject) = wants.subject
         {
             set = set.and(Named::new(wants.tenant, subject).shard());
         }
-        let (held, facts) = self.shards.look(set, |held| facts(held, wants, holder))?;
-        Ok((Locked { held, slot }, facts))
+        let (held, ()) = self.shards.look(set, |held| fill(facts, held, wants, holder))?;
+        Ok(Locked { held, slot })
     }
 
     /// Does the writes of a plan. Every lock that may fail is taken before the first write.
@@ -87,17 +93,17 @@ impl MemoryStore {
                 _ => {}
             }
         }
-        for write in writes {
+        for write in writes.iter() {
             let done = match write {
                 Write::Log(entry) => {
                     if let Some(log) = &mut log {
-                        log.push(entry);
+                        log.push(entry.clone());
                     }
                     Ok(())
                 }
                 Write::Insert { record } => {
                     if let Some(counts) = &mut actors {
-                        counts.add(&record);
+                        counts.add(record);
                     }
                     if let Some(slot) = &mut slot {
                         slot.take(record.id());
@@ -106,15 +112,15 @@ impl MemoryStore {
                 }
                 Write::Replace { was, next } => {
                     if let Some(counts) = actors.as_mut().filter(|_| was.session().is_none()) {
-                        counts.add(&next);
+                        counts.add(next);
                     }
                     match was.bound() == next.bound() {
-                        true => held.replace(next),
+                        true => held.replace(Arc::clone(next)),
                         false => held.rebind(was.bound().is_none(), next),
                     }
                 }
-                Write::NoteUse { next } => held.replace(next),
-                Write::End { record, .. } => record.map_or(Ok(()), |record| held.end(record)),
+                Write::NoteUse { next } => held.replace(Arc::clone(next)),
+                Write::End { record, .. } => record.as_ref().map_or(Ok(()), |ended| held.end(ended)),
                 // The slot is the newcomer's from its insert on; whoever held it asks in vain.
                 Write::FreeSlot { .. } => Ok(()),
                 Write::Stamp { subject, stamp } => {
@@ -134,42 +140,36 @@ struct Locked<'a> {
     slot: Option<DeviceSlot<'a>>,
 }
 
-fn facts(held: &Held<'_>, wants: &Wants<'_>, holder: Option<SessionId>) -> Result<Facts, Halt> {
-    let Wants { tenant, record, subject, others, slot, kept } = *wants;
-    let mut facts = Facts::held();
+/// Reads what an act wants, over whatever a look with fewer shards has found.
+fn fill(
+    facts: &mut Facts,
+    held: &Held<'_>,
+    wants: &Wants<'_>,
+    holder: Option<SessionId>,
+) -> Result<(), Halt> {
+    let Wants { tenant, record, subject, others, slot } = *wants;
+    (facts.stamp, facts.others, facts.slot_holder) = (None, Others::Few, None);
     let row = |id: SessionId| {
         let record = held.record(tenant, id)?;
         record.map(|record| held.snapshot(record)).transpose()
     };
-    if let Some(current) = record.map(|id| row(*id)).transpose()?.flatten() {
-        facts.current = Row::Record(current);
+    if let Some(id) = record {
+        facts.current = row(*id)?.map_or(Row::Absent, Row::Record);
     }
-    if let Some(subject) = subject {
-        let own = match &facts.current {
-            Row::Record(current) => current.record.bound().filter(|(own, _)| *own == subject),
-            Row::Absent | Row::Unreadable { .. } => None,
-        };
-        match (&facts.current, own, others) {
-            // What was read with the record is what the act asks for.
-            (Row::Record(current), Some(_), None) => facts.stamp.clone_from(&current.subject),
-            _ => {
-                let row = held.row(Named::new(tenant, subject))?;
-                facts.stamp = row.map(|row| row.stamp());
-                if let (Some(limit), Some(row)) = (others, row) {
-                    facts.others = self::others(held, wants, row.ids(), limit.get(), &facts.stamp)?;
-                }
-            }
+    if let Some(subject) = subject
+        && let Some(row) = held.row(Named::new(tenant, subject))?
+    {
+        facts.stamp = Some(row.stamp());
+        if let Some(limit) = others {
+            facts.others = self::others(held, wants, row.ids(), limit.get(), &facts.stamp)?;
         }
     }
     if let (Some(holder), Some(device)) = (holder, slot)
         && let Some(held_by) = row(holder)?.filter(|by| by.record.device_slot() == Some(device))
     {
-        facts.slot_holder = Row::Record(held_by);
+        facts.slot_holder = Some(Box::new(Row::Record(held_by)));
     }
-    if let Some(kept) = kept.map(|id| row(*id)).transpose()?.flatten() {
-        facts.kept = Row::Record(kept);
-    }
-    Ok(facts)
+    Ok(())
 }
 
 fn others(

@@ -79,15 +79,7 @@ fn look(tables: &Connection, wants: &Wants<'_>) -> Result<(Facts, Numbers), Stor
         facts.current = row(rows::find(tables, &key)?, &mut numbers);
     }
     if let Some(key) = wants.subject_key() {
-        let own = match &facts.current {
-            Row::Record(current) => current.record.bound().is_some_and(|(own, _)| *own == key.subject),
-            Row::Absent | Row::Unreadable { .. } => false,
-        };
-        facts.stamp = match &facts.current {
-            // What was read with the record is what the act asks for.
-            Row::Record(current) if own => current.subject.clone(),
-            _ => subjects::stamp(tables, &key)?,
-        };
+        facts.stamp = subjects::stamp(tables, &key)?;
         if let Some(limit) = wants.others {
             facts.others = others(tables, &key, limit.get(), &mut numbers)?;
         }
@@ -95,10 +87,7 @@ fn look(tables: &Connection, wants: &Wants<'_>) -> Result<(Facts, Numbers), Stor
     if let Some(device) = wants.slot {
         const HOLDER: &str = records_where!("r.device_slot = ?2");
         let holder = rows::find_all(tables, HOLDER, wants.tenant, device.as_str())?.pop();
-        facts.slot_holder = row(holder, &mut numbers);
-    }
-    if let Some(key) = wants.kept_key() {
-        facts.kept = row(rows::find(tables, &key)?, &mut numbers);
+        facts.slot_holder = holder.map(|holder| Box::new(row(Some(holder), &mut numbers)));
     }
     Ok((facts, numbers))
 }
