@@ -43,6 +43,7 @@
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
 //! | know what a revocation means, and when | [`guide::revocation`] |
 //! | see what is held against whom | [`guide::threats`], each claim with its test |
+//! | know what a word means here | [`guide::words`] |
 //! | speak the JSON of Hanko, Stack Auth, ZITADEL, TMDB, ZELF | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!
@@ -50,7 +51,7 @@
 //! A *session* has an id (not a secret), perhaps a *subject* (whom it is about), and a *generation* (where its tokens
 //! stand). An *access token* proves it for a short time, a *refresh token* buys the next pair, a *session token* is its
 //! handle at one exact generation, a *request token* may become one. A *check* that passed is a *factor*. An *epoch* is a
-//! subject's count of mass revocations. A *mark* is a write that moves no version; a *jump* is a generation step that old
+//! subject's count of mass revocations. A *noted use* is a write that moves no version; a *jump* is a generation step that old
 //! tokens cannot follow.
 //!
 //! # Features

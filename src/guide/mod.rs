@@ -1,4 +1,4 @@
-//! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation, signers, stores, threats.
+//! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation, signers, stores, threats, words.
 
 #[cfg(feature = "compat")]
 #[cfg_attr(docsrs, doc(cfg(feature = "compat")))]
@@ -25,3 +25,6 @@ pub mod stores {}
 
 #[doc = include_str!("threats.md")]
 pub mod threats {}
+
+#[doc = include_str!("words.md")]
+pub mod words {}

@@ -207,7 +207,7 @@ impl Call<'_> {
     }
 
     fn check_failed(self, subject: Option<&SubjectId>, kind: ErrorKind, refused: RefusedCheck) -> Error {
-        self.tell_of(subject, EventKind::Refused { operation: self.operation, kind });
+        self.emit_for(subject, EventKind::Refused { operation: self.operation, kind });
         self.error(kind).with_source(refused)
     }
 

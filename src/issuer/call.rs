@@ -107,7 +107,7 @@ impl<'a> Call<'a> {
 
     /// Tells the host that an authentic credential was refused, and makes the error.
     pub(super) fn refuse(self, record: &Record, error: Error) -> Error {
-        self.tell(record, EventKind::Refused { operation: error.operation(), kind: error.kind() });
+        self.emit(record, EventKind::Refused { operation: error.operation(), kind: error.kind() });
         error
     }
 

@@ -39,7 +39,7 @@ impl Issuer {
         match (decided, found) {
             (Ok(age), Some(snapshot)) => {
                 if snapshot.record.session().is_some_and(Session::is_impersonation) {
-                    self.tell(&snapshot.record, EventKind::ImpersonationUsed);
+                    self.emit(&snapshot.record, EventKind::ImpersonationUsed);
                 }
                 let outdated = claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
                 let needs_refresh = age == Age::Previous || outdated;
@@ -139,7 +139,7 @@ impl Call<'_> {
             }
             Err(error) if spends => Err(self.store_failed()(error)),
             Err(_) => {
-                self.tell(record, EventKind::WriteFailed { operation: self.operation });
+                self.emit(record, EventKind::WriteFailed { operation: self.operation });
                 Ok(false)
             }
         }

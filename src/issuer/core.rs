@@ -137,7 +137,7 @@ impl Issuer {
     }
 
     /// Tells the host of something that happened to a record.
-    pub(super) fn tell(&self, record: &Record, kind: EventKind) {
+    pub(super) fn emit(&self, record: &Record, kind: EventKind) {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
         event.session = Some(record.id());
@@ -156,7 +156,7 @@ impl Issuer {
     }
 
     /// Tells the host of something that happened to a subject, or to nobody known.
-    pub(super) fn tell_of(&self, subject: Option<&SubjectId>, kind: EventKind) {
+    pub(super) fn emit_for(&self, subject: Option<&SubjectId>, kind: EventKind) {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
         event.subject = subject.cloned();

@@ -93,10 +93,10 @@ impl Issuer {
         NonZeroU32::new(cap.limit).map(|limit| CapRule::new(limit, cap.on_full))
     }
 
-    pub(super) fn tell_evicted(&self, evicted: &[Arc<Record>]) -> Vec<SessionId> {
+    pub(super) fn emit_evicted(&self, evicted: &[Arc<Record>]) -> Vec<SessionId> {
         for record in evicted {
             let reason = record.tombstone().map_or(RevokeReason::Limit, |tombstone| tombstone.reason);
-            self.tell(record, EventKind::Revoked { reason, by: None });
+            self.emit(record, EventKind::Revoked { reason, by: None });
         }
         evicted.iter().map(|record| record.id()).collect()
     }
@@ -188,8 +188,8 @@ impl Call<'_> {
             new.replace_device = replace_device;
             match self.inner.store.insert(new).await.map_err(self.store_failed())? {
                 Inserted::Created { record, evicted } => {
-                    self.tell(&record, EventKind::Created);
-                    let evicted = self.tell_evicted(&evicted);
+                    self.emit(&record, EventKind::Created);
+                    let evicted = self.emit_evicted(&evicted);
                     return Ok(Stored::New(record, evicted));
                 }
                 Inserted::DuplicateId => {

@@ -39,7 +39,7 @@ impl Issuer {
         };
         let redirect = decide.redirect.as_deref();
         let settled = call.settle(&Deciding { token, approved, redirect }, None).await?;
-        self.tell(&settled.record, kind);
+        self.emit(&settled.record, kind);
         Ok(OpenedRequest { token: None, record: settled.record })
     }
 }

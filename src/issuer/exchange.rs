@@ -36,9 +36,9 @@ impl Issuer {
         let token = call.read(exchange.token, &[TokenKind::Request])?;
         let Settled { record, evicted, read, now, decision: signed } =
             call.settle(&Exchanging { token, exchange: &exchange }, None).await?;
-        self.tell(&record, EventKind::RequestExchanged);
+        self.emit(&record, EventKind::RequestExchanged);
         let mut minting = Minting::new(record, read.subject, now);
-        minting.evicted = self.tell_evicted(&evicted);
+        minting.evicted = self.emit_evicted(&evicted);
         minting.signed = signed;
         call.issue(minting).await
     }

@@ -86,11 +86,11 @@ impl Call<'_> {
     async fn issue_signed(self, mut minting: Minting) -> Result<Issued, Error> {
         let before = minting.signed.take();
         let Minting { record, now, .. } = &minting;
-        let told = self.told(record, minting.subject.as_ref(), minting.access_lifetime, *now)?;
-        let expires_at = told.expires_at;
-        let token = match before.filter(|before| before.stands_for(record, &told.factors)) {
+        let claims = self.claims_to_sign(record, minting.subject.as_ref(), minting.access_lifetime, *now)?;
+        let expires_at = claims.expires_at;
+        let token = match before.filter(|before| before.stands_for(record, &claims.factors)) {
             Some(before) => before.token,
-            None => self.sign(&told).await?,
+            None => self.sign(&claims).await?,
         };
         self.issued(minting, token, Some(Timestamp::from_secs(expires_at.as_secs())))
     }
@@ -113,25 +113,25 @@ impl Call<'_> {
         access_lifetime: Option<Duration>,
         now: Timestamp,
     ) -> Result<Option<SignedBefore>, Error> {
-        let told = self.told(record, stamp, access_lifetime, now)?;
-        if !self.signs() || told.session.credentials() == CredentialsKind::Session {
+        let claims = self.claims_to_sign(record, stamp, access_lifetime, now)?;
+        if !self.signs() || claims.session.credentials() == CredentialsKind::Session {
             return Ok(None);
         }
-        let token = self.sign(&told).await?;
+        let token = self.sign(&claims).await?;
         let (id, generation) = (record.id(), record.generation());
-        Ok(Some(SignedBefore { token, id, generation, factors: told.factors.into_owned() }))
+        Ok(Some(SignedBefore { token, id, generation, factors: claims.factors.into_owned() }))
     }
 
-    fn told<'a>(
+    fn claims_to_sign<'a>(
         self,
         record: &'a Record,
         stamp: Option<&SubjectStamp>,
         access_lifetime: Option<Duration>,
         now: Timestamp,
-    ) -> Result<Told<'a>, Error> {
+    ) -> Result<ClaimsToSign<'a>, Error> {
         let session = record.session().ok_or_else(|| self.error(ErrorKind::Internal))?;
         let expires_at = self.access_end(record, session, access_lifetime, now);
-        Ok(Told { record, session, factors: counting(session, stamp), now, expires_at })
+        Ok(ClaimsToSign { record, session, factors: counting(session, stamp), now, expires_at })
     }
 
     pub(super) fn signs(self) -> bool {
@@ -193,9 +193,9 @@ impl Call<'_> {
         })
     }
 
-    async fn sign(self, told: &Told<'_>) -> Result<Secret, Error> {
+    async fn sign(self, claims: &ClaimsToSign<'_>) -> Result<Secret, Error> {
         let signer = self.inner.signer.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
-        let Told { record, session, ref factors, now, expires_at } = *told;
+        let ClaimsToSign { record, session, ref factors, now, expires_at } = *claims;
         let (mut token_id, random) = ([0; 16], self.random::<12>()?);
         let length = URL_SAFE_NO_PAD.encode_slice(random, &mut token_id).unwrap_or_default();
         let token_id = token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
@@ -281,12 +281,12 @@ impl super::core::Issuer {
     /// own.
     pub(crate) async fn sign_again(&self, view: &SessionView) -> Result<Secret, Error> {
         let call = self.call(crate::error::Operation::Refresh);
-        call.sign(&call.told(view.record(), None, None, call.now())?).await
+        call.sign(&call.claims_to_sign(view.record(), None, None, call.now())?).await
     }
 }
 
 /// What a signed token tells.
-struct Told<'a> {
+struct ClaimsToSign<'a> {
     record: &'a Record,
     session: &'a Session,
     /// Those that still count.

@@ -40,7 +40,7 @@ impl Issuer {
             .map_err(call.store_failed())?
         {
             Inserted::Created { .. } => {
-                self.tell(&record, EventKind::RequestOpened { app: open.app });
+                self.emit(&record, EventKind::RequestOpened { app: open.app });
                 Ok(OpenedRequest { token: Some(token), record })
             }
             // Two draws of the same 62 bits in one millisecond; the caller tries again.

@@ -46,13 +46,13 @@ impl Issuer {
         match decision {
             How::Moved { ahead } => {
                 if ahead {
-                    self.tell(&record, EventKind::TokenAhead);
+                    self.emit(&record, EventKind::TokenAhead);
                 }
-                self.tell(&record, EventKind::Refreshed);
+                self.emit(&record, EventKind::Refreshed);
             }
             // The client as it was before this call: the call may have moved the session to its
             // own.
-            How::Replayed { age } => call.tell_replay(&record, &read.record, refresh.client, age),
+            How::Replayed { age } => call.emit_replay(&record, &read.record, refresh.client, age),
         }
         let mut minting = Minting::new(record, read.subject, now);
         minting.access_lifetime = refresh.access_lifetime;
@@ -116,14 +116,14 @@ impl Verb for Refreshing<'_> {
                     None => return Box::pin(call.answer_again(read, how, now)).await,
                 }
             }
-            RefreshDecision::Replay { age, mark: false } => {
+            RefreshDecision::Replay { age, late: false } => {
                 let how = How::Replayed { age };
                 match self.used_with_news(record, now) {
                     Some(next) => (Some(Arc::new(next)), how),
                     None => return Box::pin(call.answer_again(read, how, now)).await,
                 }
             }
-            RefreshDecision::Replay { age, mark: true } => {
+            RefreshDecision::Replay { age, late: true } => {
                 (record.replayed(now).map(Arc::new), How::Replayed { age })
             }
             RefreshDecision::Reuse if turn.lost_a_race() => {
@@ -182,22 +182,22 @@ impl Call<'_> {
         let tombstone = Tombstone::new(RevokeReason::Reuse, now);
         match self.inner.store.end(&record.key(), &tombstone).await.map_err(self.store_failed())? {
             Ended::Ended { was } => {
-                self.tell(&was, EventKind::ReuseDetected);
-                self.tell(&was, EventKind::Revoked { reason: RevokeReason::Reuse, by: None });
+                self.emit(&was, EventKind::ReuseDetected);
+                self.emit(&was, EventKind::Revoked { reason: RevokeReason::Reuse, by: None });
             }
             Ended::AlreadyEnded | Ended::Gone => {}
         }
         Ok(self.error(ErrorKind::ReuseDetected))
     }
 
-    fn tell_replay(self, record: &Record, before: &Record, client: Option<&ClientInfo>, age: Duration) {
+    fn emit_replay(self, record: &Record, before: &Record, client: Option<&ClientInfo>, age: Duration) {
         let own = before.session().map(Session::client);
         let differs = |part: fn(&ClientInfo) -> Option<String>| {
             client.is_some_and(|client| own.and_then(part) != part(client))
         };
         let ip_changed = differs(|client| client.ip().map(|ip| ip.to_string()));
         let agent_changed = differs(|client| client.agent().map(str::to_owned));
-        self.tell(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
+        self.emit(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
     }
 
     /// Shows a refusal of the refresh rule, and tells the host of it.

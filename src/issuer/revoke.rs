@@ -82,7 +82,7 @@ impl Issuer {
                     return Err(call.error(ErrorKind::Internal));
                 };
                 self.pass(now);
-                self.tell_of(Some(&subject), EventKind::FactorsVoided { factors: kinds });
+                self.emit_for(Some(&subject), EventKind::FactorsVoided { factors: kinds });
                 Ok(Revoked::default())
             }
         }
@@ -144,7 +144,7 @@ impl Call<'_> {
                     epoch: stamp.epoch,
                     kept: stamp.kept,
                 };
-                self.tell_of(Some(&subject), kind);
+                self.emit_for(Some(&subject), kind);
                 Ok(Revoked { sessions: Vec::new(), subject: true, more: false })
             }
         }
@@ -196,7 +196,7 @@ impl Call<'_> {
             let tombstone = Tombstone::new(reason, self.now()).by(by.cloned());
             match self.inner.store.end(&self.key(id), &tombstone).await {
                 Ok(Ended::Ended { was }) => {
-                    self.tell(&was, EventKind::Revoked { reason, by: by.cloned() });
+                    self.emit(&was, EventKind::Revoked { reason, by: by.cloned() });
                     batch.sessions.push(id);
                 }
                 Ok(Ended::AlreadyEnded | Ended::Gone) => {}

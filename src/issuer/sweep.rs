@@ -22,7 +22,7 @@ impl Issuer {
         for gone in &swept.removed {
             let by_itself = !matches!(life(&gone.record, gone.subject.as_ref(), now), Life::Revoked(_));
             if by_itself && gone.record.session().is_some() {
-                self.tenant(gone.record.tenant().clone()).tell(&gone.record, EventKind::Expired);
+                self.tenant(gone.record.tenant().clone()).emit(&gone.record, EventKind::Expired);
             }
         }
         Ok(SweepReport { removed: swept.removed.len(), damaged: swept.damaged.len(), more: swept.more })

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Operation};
 ///
 /// # async fn serve() {}
 /// # async fn f(issuer: Issuer) -> Result<(), session_issuer::Error> {
-/// let schedule = Schedule::every(Duration::from_secs(60)).told(|run| {
+/// let schedule = Schedule::every(Duration::from_secs(60)).on_run(|run| {
 ///     if let Some(error) = &run.error {
 ///         eprintln!("a sweep failed: {error}");
 ///     }
@@ -33,20 +33,20 @@ use crate::error::{Error, ErrorKind, Operation};
 /// ```
 pub struct Schedule {
     every: Duration,
-    told: Box<dyn Fn(&SweepRun) + Send + Sync>,
+    on_run: Box<dyn Fn(&SweepRun) + Send + Sync>,
 }
 
 impl Schedule {
     /// On average this often: each pause lasts between a half and one and a half of it, by the issuer's randomness, so
     /// that nodes that were started together do not sweep together. A minute is a good choice; a second at least.
     pub fn every(pause: Duration) -> Self {
-        Self { every: pause.max(Duration::from_secs(1)), told: Box::new(|_| {}) }
+        Self { every: pause.max(Duration::from_secs(1)), on_run: Box::new(|_| {}) }
     }
 
     /// Called after each run. It should return soon, and must not panic: then the sweeper would stop.
     #[must_use]
-    pub fn told(mut self, told: impl Fn(&SweepRun) + Send + Sync + 'static) -> Self {
-        self.told = Box::new(told);
+    pub fn on_run(mut self, on_run: impl Fn(&SweepRun) + Send + Sync + 'static) -> Self {
+        self.on_run = Box::new(on_run);
         self
     }
 
@@ -96,7 +96,7 @@ impl Sweeper {
             loop {
                 sleep(schedule.pause(&self.issuer)).await;
                 let run = self.run_until_clean().await;
-                (schedule.told)(&run);
+                (schedule.on_run)(&run);
             }
         });
         Ok(RunningSweeper(task))

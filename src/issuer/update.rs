@@ -57,12 +57,12 @@ impl Issuer {
         let mut moves_tokens = false;
         if let Done::Changed { moves, signed } = decision {
             let factors = updating.wish.proofs.factors.iter().map(Factor::kind).collect();
-            self.tell(&minting.record, EventKind::Updated { factors });
+            self.emit(&minting.record, EventKind::Updated { factors });
             if updating.proves() {
                 let before = updating.stamp.clone().or(minting.subject);
                 minting.subject = call.stamp_now(&minting.record, before).await;
             }
-            minting.evicted = self.tell_evicted(&evicted);
+            minting.evicted = self.emit_evicted(&evicted);
             minting.signed = signed;
             moves_tokens = moves;
         }

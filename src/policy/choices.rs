@@ -69,20 +69,20 @@ pub enum Rotation {
         /// How long it is answered while nobody has used the current one; `None` for the idle timeout, at most 24 h.
         retry: Option<Duration>,
         /// How many generations in a row may be answered again outside the overlap before it counts as theft.
-        marked_in_a_row: u8,
+        late_replays_in_a_row: u8,
     },
 }
 
 impl Default for Rotation {
     fn default() -> Self {
-        Self::On { overlap: Duration::from_secs(10), retry: None, marked_in_a_row: 2 }
+        Self::On { overlap: Duration::from_secs(10), retry: None, late_replays_in_a_row: 2 }
     }
 }
 
 impl Rotation {
     /// Rotation without any window: the second use of a token is theft, whoever uses it.
     pub fn strict() -> Self {
-        Self::On { overlap: Duration::ZERO, retry: Some(Duration::ZERO), marked_in_a_row: 0 }
+        Self::On { overlap: Duration::ZERO, retry: Some(Duration::ZERO), late_replays_in_a_row: 0 }
     }
 }
 

@@ -79,7 +79,7 @@ impl Default for Policy {
     /// | idle timeout | 7 days | a weekend away keeps you logged in, an abandoned browser does not |
     /// | overlap window | 10 s | two tabs and a lost reply; above the clock skew of sane nodes |
     /// | retry window | the idle timeout, at most 24 h | a laptop lid closed on an unanswered refresh |
-    /// | marked in a row | 2 | with 1: false thefts for lossy stateless clients; with 2: none found |
+    /// | late replays in a row | 2 | with 1: false thefts for lossy stateless clients; with 2: none found |
     /// | touch | every minute, at most a tenth of the idle timeout | reads stay reads |
     /// | cap | none | hosts differ |
     /// | client binding | none | addresses and agents change under honest people |

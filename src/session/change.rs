@@ -112,9 +112,9 @@ impl Record {
     /// The record after its generation was answered again outside the overlap window.
     pub(crate) fn replayed(&self, now: Timestamp) -> Option<Self> {
         self.change_session(|generation, session| {
-            if session.marked_generation != *generation {
-                session.marked_in_a_row = session.marks_with(*generation);
-                session.marked_generation = *generation;
+            if session.late_generation != *generation {
+                session.late_replays_in_a_row = session.late_replays_with(*generation);
+                session.late_generation = *generation;
             }
             session.last_seen_at = session.last_seen_at.max(now);
         })
@@ -231,7 +231,7 @@ impl Record {
         if let (Body::Session(session), Body::Session(old)) = (&mut self.body, &current.body) {
             session.last_seen_at = session.last_seen_at.max(old.last_seen_at);
             if old.successor_seen {
-                session.clear_marks();
+                session.clear_late_replays();
                 session.successor_seen |= same_generation;
             }
             let counters = old.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
@@ -288,18 +288,18 @@ impl Session {
 
     fn saw_successor(&mut self) {
         self.successor_seen = true;
-        self.clear_marks();
+        self.clear_late_replays();
     }
 
-    fn clear_marks(&mut self) {
-        self.marked_in_a_row = 0;
-        self.marked_generation = 0;
+    fn clear_late_replays(&mut self) {
+        self.late_replays_in_a_row = 0;
+        self.late_generation = 0;
     }
 
-    /// How many generations in a row would be marked with this one.
-    pub(super) fn marks_with(&self, generation: u32) -> u8 {
-        match self.marked_generation != 0 && self.marked_generation.checked_add(1) == Some(generation) {
-            true => self.marked_in_a_row.saturating_add(1),
+    /// How many generations in a row would be answered late with this one.
+    pub(super) fn late_replays_with(&self, generation: u32) -> u8 {
+        match self.late_generation != 0 && self.late_generation.checked_add(1) == Some(generation) {
+            true => self.late_replays_in_a_row.saturating_add(1),
             false => 1,
         }
     }

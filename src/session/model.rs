@@ -19,12 +19,12 @@ mod anything;
 mod checks;
 mod honest;
 mod issuer;
-mod marks;
 mod requests;
 mod search;
 mod sentences;
 mod theft;
 mod updates;
+mod uses;
 
 const MILLISECOND: i64 = 1;
 const SECOND: i64 = 1_000;

@@ -88,9 +88,9 @@ pub struct Session {
     /// Zero where there is no idle timeout.
     pub(super) idle_millis: u64,
     /// The last generation that was answered again outside the overlap window; 0 for none.
-    pub(super) marked_generation: u32,
+    pub(super) late_generation: u32,
     /// How many generations in a row, up to that one, were.
-    pub(super) marked_in_a_row: u8,
+    pub(super) late_replays_in_a_row: u8,
     /// The generation that the last jump left; 0 for none.
     pub(super) jumped_from: u32,
     /// The key that mints opaque tokens of this generation.
@@ -201,7 +201,7 @@ impl Record {
         SessionKey::new(self.tenant.clone(), self.id)
     }
 
-    /// How often it was changed; marks do not count. ZITADEL's `sequence`.
+    /// How often it was changed; noted uses do not count. ZITADEL's `sequence`.
     pub fn version(&self) -> u64 {
         self.version
     }

@@ -5,8 +5,8 @@
 //! | --- | --- | --- |
 //! | `g` or above | | rotate |
 //! | `g - 1` | inside the overlap window | the same successor again |
-//! | `g - 1` | inside the retry window, and nobody used the successor | the same successor again; `g` is marked |
-//! | `g - 1` | otherwise, or too many marked in a row | reuse: the session ends |
+//! | `g - 1` | inside the retry window, and nobody used the successor | the same successor again: a late replay of `g` |
+//! | `g - 1` | otherwise, or too many late replays in a row | reuse: the session ends |
 //! | `g - 2` | inside the overlap window | superseded |
 //! | left by a jump | while it would have been answered as `g - 1` | superseded |
 //! | the one before that | the same, until the next rotation | superseded |
@@ -38,7 +38,7 @@ pub(crate) struct RotationRule {
     /// How long the predecessor is answered while nobody used the successor.
     pub(crate) retry: Duration,
     /// How many generations in a row may be answered outside the overlap.
-    pub(crate) marked_in_a_row: u8,
+    pub(crate) late_replays_in_a_row: u8,
     /// Which client may refresh.
     pub(crate) binding: ClientBinding,
 }
@@ -50,10 +50,10 @@ impl RotationRule {
         let binding = policy.client_binding;
         match policy.rotation {
             Rotation::Off => {
-                Self { rotates: false, overlap: Duration::ZERO, retry, marked_in_a_row: 0, binding }
+                Self { rotates: false, overlap: Duration::ZERO, retry, late_replays_in_a_row: 0, binding }
             }
-            Rotation::On { overlap, marked_in_a_row, .. } => {
-                Self { rotates: true, overlap, retry, marked_in_a_row, binding }
+            Rotation::On { overlap, late_replays_in_a_row, .. } => {
+                Self { rotates: true, overlap, retry, late_replays_in_a_row, binding }
             }
         }
     }
@@ -100,8 +100,8 @@ pub(crate) enum RefreshDecision {
     Replay {
         /// How long ago the rotation was.
         age: Duration,
-        /// Outside the overlap window: the generation must be marked.
-        mark: bool,
+        /// Outside the overlap window: the late replay must be counted.
+        late: bool,
     },
     /// A spent token came back: the session ends.
     Reuse,
@@ -180,11 +180,11 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
         };
     }
     match behind {
-        1 if in_overlap => RefreshDecision::Replay { age: millis_to_duration(age), mark: false },
+        1 if in_overlap => RefreshDecision::Replay { age: millis_to_duration(age), late: false },
         1 if in_retry => {
-            let already = session.marked_generation == g;
-            match already || session.marks_with(g) <= rule.marked_in_a_row {
-                true => RefreshDecision::Replay { age: millis_to_duration(age), mark: true },
+            let already = session.late_generation == g;
+            match already || session.late_replays_with(g) <= rule.late_replays_in_a_row {
+                true => RefreshDecision::Replay { age: millis_to_duration(age), late: true },
                 false => RefreshDecision::Reuse,
             }
         }

@@ -723,7 +723,7 @@ fn fail_open_never_overrules_a_store_that_said_not_live() {
     refused(r, ErrorKind::Revoked);
 }
 #[test]
-fn nothing_is_signed_after_a_revocation_when_the_mark_fails() {
+fn nothing_is_signed_after_a_revocation_when_noting_the_use_fails() {
     let (issuer, store, clock) = hookstore::issuer(Policy::default());
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     let old = refresh_of(&login);

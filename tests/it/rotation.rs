@@ -61,7 +61,7 @@ fn the_overlap_window_counts_from_the_rotation_and_never_slides() {
 }
 
 fn no_retry() -> Rotation {
-    Rotation::On { overlap: 10 * SECOND, retry: Some(std::time::Duration::ZERO), marked_in_a_row: 2 }
+    Rotation::On { overlap: 10 * SECOND, retry: Some(std::time::Duration::ZERO), late_replays_in_a_row: 2 }
 }
 
 // 5, 31

@@ -256,7 +256,7 @@ mod again_and_again {
     fn schedule() -> (Schedule, Runs) {
         let (began, runs) = (Instant::now(), Runs::default());
         let told = Arc::clone(&runs);
-        let schedule = Schedule::every(MINUTE).told(move |run| {
+        let schedule = Schedule::every(MINUTE).on_run(move |run| {
             told.lock().unwrap().push((began.elapsed(), run.removed, run.clean));
         });
         (schedule, runs)

@@ -33,9 +33,9 @@ const WAITS: [i64; 9] =
 #[derive(Clone)]
 struct Anything {
     issuer: Issuer,
-    told: Told,
+    told: History,
     /// What a failover falls back to.
-    saved: (Record, Told),
+    saved: (Record, History),
     /// The highest generation that anybody was ever given a token of.
     minted: u32,
     bumped: bool,
@@ -43,7 +43,7 @@ struct Anything {
 
 /// What has happened to the session, as its record should know it.
 #[derive(Clone, PartialEq, Eq)]
-struct Told {
+struct History {
     generation: u32,
     moved_at: i64,
     seen_at: i64,
@@ -74,7 +74,7 @@ impl Anything {
     fn new() -> Self {
         let issuer = Issuer::new(&Policy::default());
         let now = issuer.now.as_millis();
-        let told = Told {
+        let told = History {
             generation: 1,
             moved_at: now,
             seen_at: now,
@@ -99,7 +99,7 @@ impl Anything {
     fn presents(&mut self, token: u32) -> Result<(), Broken> {
         let before = self.issuer.clone();
         let expected =
-            self.told.answer(token, before.now.as_millis(), self.bumped, before.rule.marked_in_a_row);
+            self.told.answer(token, before.now.as_millis(), self.bumped, before.rule.late_replays_in_a_row);
         let answer = self.issuer.refresh(token);
         let after = &self.issuer;
         let how = || format!("{answer:?}");
@@ -238,7 +238,7 @@ impl Answer {
     fn of(decision: RefreshDecision) -> Self {
         match decision {
             RefreshDecision::Rotate { .. } | RefreshDecision::Keep { .. } => Self::Rotate,
-            RefreshDecision::Replay { mark, .. } => Self::Replay { marks: mark },
+            RefreshDecision::Replay { late, .. } => Self::Replay { marks: late },
             RefreshDecision::Reuse => Self::Reuse,
             RefreshDecision::Refuse(RefreshRefusal::Superseded) => Self::Superseded,
             RefreshDecision::Refuse(RefreshRefusal::NotLive(NotLive::Revoked(_))) => Self::Ended,
@@ -247,9 +247,9 @@ impl Answer {
     }
 }
 
-impl Told {
+impl History {
     /// Section 7, clause by clause.
-    fn answer(&self, token: u32, now: i64, bumped: bool, marked_in_a_row: u8) -> Answer {
+    fn answer(&self, token: u32, now: i64, bumped: bool, late_replays_in_a_row: u8) -> Answer {
         if self.ended || bumped {
             return Answer::Ended; // 1, 2
         }
@@ -270,7 +270,7 @@ impl Told {
         }
         match self.generation - token {
             1 if in_overlap => Answer::Replay { marks: false }, // 4
-            1 if by_rule_4 && self.row() <= marked_in_a_row => Answer::Replay { marks: true }, // 5
+            1 if by_rule_4 && self.row() <= late_replays_in_a_row => Answer::Replay { marks: true }, // 5
             2 if in_overlap => Answer::Superseded,              // 6
             _ => Answer::Reuse,
         }

@@ -45,12 +45,12 @@ const WAITS: [i64; 6] = [1, THROTTLE - 1, THROTTLE, FRESH, IDLE, -SECOND];
 #[derive(Clone)]
 struct Checks {
     issuer: Issuer,
-    told: Told,
+    history: History,
 }
 
 /// What has happened to the session, as its record should know it.
 #[derive(Clone, PartialEq, Eq)]
-struct Told {
+struct History {
     generation: u32,
     /// The newest generation that tokens of the one before cannot follow.
     jumped_to: u32,
@@ -134,7 +134,7 @@ impl Checks {
     fn new() -> Self {
         let issuer = Issuer::new(&policy());
         let now = issuer.now.as_millis();
-        let told = Told {
+        let history = History {
             generation: 1,
             jumped_to: 0,
             seen_at: now,
@@ -146,7 +146,7 @@ impl Checks {
             ended: false,
             bumped: false,
         };
-        Self { issuer, told }
+        Self { issuer, history }
     }
 
     fn after(steps: &[Step]) -> Self {
@@ -174,12 +174,12 @@ impl Checks {
         let decided = self.decide(token, &need.requirement());
         let how = || format!("{need:?} with {generation}: {decided:?}");
 
-        let life = self.told.life(self.now());
+        let life = self.history.life(self.now());
         promise(DEAD, life.is_none() || decided == Err(CheckRefusal::NotLive(life.unwrap())), how)?;
         if life.is_some() {
             return Ok(());
         }
-        let expected = self.told.age(generation);
+        let expected = self.history.age(generation);
         let answer = match &decided {
             Ok((age, _)) => Some(*age),
             Err(CheckRefusal::RefreshRequired) => None,
@@ -190,7 +190,7 @@ impl Checks {
         if expected.is_none() {
             return Ok(());
         }
-        let is_proved = self.told.is_proved(self.now());
+        let is_proved = self.history.is_proved(self.now());
         let lacks = matches!(decided, Err(CheckRefusal::Unmet(_)));
         promise(PROOF, lacks == (need == Need::Totp && !is_proved), how)?;
         let Ok((_, to_note)) = &decided else { return Ok(()) };
@@ -201,15 +201,15 @@ impl Checks {
     /// What is to be noted is what the text says.
     fn is_due(&self, generation: u32, need: Need, note: Option<&Use>) -> Result<(), Broken> {
         let how = || format!("{need:?} with {generation} notes {note:?}");
-        let (told, now) = (&self.told, self.now());
+        let (history, now) = (&self.history, self.now());
         let writes_a_time = note.is_some_and(|note| note.seen_at.is_some() || note.seen_generation.is_some());
         promise(READER, !(need.reads_only() && writes_a_time), how)?;
-        let is_first_use = generation == told.generation && told.generation > 1 && !told.used;
+        let is_first_use = generation == history.generation && history.generation > 1 && !history.used;
         let seen = is_first_use && !need.reads_only();
         let seen_generation = note.and_then(|note| note.seen_generation);
         promise(FIRST_USE, seen_generation == seen.then_some(generation), how)?;
 
-        let unused = now - told.seen_at;
+        let unused = now - history.seen_at;
         let touches = !need.reads_only() && need != Need::Untouched;
         let is_due = touches && (seen || unused >= THROTTLE || need == Need::AtOnce && unused > 0);
         let seen_at = note.and_then(|note| note.seen_at).map(Timestamp::as_millis);
@@ -223,14 +223,14 @@ impl Checks {
         let Some(note) = note else { return Ok(()) };
         let noted = self.issuer.record.note_use(note);
         let how = || format!("{need:?} noted {note:?}: {noted:?}");
-        let is_full = need.spends() && self.told.calls == CALLS;
+        let is_full = need.spends() && self.history.calls == CALLS;
         promise(LIMIT, noted.is_err() == is_full, how)?;
         promise(REFUSED_IN_PEACE, noted.is_ok() || self.issuer.record == *before, how)?;
         if noted.is_ok() {
-            self.told.calls += u64::from(need.spends());
-            self.told.used |= note.seen_generation.is_some();
-            let seen_at = note.seen_at.map_or(self.told.seen_at, Timestamp::as_millis);
-            self.told.seen_at = self.told.seen_at.max(seen_at);
+            self.history.calls += u64::from(need.spends());
+            self.history.used |= note.seen_generation.is_some();
+            let seen_at = note.seen_at.map_or(self.history.seen_at, Timestamp::as_millis);
+            self.history.seen_at = self.history.seen_at.max(seen_at);
         }
         let after = &self.issuer.record;
         let ends = [before, after].map(|record| record.session().unwrap().ends_at());
@@ -241,9 +241,9 @@ impl Checks {
     }
 
     fn moves(&mut self, generation: u32) {
-        self.told.generation = generation;
-        self.told.seen_at = self.told.seen_at.max(self.now());
-        self.told.used = false;
+        self.history.generation = generation;
+        self.history.seen_at = self.history.seen_at.max(self.now());
+        self.history.used = false;
     }
 
     /// The record says what has happened to it.
@@ -251,12 +251,12 @@ impl Checks {
         let session = self.issuer.session();
         let how = || format!("{:?}", self.issuer.record);
         promise(FORWARD, session.last_seen_at() >= seen_before, how)?;
-        promise(FORWARD, session.last_seen_at().as_millis() == self.told.seen_at, how)?;
-        promise(LIMIT, session.counter("calls") == self.told.calls && self.told.calls <= CALLS, how)
+        promise(FORWARD, session.last_seen_at().as_millis() == self.history.seen_at, how)?;
+        promise(LIMIT, session.counter("calls") == self.history.calls && self.history.calls <= CALLS, how)
     }
 }
 
-impl Told {
+impl History {
     fn life(&self, now: i64) -> Option<NotLive> {
         match self {
             Self { ended: true, .. } => Some(NotLive::Revoked(RevokeReason::Logout)),
@@ -287,16 +287,16 @@ impl World for Checks {
     type Key = (IssuerKey, [i64; 5], u64);
 
     fn key(&self) -> Self::Key {
-        let Told { generation, jumped_to, used, proved_at, voided_at, .. } = self.told;
+        let History { generation, jumped_to, used, proved_at, voided_at, .. } = self.history;
         let ago = |at: Option<i64>| at.map_or(i64::MAX, |at| self.now() - at);
-        let told = [
+        let history = [
             i64::from(generation.min(2)),
             i64::from(jumped_to == generation),
             i64::from(used),
             ago(proved_at),
             ago(voided_at),
         ];
-        (self.issuer.key(), told, self.told.calls)
+        (self.issuer.key(), history, self.history.calls)
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -312,7 +312,7 @@ impl World for Checks {
         if self.issuer.is_live() {
             steps.extend([Step::Refresh, Step::Prove, Step::LogOut]);
         }
-        if !self.told.bumped {
+        if !self.history.bumped {
             steps.push(Step::LogOutEverywhere);
         }
         steps.push(Step::ChangeCredential);
@@ -334,23 +334,23 @@ impl World for Checks {
                 // Proving the same factor twice in a millisecond changes nothing.
                 if self.issuer.generation() != before {
                     self.moves(before + 2);
-                    self.told.jumped_to = before + 2;
-                    self.told.proved_at = Some(self.now());
-                    self.told.ends_at = self.now() + 14 * DAY;
+                    self.history.jumped_to = before + 2;
+                    self.history.proved_at = Some(self.now());
+                    self.history.ends_at = self.now() + 14 * DAY;
                 }
             }
             Step::ChangeCredential => {
                 let at = self.issuer.now;
                 self.issuer.stamp.raise_floor(FactorFloor::new(FactorKind::Totp, at));
-                self.told.voided_at = self.told.voided_at.max(Some(at.as_millis()));
+                self.history.voided_at = self.history.voided_at.max(Some(at.as_millis()));
             }
             Step::LogOut => {
                 self.issuer.end(RevokeReason::Logout);
-                self.told.ended = true;
+                self.history.ended = true;
             }
             Step::LogOutEverywhere => {
                 self.issuer.bump();
-                self.told.bumped = true;
+                self.history.bumped = true;
             }
         }
         self.agrees(seen_before)

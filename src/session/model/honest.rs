@@ -4,7 +4,7 @@
 //! always answered, as long as
 //! - the session is within its limits,
 //! - an unanswered refresh is tried again within the retry window,
-//! - no more than `marked_in_a_row` generations in a row had to be asked for again outside the
+//! - no more than `late_replays_in_a_row` generations in a row had to be asked for again outside the
 //!   overlap; a store-checked check with the newest access token, and a refresh that is answered in
 //!   time, begin the row anew,
 //! - a second tab's request is under way for less than the overlap, while the record moves at most
@@ -225,7 +225,8 @@ impl World for Honest {
             return steps;
         }
         steps.extend(WAITS.into_iter().filter(|wait| self.may_wait(*wait)).map(Step::Wait));
-        let is_bearable = !self.would_be_late() || self.late_in_a_row < self.issuer.rule.marked_in_a_row;
+        let is_bearable =
+            !self.would_be_late() || self.late_in_a_row < self.issuer.rule.late_replays_in_a_row;
         for reply in [Reply::Arrives, Reply::Lost] {
             if is_bearable && (self.may_move() || self.is_behind()) {
                 steps.push(Step::Refresh(reply));
@@ -329,7 +330,7 @@ fn answered_late_in_a_row(mut client: Honest, rounds: u32) -> u32 {
             if is_store_checked {
                 client.issuer.check(client.access);
             }
-            matches!(heard, RefreshDecision::Replay { mark: true, .. })
+            matches!(heard, RefreshDecision::Replay { late: true, .. })
         })
         .count()
         .try_into()

@@ -41,9 +41,9 @@ impl Issuer {
 
     /// The default policy without an absolute end, so that how long ago a session began tells no
     /// two states apart.
-    pub(super) fn endless(marked_in_a_row: u8) -> Self {
+    pub(super) fn endless(late_replays_in_a_row: u8) -> Self {
         let mut issuer = Self::new(&Policy::default().absolute_lifetime(AbsoluteLifetime::Unlimited));
-        issuer.rule.marked_in_a_row = marked_in_a_row;
+        issuer.rule.late_replays_in_a_row = late_replays_in_a_row;
         issuer
     }
 
@@ -65,8 +65,8 @@ impl Issuer {
         match decision {
             RefreshDecision::Rotate { .. } => self.commit(self.record.rotated(generation, self.now, KEY)),
             RefreshDecision::Keep { .. } => self.commit(self.record.used(generation, self.now)),
-            RefreshDecision::Replay { mark: true, .. } => self.commit(self.record.replayed(self.now)),
-            RefreshDecision::Replay { mark: false, .. } => self.commit(self.record.used(current, self.now)),
+            RefreshDecision::Replay { late: true, .. } => self.commit(self.record.replayed(self.now)),
+            RefreshDecision::Replay { late: false, .. } => self.commit(self.record.used(current, self.now)),
             RefreshDecision::Reuse => self.end(RevokeReason::Reuse),
             RefreshDecision::Refuse(_) => {}
         }
@@ -146,8 +146,8 @@ impl Issuer {
         let ends_in = session.ends_at().map_or(i64::MAX, |end| end.millis_since(self.now));
         IssuerKey {
             times: [self.age(), seen_ago, ends_in],
-            generations: [self.behind(session.marked_generation), self.behind(session.jumped_from)],
-            marked_in_a_row: session.marked_in_a_row,
+            generations: [self.behind(session.late_generation), self.behind(session.jumped_from)],
+            late_replays_in_a_row: session.late_replays_in_a_row,
             flags: [
                 session.successor_seen,
                 self.record.tombstone().is_some(),
@@ -168,14 +168,14 @@ impl Issuer {
 pub(super) struct IssuerKey {
     times: [i64; 3],
     generations: [i64; 2],
-    marked_in_a_row: u8,
+    late_replays_in_a_row: u8,
     flags: [bool; 3],
 }
 
 impl IssuerKey {
     pub(super) fn numbers(&self) -> impl Iterator<Item = i64> {
         let flags = self.flags.map(i64::from);
-        let row = i64::from(self.marked_in_a_row);
+        let row = i64::from(self.late_replays_in_a_row);
         self.times.into_iter().chain(self.generations).chain([row]).chain(flags)
     }
 }

@@ -40,14 +40,14 @@ struct Requests {
     record: Record,
     stamp: SubjectStamp,
     now: Timestamp,
-    told: Told,
+    told: History,
     /// What each node has decided on what it read, and not yet committed.
     under_way: [Option<UnderWay>; 2],
 }
 
 /// What has happened to the request, as its record should know it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Told {
+struct History {
     decision: Option<Decision>,
     exchanged: bool,
     revoked: bool,
@@ -98,7 +98,7 @@ impl Requests {
     fn new() -> Self {
         let lifetime = policy().request_lifetime;
         let (record, now) = (sample::request(lifetime), sample::BORN);
-        let told = Told {
+        let told = History {
             decision: None,
             exchanged: false,
             revoked: false,
@@ -220,7 +220,7 @@ impl Requests {
     }
 }
 
-impl Told {
+impl History {
     /// Why the request, or the session that it became, is not live.
     fn life(&self, now: i64) -> Result<(), RequestRefusal> {
         let revoked = |reason| Err(RequestRefusal::NotLive(NotLive::Revoked(reason)));
@@ -260,12 +260,12 @@ impl Told {
 
 impl World for Requests {
     type Step = Step;
-    type Key = (Told, i64, [Option<(Act, u64, bool, i64, i64)>; 2]);
+    type Key = (History, i64, [Option<(Act, u64, bool, i64, i64)>; 2]);
 
     fn key(&self) -> Self::Key {
         // Only distances tell states apart: the time that is left, and what came between.
         let now = self.now.as_millis();
-        let told = Told { ends_at: self.told.ends_at - now, ..self.told };
+        let told = History { ends_at: self.told.ends_at - now, ..self.told };
         let left = |record: &Record| record.effective_end().map_or(i64::MAX, |end| end.as_millis() - now);
         let under_way = self.under_way.each_ref().map(|act| {
             let act = act.as_ref()?;

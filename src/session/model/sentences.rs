@@ -55,7 +55,7 @@ fn at_age(age: i64, seen: bool) -> RefreshDecision {
 }
 
 fn is_replay(decision: RefreshDecision, marks: bool) -> bool {
-    matches!(decision, RefreshDecision::Replay { mark, .. } if mark == marks)
+    matches!(decision, RefreshDecision::Replay { late, .. } if late == marks)
 }
 
 #[test]
@@ -137,9 +137,9 @@ fn after_an_ancient_token_every_token_is_dead_the_newest_first() {
 #[test]
 fn without_windows_the_second_use_is_reuse_whatever_the_clocks_say() {
     // (5)
-    let zero = |marked_in_a_row| {
+    let zero = |late_replays_in_a_row| {
         let retry = Some(Duration::ZERO);
-        with(Rotation::On { overlap: Duration::ZERO, retry, marked_in_a_row })
+        with(Rotation::On { overlap: Duration::ZERO, retry, late_replays_in_a_row })
     };
     for age in [-HOUR, -SECOND, -MILLISECOND, 0, MILLISECOND, HOUR] {
         for mut issuer in [with(Rotation::strict()), zero(0), zero(MARKED_IN_A_ROW)] {

@@ -3,10 +3,10 @@
 //!
 //! - Whoever comes back with a token two generations old is found at once, and so is whoever comes
 //!   back after a store-checked check has used the current generation.
-//! - Otherwise the record can only count. The first to come back after `marked_in_a_row + 1`
+//! - Otherwise the record can only count. The first to come back after `late_replays_in_a_row + 1`
 //!   rotations is found, when no store-checked check used the newest token in that time.
 //! - Such a check begins the count anew, because it is what an honest client does that lost a
-//!   reply. Each buys a thief up to `marked_in_a_row` more rotations; one who always refreshes
+//!   reply. Each buys a thief up to `late_replays_in_a_row` more rotations; one who always refreshes
 //!   first, and shows no store his tokens before the owner came back, is not found while the
 //!   owner's checks ask the store.
 //! - Inside the overlap nobody is found.
@@ -145,18 +145,18 @@ impl World for Theft {
     }
 }
 
-fn theft(checks: Checks, marked_in_a_row: u8, bound: u32) -> Theft {
-    Theft::new(Issuer::endless(marked_in_a_row), checks, bound)
+fn theft(checks: Checks, late_replays_in_a_row: u8, bound: u32) -> Theft {
+    Theft::new(Issuer::endless(late_replays_in_a_row), checks, bound)
 }
 
 /// After how many rotations the first to come back is found, in the worst case.
-fn found_within(checks: Checks, marked_in_a_row: u8) -> u32 {
+fn found_within(checks: Checks, late_replays_in_a_row: u8) -> u32 {
     let is_too_few = |bound: &u32| {
-        let name = format!("theft, {checks:?}, {marked_in_a_row} in a row, found within {bound}");
-        search(&name, [theft(checks, marked_in_a_row, *bound)], DEPTH).breaks(FOUND_IN_TIME)
+        let name = format!("theft, {checks:?}, {late_replays_in_a_row} in a row, found within {bound}");
+        search(&name, [theft(checks, late_replays_in_a_row, *bound)], DEPTH).breaks(FOUND_IN_TIME)
     };
     let bound = (1..10).find(|bound| !is_too_few(bound)).unwrap();
-    search("  and that for sure", [theft(checks, marked_in_a_row, bound)], DEPTH).holds(5_000);
+    search("  and that for sure", [theft(checks, late_replays_in_a_row, bound)], DEPTH).holds(5_000);
     bound
 }
 
@@ -186,10 +186,10 @@ fn each_store_checked_check_that_clears_the_marks_buys_two_more_rotations_or_one
 
 #[test]
 fn owner_and_thief_are_found_in_long_walks() {
-    for marked_in_a_row in [0, 1, 2, 5] {
-        let bound = u32::from(marked_in_a_row) + 1;
+    for late_replays_in_a_row in [0, 1, 2, 5] {
+        let bound = u32::from(late_replays_in_a_row) + 1;
         for checks in [Checks::Stateless, Checks::Anytime] {
-            walk(&theft(checks, marked_in_a_row, bound), 500, 60, SEED);
+            walk(&theft(checks, late_replays_in_a_row, bound), 500, 60, SEED);
         }
     }
 }

@@ -110,7 +110,7 @@ struct Updates {
     record: Record,
     stamp: SubjectStamp,
     now: Timestamp,
-    told: Told,
+    told: History,
     /// The newest token that the client has.
     newest: u32,
     /// The challenge that a slow call has seen answered, and not yet committed.
@@ -119,7 +119,7 @@ struct Updates {
 
 /// What has happened to the session, as its record should know it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Told {
+struct History {
     born: i64,
     /// When the password, the code and the key were proved.
     proved: [Option<i64>; 3],
@@ -187,7 +187,7 @@ impl Updates {
     fn new(kind: Kind) -> Self {
         let record = kind.record();
         let lifetime = record.session().unwrap().lifetime();
-        let told = Told {
+        let told = History {
             born: sample::BORN.as_millis(),
             proved: [None; 3],
             voided: None,
@@ -433,7 +433,7 @@ impl Updates {
     }
 }
 
-impl Told {
+impl History {
     fn counting(&self) -> [Option<i64>; 3] {
         let [password, code, key] = self.proved;
         [password, code.filter(|at| self.voided.is_none_or(|voided| *at > voided)), key]
@@ -452,13 +452,13 @@ impl Told {
 
 impl World for Updates {
     type Step = Step;
-    type Key = (Kind, Told, [i64; 4], [Option<u32>; 2]);
+    type Key = (Kind, History, [i64; 4], [Option<u32>; 2]);
 
     fn key(&self) -> Self::Key {
         // Only distances tell states apart.
         let now = self.now.as_millis();
         let ago = |at: Option<i64>| at.map(|at| now - at);
-        let told = Told {
+        let told = History {
             born: now - self.told.born,
             proved: self.told.proved.map(ago),
             voided: ago(self.told.voided),

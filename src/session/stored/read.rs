@@ -95,16 +95,16 @@ fn session(row: SessionRow<'_>, generation: u32, used: Used) -> Read<Session> {
         ends_at,
         lifetime_ms,
         idle_ms,
-        marked_generation,
-        marked_in_a_row,
+        late_generation,
+        late_replays_in_a_row,
         jumped_from,
         mac_key,
         client,
         more,
     } = row;
     rule(lifetime_ms != Some(0) && idle_ms != Some(0), "a lifetime or idle timeout of zero")?;
-    rule((marked_generation == 0) == (marked_in_a_row == 0), "a mark without its count")?;
-    rule(marked_generation <= generation && jumped_from < generation, "a generation that is yet to come")?;
+    rule((late_generation == 0) == (late_replays_in_a_row == 0), "a late replay without its count")?;
+    rule(late_generation <= generation && jumped_from < generation, "a generation that is yet to come")?;
     let factors: Vec<_> = factors.into_iter().map(factor).collect();
     once_each(factors.iter().map(Factor::kind), "a kind of factor that comes twice")?;
     rule(subject.is_some() == used.epoch.is_some(), "an epoch without a subject, or the reverse")?;
@@ -129,9 +129,9 @@ fn session(row: SessionRow<'_>, generation: u32, used: Used) -> Read<Session> {
         ends_at: end(ends_at)?,
         lifetime_millis: lifetime_ms.unwrap_or(0),
         idle_millis: idle_ms.unwrap_or(0),
-        // A use of the current generation was noted since the marks were written: they are cleared.
-        marked_generation: if successor_seen { 0 } else { marked_generation },
-        marked_in_a_row: if successor_seen { 0 } else { marked_in_a_row },
+        // A use of the current generation was noted since the late replays were written: they are forgotten.
+        late_generation: if successor_seen { 0 } else { late_generation },
+        late_replays_in_a_row: if successor_seen { 0 } else { late_replays_in_a_row },
         jumped_from,
         mac_key,
         successor_seen,

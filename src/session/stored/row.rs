@@ -108,8 +108,8 @@ pub(super) struct SessionRow<'a> {
     pub(super) lifetime_ms: Option<u64>,
     #[serde(deserialize_with = "required")]
     pub(super) idle_ms: Option<u64>,
-    pub(super) marked_generation: u32,
-    pub(super) marked_in_a_row: u8,
+    pub(super) late_generation: u32,
+    pub(super) late_replays_in_a_row: u8,
     pub(super) jumped_from: u32,
     pub(super) mac_key: u16,
     #[serde(borrow, deserialize_with = "required")]

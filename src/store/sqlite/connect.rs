@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{SqliteOptions, place::Place};
+use super::{SqliteOptions, file_identity::FileIdentity};
 use crate::store::StoreError;
 
 /// How many connections are kept for the next read.
@@ -38,24 +38,24 @@ pub(super) fn connect(file: &Path, options: &SqliteOptions) -> rusqlite::Result<
 /// Connections that read. A read takes one, or opens one where none waits, so there are at most as many as threads
 /// that read at once.
 pub(super) struct Readers {
-    place: Place,
+    identity: FileIdentity,
     options: SqliteOptions,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(place: Place, options: SqliteOptions) -> Self {
-        Self { place, options, idle: Mutex::default() }
+    pub(super) fn new(identity: FileIdentity, options: SqliteOptions) -> Self {
+        Self { identity, options, idle: Mutex::default() }
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn identity(&self) -> &FileIdentity {
+        &self.identity
     }
 
     /// One more connection to the same file, and to no other that stands at its path by now.
     pub(super) fn connect(&self) -> Result<Connection, StoreError> {
-        let connection = connect(self.place.path(), &self.options)?;
-        self.place.still_there()?;
+        let connection = connect(self.identity.path(), &self.options)?;
+        self.identity.still_there()?;
         Ok(connection)
     }
 

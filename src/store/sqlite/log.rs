@@ -50,9 +50,9 @@ pub(super) fn forget(tables: &Connection, now: Timestamp, limit: u32) -> Result<
 }
 
 pub(super) fn since(tables: &Connection, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
-    let place = Place::of(tables)?;
-    let Some(from) = place.number(cursor) else {
-        return Ok(RevocationBatch::Reset { next: place.cursor(place.last) });
+    let position = LogPosition::of(tables)?;
+    let Some(from) = position.number(cursor) else {
+        return Ok(RevocationBatch::Reset { next: position.cursor(position.last) });
     };
     let mut statement = tables.prepare_cached(
         "SELECT number, tenant, session, subject, epoch, kept, factors_changed_at, until FROM log \
@@ -67,7 +67,7 @@ pub(super) fn since(tables: &Connection, cursor: &Cursor, limit: u32) -> Result<
     found.truncate(limit);
     let next = found.last().map_or(from, |(number, _)| *number);
     let entries = found.into_iter().map(|(_, entry)| entry).collect::<Result<_, _>>()?;
-    Ok(RevocationBatch::Entries { entries, next: place.cursor(next), more })
+    Ok(RevocationBatch::Entries { entries, next: position.cursor(next), more })
 }
 
 fn entry(row: &Row<'_>) -> Result<RevocationEntry, StoreError> {
@@ -91,12 +91,12 @@ fn entry(row: &Row<'_>) -> Result<RevocationEntry, StoreError> {
 }
 
 /// Which log this is, and the last number that it gave.
-struct Place {
+struct LogPosition {
     store: String,
     last: i64,
 }
 
-impl Place {
+impl LogPosition {
     fn of(tables: &Connection) -> Result<Self, StoreError> {
         let mut statement = tables.prepare_cached(
             "SELECT id, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'log'), 0) FROM store",

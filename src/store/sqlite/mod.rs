@@ -4,10 +4,10 @@
 //! | --- | --- |
 //! | `open` | what may be opened, and how it is made or brought up to date |
 //! | `error` | what keeps a file from being opened, and how SQLite's errors read here |
-//! | `place` | which file is open, whatever stands at its path now |
+//! | `file_identity` | which file is open, whatever stands at its path now |
 //! | `connect` | one connection, and the readers that wait for their next use |
 //! | `writer` | the one thread that writes, many calls a commit, and the one that copies the log into the file |
-//! | `call` | a call that waits for the writer, and what happens to it when it is dropped |
+//! | `job` | what a call hands to the writer, and what happens when the call is dropped |
 //! | `write` | how an act is run: what it wants is read, what it writes is written |
 //! | `read` | load, stamp, list |
 //! | `rows` | records as rows |
@@ -16,12 +16,12 @@
 //! | `sweep` | what may be forgotten |
 //! | `schema/` | the tables, a file a version |
 
-mod call;
 mod connect;
 mod error;
+mod file_identity;
+mod job;
 mod log;
 mod open;
-mod place;
 mod read;
 mod rows;
 mod subjects;
@@ -138,7 +138,7 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("file", &self.readers.place().path()).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("file", &self.readers.identity().path()).finish_non_exhaustive()
     }
 }
 
@@ -162,7 +162,7 @@ impl SessionStore for SqliteStore {
             }
         }
         let text = new.record.encode()?;
-        self.writer.call(move |tables| write::insert(tables, new, &text)).await?
+        self.writer.submit(move |tables| write::insert(tables, new, &text)).await?
     }
 
     async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
@@ -174,21 +174,21 @@ impl SessionStore for SqliteStore {
             return Ok(stamp);
         }
         let subject = subject.clone();
-        self.writer.call(move |tables| write::begin_subject(tables, &subject, now)).await?
+        self.writer.submit(move |tables| write::begin_subject(tables, &subject, now)).await?
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
-        self.writer.call(move |tables| write::commit(tables, change)).await?
+        self.writer.submit(move |tables| write::commit(tables, change)).await?
     }
 
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
         let (key, tombstone) = (key.clone(), tombstone.clone());
-        self.writer.call(move |tables| write::end(tables, &key, &tombstone)).await?
+        self.writer.submit(move |tables| write::end(tables, &key, &tombstone)).await?
     }
 
     async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
         let seen = seen.clone();
-        self.writer.call(move |tables| write::note_use(tables, &seen, &used)).await?
+        self.writer.submit(move |tables| write::note_use(tables, &seen, &used)).await?
     }
 
     async fn change_subject(
@@ -197,7 +197,7 @@ impl SessionStore for SqliteStore {
         change: SubjectChange,
     ) -> Result<SubjectChanged, StoreError> {
         let subject = subject.clone();
-        self.writer.call(move |tables| write::change_subject(tables, &subject, &change)).await?
+        self.writer.submit(move |tables| write::change_subject(tables, &subject, &change)).await?
     }
 
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
@@ -215,7 +215,7 @@ impl SessionStore for SqliteStore {
         while rest > 0 {
             let part = rest.min(sweep::AT_ONCE);
             rest -= part;
-            match self.writer.call(move |tables| sweep::sweep(tables, now, part)).await {
+            match self.writer.submit(move |tables| sweep::sweep(tables, now, part)).await {
                 Ok(Swept { removed, damaged, more }) => {
                     all.removed.extend(removed);
                     all.damaged.extend(damaged);

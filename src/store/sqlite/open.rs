@@ -13,7 +13,7 @@ use super::{
     OpenError, SqliteOptions,
     connect::{Readers, connect},
     error::is_busy,
-    place::Place,
+    file_identity::FileIdentity,
 };
 
 /// What each version of the tables adds to the one before. A file says in `user_version` how many of them it has, and
@@ -29,16 +29,16 @@ const ATTEMPTS: u32 = 100;
 pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, Readers), OpenError> {
     let file = claim(path)?;
     look(&file, &options)?;
-    let place = Place::new(file)?;
-    let mut connection = connect(place.path(), &options)?;
-    place.still_there().map_err(|moved| OpenError::Failed(moved.into()))?;
+    let identity = FileIdentity::new(file)?;
+    let mut connection = connect(identity.path(), &options)?;
+    identity.still_there().map_err(|moved| OpenError::Failed(moved.into()))?;
     if connection.is_readonly(rusqlite::MAIN_DB)? {
         return Err(OpenError::ReadOnly);
     }
     migrate(&mut connection, VERSIONS)?;
     write_ahead(&mut connection)?;
     connection.pragma_update(None, "cache_size", -8 * i64::from(options.cache_kib))?;
-    Ok((connection, Readers::new(place, options)))
+    Ok((connection, Readers::new(identity, options)))
 }
 
 /// Finds the file, or makes an empty one.

@@ -1,4 +1,4 @@
-//! The thread that writes, many calls a commit, and the thread that copies the log into the file.
+//! The thread that writes, many jobs a commit, and the thread that copies the log into the file.
 
 use std::{
     io,
@@ -16,27 +16,27 @@ use rusqlite::Connection;
 
 use super::{
     OpenError,
-    call::{Call, call},
     connect::Readers,
     error::broken,
-    place::Place,
+    file_identity::FileIdentity,
+    job::{Job, job},
 };
 use crate::store::{StoreError, StoreErrorKind};
 
-/// How many calls may wait. One more is `Busy`.
+/// How many jobs may wait. One more is `Busy`.
 const QUEUE: usize = 8192;
-/// How many calls one transaction does at most, so that the first of them does not wait long for the last.
+/// How many jobs one transaction does at most, so that the first of them does not wait long for the last.
 const BATCH: usize = 256;
 /// From how many pages on the write-ahead log is copied into the file, beside the writer (16 MiB).
 const COPY_FROM: i32 = 4_000;
 /// From how many pages on the writer waits for that (64 MiB): else a log grows without end under load.
 const WAIT_FROM: i32 = 16_000;
 
-type Queue = Receiver<Box<dyn Call>>;
+type Queue = Receiver<Box<dyn Job>>;
 
-/// Takes calls to the thread that writes. Dropped, it waits until all of them are done and the file is closed.
+/// Takes jobs to the thread that writes. Dropped, it waits until all of them are done and the file is closed.
 pub(super) struct Writer {
-    calls: Option<SyncSender<Box<dyn Call>>>,
+    jobs: Option<SyncSender<Box<dyn Job>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -51,11 +51,11 @@ impl Writer {
             seen.store(count, Ordering::Relaxed);
             Ok(())
         }))?;
-        let (calls, queue) = sync_channel(QUEUE);
+        let (jobs, queue) = sync_channel(QUEUE);
         let (copy, copies) = sync_channel(1);
-        let tables = Tables { connection, place: readers.place().clone(), pages, copy };
+        let tables = Tables { connection, identity: readers.identity().clone(), pages, copy };
         Ok(Self {
-            calls: Some(calls),
+            jobs: Some(jobs),
             threads: vec![
                 spawn("sqlite writer", move || tables.serve(&queue))?,
                 spawn("sqlite checkpoints", move || copy_log(&copier, &copies))?,
@@ -63,15 +63,15 @@ impl Writer {
         })
     }
 
-    /// Hands a call to the writer and waits for its answer, without blocking.
-    pub(super) async fn call<T: Send + 'static>(
+    /// Hands a job to the writer and waits for its answer, without blocking.
+    pub(super) async fn submit<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (call, answer) = call(act);
-        let calls = self.calls.as_ref().ok_or_else(broken)?;
-        calls.try_send(call).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::new(StoreErrorKind::Busy).with_source("too many calls wait"),
+        let (job, answer) = job(act);
+        let jobs = self.jobs.as_ref().ok_or_else(broken)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::new(StoreErrorKind::Busy).with_source("too many jobs wait"),
             TrySendError::Disconnected(_) => broken(),
         })?;
         answer.await
@@ -80,14 +80,14 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.calls.take());
+        drop(self.jobs.take());
         let own = thread::current().id();
         if self.threads.iter().any(|thread| thread.thread().id() == own) {
             // Whoever was woken has dropped the store on the thread that writes, and the other one waits for that one.
             return;
         }
         for thread in self.threads.drain(..) {
-            // A thread that panicked has answered its calls.
+            // A thread that panicked has answered its jobs.
             let _ = thread.join();
         }
     }
@@ -100,7 +100,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 /// The connection that writes.
 struct Tables {
     connection: Connection,
-    place: Place,
+    identity: FileIdentity,
     /// How long the write-ahead log was after the last commit.
     pages: Arc<AtomicI32>,
     copy: SyncSender<()>,
@@ -115,22 +115,22 @@ impl Tables {
     }
 
     /// Does what waits in one transaction, and answers when that is on the disk.
-    fn transact(&self, first: Box<dyn Call>, queue: &Queue) {
+    fn transact(&self, first: Box<dyn Job>, queue: &Queue) {
         if !self.connection.is_autocommit() {
             // The one before could not even be taken back.
             let _ = self.step("ROLLBACK");
         }
-        let begun = self.place.still_there().and_then(|()| Ok(self.step("BEGIN IMMEDIATE")?));
+        let begun = self.identity.still_there().and_then(|()| Ok(self.step("BEGIN IMMEDIATE")?));
         if let Err(error) = begun {
             // Whoever waits has waited as long as this one; each would wait as long again.
             return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error.not_done());
         }
         let mut done = Vec::new();
         let mut next = Some(first);
-        while let Some(mut call) = next {
-            if call.begin() {
-                let ran = self.within_savepoint(&mut *call);
-                done.push(call);
+        while let Some(mut job) = next {
+            if job.begin() {
+                let ran = self.within_savepoint(&mut *job);
+                done.push(job);
                 if let Err(error) = ran {
                     return self.take_back(done, StoreError::from(error).not_done());
                 }
@@ -138,7 +138,7 @@ impl Tables {
             next = if done.len() < BATCH { queue.try_recv().ok() } else { None };
         }
         match self.step("COMMIT") {
-            Ok(()) => wake(done.iter_mut().map(|call| call.finish())),
+            Ok(()) => wake(done.iter_mut().map(|job| job.finish())),
             // Nobody can say what a commit did that failed.
             Err(error) => {
                 let error = StoreError::from(error);
@@ -148,17 +148,17 @@ impl Tables {
         }
     }
 
-    /// Does a call so that its failure takes back what it wrote and nothing else.
-    fn within_savepoint(&self, call: &mut dyn Call) -> rusqlite::Result<()> {
-        self.step("SAVEPOINT this_call")?;
-        if !call.run(&self.connection) {
-            self.step("ROLLBACK TO this_call")?;
+    /// Does a job so that its failure takes back what it wrote and nothing else.
+    fn within_savepoint(&self, job: &mut dyn Job) -> rusqlite::Result<()> {
+        self.step("SAVEPOINT this_job")?;
+        if !job.run(&self.connection) {
+            self.step("ROLLBACK TO this_job")?;
         }
-        self.step("RELEASE this_call")
+        self.step("RELEASE this_job")
     }
 
     /// The transaction failed, and with it all that was done in it.
-    fn take_back(&self, done: Vec<Box<dyn Call>>, error: StoreError) {
+    fn take_back(&self, done: Vec<Box<dyn Job>>, error: StoreError) {
         let by_itself = self.connection.is_autocommit();
         if !by_itself {
             let _ = self.step("ROLLBACK");
@@ -188,8 +188,8 @@ impl Tables {
     }
 }
 
-/// The same error for every call of a transaction.
-fn fail(mut calls: Vec<Box<dyn Call>>, error: StoreError) {
+/// The same error for every job of a transaction.
+fn fail(mut jobs: Vec<Box<dyn Job>>, error: StoreError) {
     let kind = match error.kind() {
         // The commit itself: who knows.
         StoreErrorKind::Broken => StoreErrorKind::Unavailable,
@@ -200,7 +200,7 @@ fn fail(mut calls: Vec<Box<dyn Call>>, error: StoreError) {
         let each = StoreError::new(kind).with_source(error.clone());
         if error.is_in_doubt() { each.in_doubt() } else { each.not_done() }
     };
-    wake(calls.iter_mut().map(|call| call.fail(each())));
+    wake(jobs.iter_mut().map(|job| job.fail(each())));
 }
 
 /// Wakes whoever waits once all are answered: who is woken may drop what another waits for, here and now.
@@ -255,22 +255,22 @@ mod tests {
         let (writer, readers, _folder) = started();
         // Holds the writer until all three wait.
         let (go, gate) = mpsc::channel::<()>();
-        let mut held = pin!(writer.call(move |_| gate.recv().map_err(|_| broken())));
-        let mut first = pin!(writer.call(|tables| note(tables, "first")));
-        let mut failing = pin!(writer.call(|tables| {
+        let mut held = pin!(writer.submit(move |_| gate.recv().map_err(|_| broken())));
+        let mut first = pin!(writer.submit(|tables| note(tables, "first")));
+        let mut failing = pin!(writer.submit(|tables| {
             note(tables, "failing")?;
             note(tables, "again")?;
             Err::<(), _>(broken())
         }));
-        let mut last = pin!(writer.call(|tables| note(tables, "last")));
+        let mut last = pin!(writer.submit(|tables| note(tables, "last")));
         let mut context = Context::from_waker(Waker::noop());
-        for call in [
+        for job in [
             held.as_mut() as std::pin::Pin<&mut dyn Future<Output = _>>,
             first.as_mut(),
             failing.as_mut(),
             last.as_mut(),
         ] {
-            assert!(call.poll(&mut context).is_pending());
+            assert!(job.poll(&mut context).is_pending());
         }
         go.send(()).unwrap();
         pollster::block_on(async {
@@ -284,22 +284,22 @@ mod tests {
     fn a_call_that_was_begun_is_done_when_its_drop_returns() {
         let (writer, readers, _folder) = started();
         let (begun, seen) = mpsc::channel();
-        let mut call = Box::pin(writer.call(move |tables| {
+        let mut job = Box::pin(writer.submit(move |tables| {
             begun.send(()).map_err(|_| broken())?;
             note(tables, "begun")
         }));
-        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(job.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         seen.recv().unwrap();
-        drop(call);
+        drop(job);
         assert_eq!(noted(&readers), "begun");
     }
 
     #[test]
     fn calls_are_answered_when_the_writer_is_gone() {
         let (writer, readers, _folder) = started();
-        let panics = writer.call(|_| -> Result<(), StoreError> { panic!("a bug") });
+        let panics = writer.submit(|_| -> Result<(), StoreError> { panic!("a bug") });
         assert_eq!(pollster::block_on(panics).unwrap_err().kind(), StoreErrorKind::Broken);
-        let later = writer.call(|tables| note(tables, "later"));
+        let later = writer.submit(|tables| note(tables, "later"));
         assert_eq!(pollster::block_on(later).unwrap_err().kind(), StoreErrorKind::Broken);
         assert_eq!(noted(&readers), "");
     }
@@ -314,13 +314,13 @@ mod tests {
             }
         }
         let (writer, readers, _folder) = started();
-        let (call, answer) = call(|tables| note(tables, "woken"));
-        let queue = writer.calls.clone().unwrap();
+        let (job, answer) = job(|tables| note(tables, "woken"));
+        let queue = writer.jobs.clone().unwrap();
         let (done, dropped) = mpsc::channel();
         let waker = Waker::from(Arc::new(Drops(Mutex::new(Some(writer)), done)));
         let mut answer = pin!(answer);
         assert!(answer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        queue.send(call).unwrap();
+        queue.send(job).unwrap();
         drop(queue);
         dropped.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!(noted(&readers), "woken");
@@ -330,12 +330,12 @@ mod tests {
     fn who_fails_with_a_whole_transaction_says_why_and_so_do_its_neighbours() {
         let (writer, readers, _folder) = started();
         let (go, gate) = mpsc::channel::<()>();
-        let mut held = pin!(writer.call(move |tables| {
+        let mut held = pin!(writer.submit(move |tables| {
             gate.recv().map_err(|_| broken())?;
             note(tables, "before")
         }));
         // SQLite answers a full disk by taking back the whole transaction, savepoints and all.
-        let mut full = pin!(writer.call(|tables| {
+        let mut full = pin!(writer.submit(|tables| {
             tables.pragma_update(None, "max_page_count", 1)?;
             (0..1000).try_for_each(|_| note(tables, &"x".repeat(4096)))
         }));
@@ -355,7 +355,7 @@ mod tests {
                 assert_eq!(noted(&readers), "");
             }
         }
-        let room = writer.call(|tables| {
+        let room = writer.submit(|tables| {
             tables.pragma_update(None, "max_page_count", 1_000_000)?;
             note(tables, "after")
         });
@@ -370,7 +370,7 @@ mod tests {
         let (connection, readers) = open::open(&file, SqliteStore::options()).unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         let writer = Writer::start(connection, &readers).unwrap();
-        let orphan = writer.call(|tables| {
+        let orphan = writer.submit(|tables| {
             let sql = "CREATE TABLE parent (x PRIMARY KEY); \
                 CREATE TABLE child (x REFERENCES parent DEFERRABLE INITIALLY DEFERRED); \
                 INSERT INTO child VALUES (1)";
@@ -389,8 +389,8 @@ mod tests {
     #[test]
     fn what_waits_when_the_store_is_dropped_is_done_first() {
         let (writer, readers, _folder) = started();
-        let (call, _answer) = call(|tables| note(tables, "waiting"));
-        writer.calls.as_ref().unwrap().send(call).unwrap();
+        let (job, _answer) = job(|tables| note(tables, "waiting"));
+        writer.jobs.as_ref().unwrap().send(job).unwrap();
         drop(writer);
         assert_eq!(noted(&readers), "waiting");
     }
@@ -402,8 +402,8 @@ mod tests {
         let long = "x".repeat(4096);
         for _ in 0..40 {
             let long = long.clone();
-            let call = writer.call(move |tables| (0..500).try_for_each(|_| note(tables, &long)));
-            pollster::block_on(call).unwrap();
+            let job = writer.submit(move |tables| (0..500).try_for_each(|_| note(tables, &long)));
+            pollster::block_on(job).unwrap();
         }
         // 80 MiB were written. Whenever the log passes 64 MiB, the writer itself sees to it.
         assert!(grown("sessions.db") > 40 * 1024 * 1024);

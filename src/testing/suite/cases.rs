@@ -32,7 +32,7 @@ macro_rules! __store_groups {
                 a_session_bound_late_obeys_its_subjects_epoch
                 the_subject_of_a_record_never_changes
             }
-            end_and_mark {
+            end_and_use {
                 an_end_needs_no_version_and_answers_what_was
                 a_tombstone_says_who_and_why
                 a_second_end_changes_nothing

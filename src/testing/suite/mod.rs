@@ -18,7 +18,7 @@ pub mod caps;
 pub mod compare_and_swap;
 pub mod damage;
 pub mod devices;
-pub mod end_and_mark;
+pub mod end_and_use;
 pub mod epochs;
 pub mod errors;
 pub mod limits;
@@ -92,7 +92,7 @@ pub fn run_durable<P, Made, Done>(
 /// | --- | --- |
 /// | `basics` | what goes in comes out, and an id is given once |
 /// | `compare_and_swap` | a commit replaces exactly the version it was decided on, and revives nothing |
-/// | `end_and_mark` | an end needs no version and is one way; a noted use loses nothing and moves no version |
+/// | `end_and_use` | an end needs no version and is one way; a noted use loses nothing and moves no version |
 /// | `requests` | a request token is decided once and exchanged once, in one row |
 /// | `devices` | a device has one slot |
 /// | `caps` | a subject has at most so many sessions, whoever goes |

@@ -1,4 +1,4 @@
-//! A call that waits for the writer: what it does, where its answer goes, and what a drop means.
+//! A job that a call hands to the writer: what it does, where its answer goes, and what a drop means.
 
 use std::{
     pin::Pin,
@@ -13,21 +13,21 @@ use crate::store::StoreError;
 
 type Answer<T> = Result<T, StoreError>;
 
-/// A call as the writer sees it.
-pub(super) trait Call: Send {
-    /// Takes the call on: from now on it happens, whoever waits. False when nobody waits any more.
+/// One act of a call, as the writer sees it.
+pub(super) trait Job: Send {
+    /// Takes the job on: from now on it happens, whoever waits. False when nobody waits any more.
     fn begin(&self) -> bool;
     /// Does it, within a transaction. False when it failed, and what it wrote must be taken back.
     fn run(&mut self, tables: &Connection) -> bool;
     /// The transaction is on the disk: gives the answer, and says whom to wake.
     fn finish(&mut self) -> Option<Waker>;
-    /// The call did not happen, or nobody can say, for this reason: answers that, or why the call itself failed, and says
+    /// The job did not happen, or nobody can say, for this reason: answers that, or why the job itself failed, and says
     /// whom to wake.
     fn fail(&mut self, error: StoreError) -> Option<Waker>;
 }
 
-/// Makes a call, and the future that waits for its answer.
-pub(super) fn call<T, F>(act: F) -> (Box<dyn Call>, Pending<T>)
+/// Makes a job, and the future that waits for its answer.
+pub(super) fn job<T, F>(act: F) -> (Box<dyn Job>, Pending<T>)
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> Answer<T> + Send + 'static,
@@ -42,7 +42,7 @@ struct Task<T, F> {
     answer: Option<Answer<T>>,
 }
 
-impl<T, F> Call for Task<T, F>
+impl<T, F> Job for Task<T, F>
 where
     T: Send,
     F: FnOnce(&Connection) -> Answer<T> + Send,
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// A call that is lost, because the writer is gone, is answered all the same.
+/// A job that is lost, because the writer is gone, is answered all the same.
 impl<T, F> Drop for Task<T, F> {
     fn drop(&mut self) {
         if let Some(waker) = self.slot.answer(Err(broken())) {
@@ -118,7 +118,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// Waits for the answer of a call.
+/// Waits for the answer of a job.
 pub(super) struct Pending<T>(Arc<Slot<T>>);
 
 impl<T> Future for Pending<T> {

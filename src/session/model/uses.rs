@@ -57,7 +57,7 @@ impl Outcome {
         Self {
             generation: record.generation(),
             successor_seen: session.successor_seen(),
-            marked: (session.marked_generation, session.marked_in_a_row),
+            marked: (session.late_generation, session.late_replays_in_a_row),
             last_seen_at: session.last_seen_at(),
             counters: ["calls", "mails"].map(|name| session.counter(name)),
         }
@@ -162,13 +162,13 @@ fn marks_that_a_check_clears_during_a_rotation_stay_cleared() {
         issuer.wait(MINUTE);
         issuer.refresh(generation);
     }
-    assert_eq!(issuer.session().marked_in_a_row, 2);
+    assert_eq!(issuer.session().late_replays_in_a_row, 2);
     let next = issuer.record.rotated(3, issuer.now, 1).unwrap();
     issuer.check(3);
     let current = std::mem::replace(&mut issuer.record, next);
     issuer.record.follow(&current);
     issuer.wait(MINUTE);
-    assert!(matches!(issuer.refresh(3), RefreshDecision::Replay { mark: true, .. }));
+    assert!(matches!(issuer.refresh(3), RefreshDecision::Replay { late: true, .. }));
 }
 
 #[test]
@@ -181,5 +181,5 @@ fn the_use_of_a_generation_during_its_replay_is_not_forgotten() {
     let current = std::mem::replace(&mut issuer.record, next);
     issuer.record.follow(&current);
     assert!(issuer.session().successor_seen());
-    assert_eq!(issuer.session().marked_in_a_row, 0);
+    assert_eq!(issuer.session().late_replays_in_a_row, 0);
 }

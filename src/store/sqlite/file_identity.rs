@@ -17,12 +17,12 @@ type Which = ();
 ///
 /// SQLite goes on writing to a file that has been removed or moved, where nobody will look for what was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FileIdentity {
     path: PathBuf,
     which: Which,
 }
 
-impl Place {
+impl FileIdentity {
     pub(super) fn new(path: PathBuf) -> io::Result<Self> {
         let which = which(&path)?;
         Ok(Self { path, which })
