@@ -164,7 +164,7 @@ fn check(runtime: &Runtime, issuer: &Issuer, pairs: &[Tokens], many: usize) -> O
     runtime.block_on(async {
         for _ in 0..many {
             let tokens = &pairs[dice.below(pairs.len())];
-            issuer.check(tokens.access.as_str().into(), &Requirement::new().touch(false)).await?;
+            issuer.check(tokens.access.as_str(), &Requirement::new().touch(false)).await?;
         }
         Ok(begun.elapsed())
     })
@@ -238,7 +238,7 @@ fn traffic(
                     let at = dice.below(mine.len());
                     let tokens = &mut mine[at];
                     let begun = Instant::now();
-                    issuer.check(tokens.access.as_str().into(), &Requirement::new()).await?;
+                    issuer.check(tokens.access.as_str(), &Requirement::new()).await?;
                     checks.push(begun.elapsed());
                     if dice.below(4) == 0 {
                         let begun = Instant::now();

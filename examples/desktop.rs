@@ -129,7 +129,7 @@ impl Desk {
 
     fn whoami(&mut self) -> Done {
         let tokens = self.tokens.as_ref().ok_or("nobody is logged in")?;
-        match block_on(self.issuer.check(tokens.access.as_str().into(), &Requirement::new())) {
+        match block_on(self.issuer.check(tokens.access.as_str(), &Requirement::new())) {
             Ok(checked) => println!("{}, for session {}", checked.subject()?, checked.session_id()),
             // Access tokens are short-lived: a tool that was left alone for a while gets the next pair, and asks again.
             Err(error) if error.remedy() == Remedy::Refresh => {
@@ -151,7 +151,7 @@ impl Desk {
     fn logout(&mut self) -> Done {
         let tokens = self.tokens.take().ok_or("nobody is logged in")?;
         block_on(self.issuer.revoke(Revoke::token(&tokens.refresh)))?;
-        let left = block_on(self.issuer.check(tokens.access.as_str().into(), &Requirement::new()));
+        let left = block_on(self.issuer.check(tokens.access.as_str(), &Requirement::new()));
         println!("goodbye; the old token is {}", left.map_or_else(|error| error.code(), |_| "still good"));
         self.secrets.refresh_token = None;
         self.save()

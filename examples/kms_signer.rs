@@ -65,7 +65,7 @@ async fn main() -> Outcome {
         "  back again: the same refresh token is answered, twice with the same successor: {}",
         first.refresh_token() == again.refresh_token()
     );
-    issuer.check(again.token().into(), &Requirement::new()).await?;
+    issuer.check(again.token(), &Requirement::new()).await?;
 
     println!("\nsixty logins at once, and the service takes {} in 200 ms:", Kms::BURST);
     let logins = (0..60).map(|_| {

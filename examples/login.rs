@@ -111,14 +111,14 @@ async fn run(file: Option<&Path>) -> Done {
     let payment = Requirement::new()
         .level(AssuranceLevel::Aal2)
         .factor_within(FactorKind::OtpEmail, Duration::from_secs(300));
-    if let Err(error) = issuer.check(session.token().into(), &payment).await {
+    if let Err(error) = issuer.check(session.token(), &payment).await {
         println!("  refused: {}", error.unmet().map(ToString::to_string).unwrap_or_default());
     }
     let made = codes.make(CodeRequest::email(holder, issuer.now()))?;
     let session = issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?;
     let delivered = made.code; // by the host's mailer, once the challenge is stored
     let session = step_up(&issuer, &session, Check::otp_email(delivered.expose())?).await?;
-    issuer.check(session.token().into(), &payment).await?;
+    issuer.check(session.token(), &payment).await?;
     show(&session);
 
     println!("the phone is lost: a recovery code, once");

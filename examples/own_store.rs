@@ -155,10 +155,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     pollster::block_on(async {
         let login = issuer()?.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
         let again = issuer()?;
-        let checked = again.check(login.token().into(), &Requirement::new()).await?;
+        let checked = again.check(login.token(), &Requirement::new()).await?;
         println!("{} is still logged in", checked.subject()?);
         again.revoke(Revoke::token(login.token())).await?;
-        let refused = issuer()?.check(login.token().into(), &Requirement::new()).await;
+        let refused = issuer()?.check(login.token(), &Requirement::new()).await;
         println!("after the logout: {}", refused.map_or_else(|error| error.code(), |_| "still logged in"));
         std::fs::remove_file(&path)?;
         Ok(())

@@ -18,11 +18,11 @@
 //!     .build()?;
 //!
 //! let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-//! issuer.check(login.token().into(), &Requirement::new()).await?;
+//! issuer.check(login.token(), &Requirement::new()).await?;
 //!
 //! let pair = issuer.refresh(Refresh::new(login.refresh_token().unwrap())).await?;
 //! issuer.revoke(Revoke::token(pair.token())).await?;
-//! assert!(issuer.check(pair.token().into(), &Requirement::new()).await.is_err());
+//! assert!(issuer.check(pair.token(), &Requirement::new()).await.is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```

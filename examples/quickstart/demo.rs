@@ -132,7 +132,7 @@ pub(crate) async fn checked(issuer: &Issuer, token: &str) -> String {
         ),
         Err(_) => "ok       a session without a user".to_owned(),
     };
-    told(issuer.check(token.into(), &Requirement::new()).await.map(about))
+    told(issuer.check(token, &Requirement::new()).await.map(about))
 }
 
 /// Logs out with this token, and says what a check of it answers then.

@@ -23,7 +23,20 @@ impl Issuer {
     /// `Revoked`, `ActorEnded`. Of the requirement: `RequirementNotMet`, `ImpersonationRefused`,
     /// `QuotaExceeded`. Of the surroundings: `Unavailable`, which is never a reason to log anybody
     /// out.
-    pub async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error> {
+    pub fn check<'a>(
+        &'a self,
+        presented: impl Into<Presented<'a>>,
+        need: &'a Requirement,
+    ) -> impl Future<Output = Result<Checked, Error>> + Send {
+        self.checking(presented.into(), need)
+    }
+
+    /// Checks a token. The trait boxes this future as it is.
+    pub(super) async fn checking(
+        &self,
+        presented: Presented<'_>,
+        need: &Requirement,
+    ) -> Result<Checked, Error> {
         let call = self.call(Operation::Check);
         let token = match call.read_token(presented.token, need.audience.as_ref())? {
             Token::Signed(claims)

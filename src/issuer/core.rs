@@ -40,7 +40,7 @@ use crate::{
 ///     .build()?;
 ///
 /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-/// let checked = issuer.check(login.token().into(), &Requirement::new()).await?;
+/// let checked = issuer.check(login.token(), &Requirement::new()).await?;
 /// assert_eq!(checked.subject()?.as_str(), "alice");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();

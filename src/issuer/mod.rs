@@ -209,7 +209,7 @@ impl SessionIssuer for Issuer {
         'c: 'f,
         Self: 'f,
     {
-        Box::pin(self.check(presented, need))
+        Box::pin(self.checking(presented, need))
     }
     fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
         self.verify(token)

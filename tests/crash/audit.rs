@@ -64,7 +64,7 @@ fn compare(issuer: &Issuer, entry: &mut Entry) -> bool {
         (Fate::Dead, Ok(_)) => panic!("{id} was revoked, and lives"),
         (Fate::Dead, Err(error)) => {
             assert!(error.is_terminal(), "{id}: {error:?}");
-            let checked = block_on(issuer.check(entry.known.access.as_str().into(), &Requirement::new()));
+            let checked = block_on(issuer.check(entry.known.access.as_str(), &Requirement::new()));
             assert!(checked.is_err(), "{id} was revoked, and its access token is good");
             return false;
         }

@@ -70,11 +70,11 @@ fn login(issuer: &Issuer) -> Result<Made, session_issuer::Error> {
 
 fn used(issuer: &Issuer, made: &Made) -> Result<(), session_issuer::Error> {
     let spend = Requirement::new().spend(Spend::one(SPEND.0, SPEND.1));
-    block_on(issuer.check(made.access.as_str().into(), &spend)).map(drop)
+    block_on(issuer.check(made.access.as_str(), &spend)).map(drop)
 }
 
 fn lives(issuer: &Issuer, made: &Made) -> bool {
-    block_on(issuer.check(made.access.as_str().into(), &Requirement::new().touch(false))).is_ok()
+    block_on(issuer.check(made.access.as_str(), &Requirement::new().touch(false))).is_ok()
 }
 
 /// Runs on a disk of its own, of some megabytes.

@@ -144,7 +144,7 @@ impl<'a> Worker<'a> {
         let id = self.alive[at].id;
         self.begins(&format!("spend {id}"));
         let requirement = Requirement::new().spend(Spend::one(SPEND.0, SPEND.1));
-        block_on(self.issuer.check(self.alive[at].access.as_str().into(), &requirement)).unwrap();
+        block_on(self.issuer.check(self.alive[at].access.as_str(), &requirement)).unwrap();
         self.alive[at].spent += 1;
         self.answered(&format!("spend {id} {}", self.alive[at].spent));
     }

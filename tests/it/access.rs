@@ -445,7 +445,7 @@ fn a_login_on_the_hosts_word_whose_id_was_taken_gets_another_and_the_same_epoch(
     assert_ne!(first.session_id(), second.session_id());
     for made in [first, second] {
         assert_eq!(made.session().record().bound(), Some((&id("alice"), known)));
-        block_on(node(3).check(made.token().into(), &Requirement::new())).unwrap();
+        block_on(node(3).check(made.token(), &Requirement::new())).unwrap();
     }
 }
 

@@ -566,9 +566,9 @@ fn a_token_never_claims_a_factor_that_was_void_before_it_was_made() {
     let up = block_on(issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())))
         .unwrap();
     block_on(issuer.sync_revocations()).unwrap();
-    let by_store = block_on(issuer.check(up.token().into(), &Requirement::new())).unwrap().assurance_level();
+    let by_store = block_on(issuer.check(up.token(), &Requirement::new())).unwrap().assurance_level();
     let at_most = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
-    let by_view = block_on(issuer.check(up.token().into(), &at_most)).unwrap().assurance_level();
+    let by_view = block_on(issuer.check(up.token(), &at_most)).unwrap().assurance_level();
     assert_eq!((by_store, by_view), (Some(AssuranceLevel::Aal1), Some(AssuranceLevel::Aal1)));
 }
 
@@ -719,7 +719,7 @@ fn fail_open_never_overrules_a_store_that_said_not_live() {
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     clock.advance(MINUTE);
     store.1.lock().unwrap().end_before_mark = true;
-    let r = block_on(issuer.check(login.token().into(), &Requirement::new()));
+    let r = block_on(issuer.check(login.token(), &Requirement::new()));
     refused(r, ErrorKind::Revoked);
 }
 #[test]

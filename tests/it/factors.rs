@@ -69,7 +69,7 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
     let code = code_at(&[7; 20], issuer.now());
     let session = step_up(&issuer, &named, Check::totp(&code).unwrap()).unwrap();
     refused(step_up(&issuer, &named, Check::totp(&code).unwrap()), ErrorKind::CheckFailed);
-    let checked = block_on(issuer.check(session.token().into(), &Requirement::new())).unwrap();
+    let checked = block_on(issuer.check(session.token(), &Requirement::new())).unwrap();
     assert_eq!(checked.amr().iter().collect::<Vec<_>>(), ["pwd", "otp", "mfa"]);
     assert_eq!(checked.assurance_level(), Some(AssuranceLevel::Aal2));
     assert_eq!(checked.authenticated_at(), Some(issuer.now()), "the latest check");
@@ -78,7 +78,7 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
     let change =
         session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Password).keeping_all();
     block_on(issuer.credential_changed(change)).unwrap();
-    let checked = block_on(issuer.check(session.token().into(), &Requirement::new())).unwrap();
+    let checked = block_on(issuer.check(session.token(), &Requirement::new())).unwrap();
     assert_eq!(checked.amr().iter().collect::<Vec<_>>(), ["otp"]);
 }
 
@@ -88,15 +88,15 @@ fn an_emailed_code_satisfies_a_requirement_for_as_long_as_it_is_fresh() {
     let (issuer, clock) = issuer_with(Policy::zitadel(), Verifiers::new().otp_email(Arc::clone(&codes)));
     let session = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     let need = Requirement::new().factor_within(FactorKind::OtpEmail, 5 * MINUTE);
-    refused(block_on(issuer.check(session.token().into(), &need)), ErrorKind::RequirementNotMet);
+    refused(block_on(issuer.check(session.token(), &need)), ErrorKind::RequirementNotMet);
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let made = codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now())).unwrap();
     block_on(issuer.update(Update::as_host(session.session_id()).challenge(made.challenge))).unwrap();
     let session = step_up(&issuer, &session, Check::otp_email(made.code.expose()).unwrap()).unwrap();
     clock.advance(5 * MINUTE);
-    block_on(issuer.check(session.token().into(), &need)).unwrap();
+    block_on(issuer.check(session.token(), &need)).unwrap();
     clock.advance(Duration::from_millis(1));
-    refused(block_on(issuer.check(session.token().into(), &need)), ErrorKind::RequirementNotMet);
+    refused(block_on(issuer.check(session.token(), &need)), ErrorKind::RequirementNotMet);
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn a_future_dropped_at_any_await_leaves_the_session_before_or_after() {
             let token = login.refresh_token().unwrap_or(login.token()).to_owned();
             let finished = match verb {
                 "create" => poll(issuer.create(NewSession::for_subject(id("bob"))), dropped_after),
-                "check" => poll(issuer.check(login.token().into(), &Requirement::new()), dropped_after),
+                "check" => poll(issuer.check(login.token(), &Requirement::new()), dropped_after),
                 "refresh" => poll(issuer.refresh(Refresh::new(&token)), dropped_after),
                 "update" => {
                     let update = Update::as_host(login.session_id()).verified_by_host(FactorKind::Totp);
@@ -236,7 +236,7 @@ fn a_verifier_that_panics_spoils_nothing_for_the_next_caller() {
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| login("boom"))).is_err());
     assert!(sessions_of(&issuer, "alice").is_empty());
     let next = login("fine").unwrap();
-    block_on(issuer.check(next.token().into(), &Requirement::new())).unwrap();
+    block_on(issuer.check(next.token(), &Requirement::new())).unwrap();
 }
 
 /// A ring behind a door that closes.
@@ -295,7 +295,7 @@ fn a_signer_that_fails_leaves_no_session_behind_and_evicts_none() {
         let again = block_on(issuer.create(NewSession::for_subject(id("alice"))));
         assert!(refused(again, ErrorKind::Unavailable).is_retryable());
     });
-    block_on(issuer.check(login.token().into(), &Requirement::new())).unwrap();
+    block_on(issuer.check(login.token(), &Requirement::new())).unwrap();
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_signer_that_fails_does_not_use_up_a_request_token() {
     refused(block_on(issuer.exchange(Exchange::new(token, app()))), ErrorKind::Unavailable);
     signer.close(false);
     let session = block_on(issuer.exchange(Exchange::new(token, app()))).unwrap();
-    block_on(issuer.check(session.token().into(), &Requirement::new())).unwrap();
+    block_on(issuer.check(session.token(), &Requirement::new())).unwrap();
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_signer_that_fails_during_a_step_up_leaves_the_old_tokens_good() {
         refused(block_on(issuer.update(step_up())), ErrorKind::Unavailable);
     });
     signer.close(false);
-    let checked = block_on(issuer.check(login.token().into(), &Requirement::new())).unwrap();
+    let checked = block_on(issuer.check(login.token(), &Requirement::new())).unwrap();
     assert!(checked.session().unwrap().factors().is_empty());
     block_on(issuer.update(step_up())).unwrap();
 }

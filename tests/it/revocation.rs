@@ -385,9 +385,9 @@ fn a_tenant_sees_nothing_of_another() {
     let other = world.issuer.tenant(TenantId::new("other").unwrap());
     let login = world.login("alice");
     let refresh = refresh_of(&login);
-    let wrong_kind = block_on(other.check(refresh.as_str().into(), &Requirement::new()));
+    let wrong_kind = block_on(other.check(refresh.as_str(), &Requirement::new()));
     refused(wrong_kind, ErrorKind::WrongTokenKind);
-    refused(block_on(other.check(login.token().into(), &Requirement::new())), ErrorKind::InvalidToken);
+    refused(block_on(other.check(login.token(), &Requirement::new())), ErrorKind::InvalidToken);
     refused(block_on(other.refresh(refresh_of(&login).as_str().into())), ErrorKind::InvalidToken);
     block_on(other.revoke(Revoke::session(login.session_id()))).unwrap();
     block_on(other.revoke(Revoke::all(id("alice")))).unwrap();

@@ -154,7 +154,7 @@ fn token_keys_roll_and_the_tokens_of_a_session_outlive_the_roll() {
     let again = block_on(rolling.refresh(Refresh::new(&refresh_of(&first)))).unwrap();
     assert_eq!(refresh_of(&again), refresh_of(&before));
     let after = block_on(rolling.refresh(Refresh::new(&refresh_of(&before)))).unwrap();
-    block_on(rolling.check(after.token().into(), &Requirement::new())).unwrap();
+    block_on(rolling.check(after.token(), &Requirement::new())).unwrap();
     // A node that has not heard of the new key does not know its tokens, and breaks nothing.
     refused(world.refresh(&refresh_of(&after)), ErrorKind::InvalidToken);
     block_on(rolling.refresh(Refresh::new(&refresh_of(&after)))).unwrap();
@@ -462,7 +462,7 @@ fn configured_audiences_replace_the_default_and_checks_may_ask_for_one() {
     assert_eq!(payload(token.token())["aud"], serde_json::json!(["api", "web"]));
     let check = |audience: &str| {
         let need = Requirement::new().audience(audience);
-        block_on(several.check(token.token().into(), &need)).map(|_| ()).map_err(|error| error.kind())
+        block_on(several.check(token.token(), &need)).map(|_| ()).map_err(|error| error.kind())
     };
     assert_eq!(
         (check("web"), check("ap"), check("mail")),

@@ -133,7 +133,7 @@ impl World {
     }
 
     pub fn check_for(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
-        block_on(self.issuer.check(token.into(), need))
+        block_on(self.issuer.check(token, need))
     }
 
     pub fn advance(&self, by: Duration) {

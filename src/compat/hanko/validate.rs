@@ -28,7 +28,7 @@ impl Service {
     pub async fn validate_session(&self, tokens: &[&str]) -> Result<ValidateSessionResponse, ApiError> {
         let mut failed = None;
         for token in tokens {
-            match self.issuer.check((*token).into(), &Requirement::new().touch(false).read_only()).await {
+            match self.issuer.check(*token, &Requirement::new().touch(false).read_only()).await {
                 Ok(checked) => return Ok(valid(self, &checked)),
                 Err(error) if error.class() == ErrorClass::Rejected => {}
                 Err(error) => failed = Some(error),
@@ -95,7 +95,7 @@ impl Service {
 impl Service {
     /// Checks a token, and notes its use. What was idle for too long is ended at once, so that the host is told.
     async fn used(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
-        let checked = self.issuer.check(token.into(), need).await;
+        let checked = self.issuer.check(token, need).await;
         if checked.as_ref().is_err_and(|error| error.kind() == ErrorKind::Inactive) {
             self.issuer.revoke(Revoke::token(token).reason(RevokeReason::Idle)).await?;
         }

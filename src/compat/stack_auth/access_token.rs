@@ -34,7 +34,7 @@ impl Service {
         let need = Requirement::new().freshness(freshness).touch(false);
         let mut failed = None;
         for (kind, issuer) in self.issuers() {
-            match issuer.check(token.into(), &need).await {
+            match issuer.check(token, &need).await {
                 Ok(checked) => return self.believed(kind, &checked).await,
                 // It may be for another kind of user.
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {

@@ -168,7 +168,7 @@ impl Door {
     }
 
     async fn ask(&self, service: &Service, token: &str, need: &Requirement) -> Result<Checked, ApiError> {
-        service.issuer.check(token.into(), need).await.map_err(refused(self.rejected))
+        service.issuer.check(token, need).await.map_err(refused(self.rejected))
     }
 }
 

@@ -37,7 +37,7 @@ impl Service {
         if request.quota != Quota::Global {
             need = need.spend(request.quota.spend(self));
         }
-        match self.issuer.check(token.into(), &need).await {
+        match self.issuer.check(token, &need).await {
             Ok(checked) => Ok(SessionUse { checked }),
             Err(error) if error.kind() == ErrorKind::QuotaExceeded => {
                 Err(exceeded(self, token, request.quota).await.caused_by(error))
@@ -62,7 +62,7 @@ impl Service {
     pub async fn finish_session(&self, request: UseSession) -> Result<(), ApiError> {
         let token = request.verified(self)?;
         let need = Requirement::new().read_only();
-        let checked = self.issuer.check(token.into(), &need).await.map_err(not_active)?;
+        let checked = self.issuer.check(token, &need).await.map_err(not_active)?;
         let own = checked.session_id();
         let identifier = checked.session().and_then(SessionView::client);
         let identifier = identifier.and_then(|client| client.get_fingerprint());
@@ -97,7 +97,7 @@ async fn end_others(service: &Service, identifier: &str, own: SessionId) -> Resu
 
 /// Which of two limits refused: the global one is told first.
 async fn exceeded(service: &Service, token: &str, quota: Quota) -> ApiError {
-    let now = service.issuer.check(token.into(), &Requirement::new().read_only()).await.ok();
+    let now = service.issuer.check(token, &Requirement::new().read_only()).await.ok();
     let session = now.as_ref().and_then(Checked::session).and_then(SessionView::session);
     let is_full = |quota: Quota| {
         session.is_some_and(|session| session.counter(quota.name()) >= service.limit_of(quota))

@@ -153,7 +153,7 @@ impl Service {
             _ => unanswered(error),
         };
         let need = Requirement::new().no_impersonation();
-        let checked = self.issuer.check(token.into(), &need).await.map_err(failed)?;
+        let checked = self.issuer.check(token, &need).await.map_err(failed)?;
         let view =
             checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
         let user = checked.subject().map_err(failed)?;

@@ -194,7 +194,7 @@ impl Door {
         let issuer = &house.issuer;
         let check = |freshness| {
             let need = Requirement::new().freshness(freshness);
-            block_on(issuer.check(token.into(), &need)).map(drop)
+            block_on(issuer.check(token, &need)).map(drop)
         };
         let app = || AppId::new("films").unwrap();
         Some(match self {
