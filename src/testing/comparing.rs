@@ -99,32 +99,31 @@ impl ComparingStore {
     }
 
     /// Runs an act until its comparisons hold.
-    ///
-    /// Without writes an answer stands only on facts that this call has read.
     async fn run<T>(
         &self,
         wants: Wants<'_>,
         assumed: Option<Facts>,
         decide: impl Fn(Facts) -> Plan<T>,
     ) -> Result<T, StoreError> {
-        let mut is_read = assumed.is_none();
         let mut facts = match assumed {
             Some(assumed) => assumed,
             None => self.request(|tables| tables.read(&wants)).await?,
         };
         for _ in 0..MAX_TRIES {
-            let Plan { answer, compares, writes } = decide(facts);
-            if writes.is_empty() && is_read {
+            let basis = facts.basis;
+            let plan = decide(facts);
+            if !plan.stands(basis) {
+                facts = self.request(|tables| tables.read(&wants)).await?;
+                continue;
+            }
+            let Plan { answer, compares, writes } = plan;
+            if writes.is_empty() {
                 return answer;
             }
-            let is_refused = writes.is_empty();
-            let sent = self.request(|tables| match is_refused {
-                true => tables.read(&wants).map(Err),
-                false => tables.compare_and_write(&wants, &compares, writes),
-            });
+            let sent = self.request(|tables| tables.compare_and_write(&wants, &compares, writes));
             match sent.await? {
                 Ok(()) => return answer,
-                Err(present) => (facts, is_read) = (present, true),
+                Err(present) => facts = present,
             }
         }
         Err(StoreError::new(StoreErrorKind::Busy).with_source("others have written all the time"))
@@ -139,7 +138,7 @@ impl ComparingStore {
 impl Tables {
     /// What an act wants, as of one moment.
     fn read(&self, wants: &Wants<'_>) -> Result<Facts, StoreError> {
-        let mut facts = Facts::compared();
+        let mut facts = Facts::read();
         if let Some(key) = wants.record_key() {
             facts.current = self.row(&key);
         }

@@ -61,10 +61,12 @@ pub(super) fn compare_entry<T>(
     let Some(rule) = rule else { return };
     plan.compares.push(match others {
         Others::Few => Compare::FewerThan { subject: subject.clone(), limit: rule.limit },
-        Others::All(others) => Compare::Others {
-            subject: subject.clone(),
-            records: others.iter().map(|other| (other.record.id(), other.revision)).collect(),
-        },
+        Others::All(others) => {
+            let seen = |other: &Snapshot| (other.record.id(), other.revision);
+            let mut records: Vec<_> = others.iter().map(seen).collect();
+            records.sort_unstable();
+            Compare::Others { subject: subject.clone(), records }
+        }
     });
 }
 

@@ -1,6 +1,6 @@
 //! How what is known of a subject begins and changes.
 
-use super::{Compare, Facts, Plan, Row, Wants, Write};
+use super::{Basis, Compare, Facts, Plan, Row, Wants, Write};
 use crate::{
     clock::{MAX_SIGNED_LIFETIME, Timestamp},
     id::SubjectKey,
@@ -20,7 +20,7 @@ pub fn begin_subject(subject: &SubjectKey, now: Timestamp, facts: Facts) -> Plan
     }
     let stamp = SubjectStamp::first(now);
     let mut plan = Plan::answer(stamp.clone());
-    if !facts.held {
+    if facts.basis != Basis::Held {
         plan.compares.push(Compare::Stamp { subject: subject.clone(), revision: None });
     }
     plan.writes.push(Write::Stamp { subject: subject.clone(), stamp });
@@ -36,22 +36,25 @@ pub fn change_subject_wants<'a>(subject: &'a SubjectKey, change: &'a SubjectChan
 /// Revokes all sessions of a subject but one, or voids factors, or both.
 pub fn change_subject(subject: &SubjectKey, change: &SubjectChange, facts: Facts) -> Plan<SubjectChanged> {
     let SubjectChange { bump, floors, now } = change;
+    let is_new = facts.stamp.is_none();
+    let compares_nothing = facts.basis == Basis::Held;
     let mut compares = Vec::new();
+    if !compares_nothing {
+        let revision = Some(facts.stamp_revision).filter(|_| !is_new);
+        compares.push(Compare::Stamp { subject: subject.clone(), revision });
+    }
     if bump.is_some_and(|bump| bump.keep.is_some()) {
         match facts.current {
             Row::Record(kept) if is_live_session_of(subject, &kept, *now) => {
-                let (key, revision) = (kept.record.key(), kept.revision);
-                compares.push(Compare::Record { key, revision });
+                if !compares_nothing {
+                    let (key, revision) = (kept.record.key(), kept.revision);
+                    compares.push(Compare::Record { key, revision });
+                }
             }
             Row::Record(_) | Row::Absent => return Plan::answer(SubjectChanged::KeepNotLive),
             Row::Unreadable { error, .. } => return Plan::fail(error),
         }
     }
-    let is_new = facts.stamp.is_none();
-    compares.push(Compare::Stamp {
-        subject: subject.clone(),
-        revision: Some(facts.stamp_revision).filter(|_| !is_new),
-    });
     let mut stamp = facts.stamp.unwrap_or_else(|| SubjectStamp::first(*now));
     if let Some(bump) = bump {
         stamp.bump(bump.keep, bump.reason, *now);
@@ -61,9 +64,7 @@ pub fn change_subject(subject: &SubjectKey, change: &SubjectChange, facts: Facts
     }
 
     let mut plan = Plan::answer(SubjectChanged::Done(stamp.clone()));
-    if !facts.held {
-        plan.compares = compares;
-    }
+    plan.compares = compares;
     let revokes = bump.is_some() || !floors.is_empty();
     if revokes {
         plan.writes.push(Write::Log(RevocationEntry::Subject {

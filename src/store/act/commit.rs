@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Compare, Facts, Plan, Row, Wants, Write,
+    Basis, Compare, Facts, Plan, Row, Wants, Write,
     admission::{Entry, compare_entry, entry, write_ends},
     facts::cap_on,
 };
@@ -21,6 +21,7 @@ pub fn commit_wants(change: &Change) -> Wants<'_> {
     let asks = others.is_some() || seen.bound().is_none();
     Wants {
         record: Some(next.id_ref()),
+        record_subject: seen.bound().map(|(subject, _)| subject),
         subject: next.bound().map(|(subject, _)| subject).filter(|_| asks),
         others,
         ..Wants::of(next.tenant())
@@ -63,11 +64,11 @@ pub fn commit(change: Change, facts: Facts) -> Plan<Committed> {
     };
 
     let mut plan = Plan::answer(Committed::Gone);
-    if !facts.held {
-        plan.compares.push(Compare::Record { key: record.key(), revision: current.revision });
+    if facts.basis != Basis::Held {
         if let Some(subject) = next.subject_key() {
             compare_entry(&mut plan, &subject, observed_epoch, rule, &facts.others);
         }
+        plan.compares.push(Compare::Record { key: record.key(), revision: current.revision });
     }
     let evicted = write_ends(&mut plan.writes, leaving, RevokeReason::Limit, now);
     Arc::make_mut(&mut next).follow(record);

@@ -1,6 +1,6 @@
 //! How a record ends.
 
-use super::{Compare, Facts, Plan, Row, Wants, Write, admission::write_end};
+use super::{Basis, Compare, Facts, Plan, Row, Wants, Write, admission::write_end};
 use crate::{
     clock::MAX_SIGNED_LIFETIME,
     id::SessionKey,
@@ -23,7 +23,7 @@ pub fn end(key: &SessionKey, tombstone: &Tombstone, facts: Facts) -> Plan<Ended>
         Row::Record(current) if current.record.tombstone().is_some() => Plan::answer(Ended::AlreadyEnded),
         Row::Record(current) => {
             let mut plan = Plan::answer(Ended::AlreadyEnded);
-            if !facts.held {
+            if facts.basis != Basis::Held {
                 let revision = current.revision;
                 plan.compares.push(Compare::Record { key: key.clone(), revision });
             }

@@ -36,6 +36,9 @@ pub struct Wants<'a> {
     /// The record of this id, with the stamp of the subject that it names. Of a change of a subject
     /// it is the session to keep.
     pub record: Option<&'a SessionId>,
+    /// The subject that the record names, as far as the caller knows: a hint for stores that must
+    /// say beforehand what they read. The record may name another.
+    pub record_subject: Option<&'a SubjectId>,
     /// What is known of this subject, where the record does not name it already.
     pub subject: Option<&'a SubjectId>,
     /// The records of `subject` without a tombstone, unless there are fewer than this.
@@ -47,7 +50,7 @@ pub struct Wants<'a> {
 impl<'a> Wants<'a> {
     /// Nothing yet, of this tenant.
     pub(super) fn of(tenant: &'a TenantId) -> Self {
-        Self { tenant, record: None, subject: None, others: None, slot: None }
+        Self { tenant, record: None, record_subject: None, subject: None, others: None, slot: None }
     }
 
     /// Where the record is found that the act wants.
@@ -74,9 +77,20 @@ pub struct Facts {
     pub others: Others,
     /// Who holds the slot of the device; none when nobody does. Boxed, since it is rare.
     pub slot_holder: Option<Box<Row>>,
-    /// The store holds all of these rows until the writes are done, by a lock or a transaction. So
-    /// the plan compares nothing.
-    pub held: bool,
+    /// How sure the store is of all this.
+    pub basis: Basis,
+}
+
+/// How sure a store is of the facts that it hands to an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// It holds the rows until the writes are done, by a lock or a transaction. Nothing is compared.
+    Held,
+    /// It has read them in this call, all as of one moment.
+    Read,
+    /// It has read nothing yet, and takes for granted what the caller has seen. A plan that writes
+    /// nothing is no answer then: see [`Plan::stands`](super::Plan::stands).
+    Assumed,
 }
 
 /// What stands in a row.
@@ -109,18 +123,18 @@ pub enum Others {
 impl Facts {
     /// Nothing found yet, by a store that holds what it looks at.
     pub fn held() -> Self {
-        Self { held: true, ..Self::compared() }
+        Self { basis: Basis::Held, ..Self::read() }
     }
 
-    /// Nothing found yet, by a store that compares.
-    pub fn compared() -> Self {
+    /// Nothing found yet, by a store that compares and reads.
+    pub fn read() -> Self {
         Self {
             current: Row::Absent,
             stamp: None,
             stamp_revision: Revision::default(),
             others: Others::Few,
             slot_holder: None,
-            held: false,
+            basis: Basis::Read,
         }
     }
 
@@ -132,7 +146,7 @@ impl Facts {
             Binding::Observed => new.record.bound().map(|(_, epoch)| SubjectStamp::unmoved(epoch)),
             Binding::Unknown | Binding::Adopt => None,
         };
-        Self { stamp: observed, ..Self::compared() }
+        Self { stamp: observed, basis: Basis::Assumed, ..Self::read() }
     }
 
     /// What a store that compares takes for granted before it reads anything for a commit: what the
@@ -140,13 +154,13 @@ impl Facts {
     pub fn assumed_by_commit(change: &Change) -> Self {
         let seen = change.seen.clone();
         let stamp = change.observed_epoch.map(SubjectStamp::unmoved);
-        Self { current: Row::Record(seen), stamp, ..Self::compared() }
+        Self { current: Row::Record(seen), stamp, basis: Basis::Assumed, ..Self::read() }
     }
 
     /// What a store that compares takes for granted before it reads anything for a noted use: what
     /// the caller has seen.
     pub fn assumed_by_note_use(seen: &Snapshot) -> Self {
-        Self { current: Row::Record(seen.clone()), ..Self::compared() }
+        Self { current: Row::Record(seen.clone()), basis: Basis::Assumed, ..Self::read() }
     }
 }
 

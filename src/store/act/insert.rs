@@ -1,7 +1,7 @@
 //! How a record comes in.
 
 use super::{
-    Compare, Facts, Plan, Row, Wants, Write,
+    Basis, Compare, Facts, Plan, Row, Wants, Write,
     admission::{Entry, compare_entry, entry, write_end, write_ends},
     facts::cap_on,
 };
@@ -59,7 +59,7 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     let mut plan = Plan::answer(Inserted::EpochMoved);
     let subject = record.bound().map(|(subject, _)| subject);
     let subject = subject.map(|subject| SubjectKey::new(record.tenant().clone(), subject.clone()));
-    if !facts.held {
+    if facts.basis != Basis::Held {
         plan.compares.push(Compare::NoRecord(record.key()));
         if let Some(subject) = &subject {
             compare_entry(&mut plan, subject, known, rule, &facts.others);

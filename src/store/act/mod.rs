@@ -16,11 +16,12 @@
 //! There are two ways to run an act:
 //!
 //! - **A store that locks** reads what the act wants under a lock or in a transaction, and writes
-//!   before it lets go. It marks its facts as [held](Facts::held), and plans compare nothing.
+//!   before it lets go. It marks its facts as [held](Basis::Held), and plans compare nothing.
 //! - **A store that compares** begins with [what the call assumes](Facts::assumed_by_insert), or
 //!   with the snapshot that the call [has seen](Facts::assumed_by_commit), and sends the plan as
 //!   one statement or script: compare, then write. Where a comparison fails, it reads the facts
-//!   anew and runs the act again.
+//!   anew and runs the act again. So it does where a plan does not
+//!   [stand](Plan::stands).
 //!
 //! # Examples
 //! A store that locks, as `examples/own_store.rs` does it:
@@ -45,7 +46,7 @@ pub use self::{
     change_subject::{begin_subject, begin_subject_wants, change_subject, change_subject_wants},
     commit::{commit, commit_wants},
     end::{end, end_wants},
-    facts::{Facts, Others, Revision, Row, Wants},
+    facts::{Basis, Facts, Others, Revision, Row, Wants},
     insert::{insert, insert_wants},
     note_use::{note_use, note_use_wants},
     plan::{Compare, Plan, Write, Writes},

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Compare, Facts, Plan, Row, Wants, Write};
+use super::{Basis, Compare, Facts, Plan, Row, Wants, Write};
 use crate::{
     session::{Life, Use, life},
     store::{Noted, Snapshot},
@@ -12,7 +12,11 @@ use crate::{
 #[inline]
 pub fn note_use_wants(seen: &Snapshot) -> Wants<'_> {
     let record = &*seen.record;
-    Wants { record: Some(record.id_ref()), ..Wants::of(record.tenant()) }
+    Wants {
+        record: Some(record.id_ref()),
+        record_subject: record.bound().map(|(subject, _)| subject),
+        ..Wants::of(record.tenant())
+    }
 }
 
 /// Notes a use of a live record. The version stays.
@@ -34,12 +38,12 @@ pub fn note_use(used: &Use, facts: Facts) -> Plan<Noted> {
     if next == current.record {
         return plan;
     }
-    if !facts.held {
-        plan.compares.push(Compare::Record { key: next.key(), revision: current.revision });
+    if facts.basis != Basis::Held {
         if let Some(subject) = next.subject_key() {
             let epoch = current.subject.map(|stamp| stamp.epoch);
             plan.compares.push(Compare::Epoch { subject, epoch });
         }
+        plan.compares.push(Compare::Record { key: next.key(), revision: current.revision });
     }
     plan.writes.push(Write::NoteUse { next });
     plan

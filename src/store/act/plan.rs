@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use super::Revision;
+use super::{Basis, Revision};
 use crate::{
     clock::{Epoch, Timestamp},
     error::StoreError,
@@ -15,14 +15,16 @@ use crate::{
 ///
 /// A store that compares makes sure that every comparison holds and then does every write, all in
 /// one act as seen from outside, or does nothing and runs the act on new facts. Where there are no
-/// writes, the answer stands as it is.
+/// writes, the answer stands as it is, unless the facts were [assumed](Basis::Assumed).
+///
+/// Comparisons and ends come in the one order of locks: the subject, then sessions by their ids.
 #[derive(Debug)]
 #[must_use = "a plan does nothing before its writes are done"]
 pub struct Plan<T> {
     /// The answer to the caller, once the writes are done. An error may come with writes: a row
     /// that cannot be read is ended all the same.
     pub answer: Result<T, StoreError>,
-    /// What must still be so. Empty for [held](super::Facts::held) facts.
+    /// What must still be so. Empty for [held](Basis::Held) facts.
     pub compares: Vec<Compare>,
     /// The writes, in this order, all of them or none.
     pub writes: Writes,
@@ -32,6 +34,12 @@ impl<T> Plan<T> {
     /// An answer for which nothing is written.
     pub fn answer(answer: T) -> Self {
         Self { answer: Ok(answer), compares: Vec::new(), writes: Writes::default() }
+    }
+
+    /// True where the plan can be carried out or answered. False where it writes nothing and rests
+    /// on facts that were assumed: then the store reads the facts, and runs the act again.
+    pub fn stands(&self, basis: Basis) -> bool {
+        !self.writes.is_empty() || basis != Basis::Assumed
     }
 
     /// A failure for which nothing is written.
@@ -81,7 +89,7 @@ pub enum Compare {
     Others {
         /// The subject.
         subject: SubjectKey,
-        /// The records, in any order. Those that cannot be read are left out.
+        /// The records by their ids. Those that cannot be read are left out.
         records: Vec<(SessionId, Revision)>,
     },
     /// This record holds the device's slot; none where nobody does.

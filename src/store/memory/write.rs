@@ -147,7 +147,7 @@ fn fill(
     wants: &Wants<'_>,
     holder: Option<SessionId>,
 ) -> Result<(), Halt> {
-    let Wants { tenant, record, subject, others, slot } = *wants;
+    let Wants { tenant, record, record_subject: _, subject, others, slot } = *wants;
     (facts.stamp, facts.others, facts.slot_holder) = (None, Others::Few, None);
     let row = |id: SessionId| {
         let record = held.record(tenant, id)?;

@@ -158,9 +158,9 @@ pub async fn a_bump_that_is_dropped_is_whole_and_logged_if_it_happened(store: St
         now += 1;
         let alice = subject(&format!("alice {now}"));
         let (kept, other) = (login(&store, &alice, 0).await, login(&store, &alice, 0).await);
-        let mut mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(now));
-        mark.floors = vec![FactorKind::Password, FactorKind::Totp];
-        let ended = drop_at(polls, store.change_subject(&of(&alice), mark)).await.is_some();
+        let mut change = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(now));
+        change.floors = vec![FactorKind::Password, FactorKind::Totp];
+        let ended = drop_at(polls, store.change_subject(&of(&alice), change)).await.is_some();
         let found = load(&store, &other).await;
         let stamp = found.subject.unwrap();
         let bumped = !stamp.spares(other.id, found.record.bound().unwrap().1);

@@ -38,16 +38,17 @@ macro_rules! __store_groups {
                 a_second_end_changes_nothing
                 an_end_of_what_is_not_there_is_gone
                 an_expired_session_can_still_be_ended
-                a_mark_moves_last_seen_forward_only_and_no_version
-                a_mark_notes_the_use_of_the_current_generation_alone
-                what_is_not_live_takes_no_mark
-                a_mark_in_the_last_millisecond_keeps_an_idle_session_alive
-                a_kept_session_takes_marks_after_the_bump
+                a_use_moves_last_seen_forward_only_and_no_version
+                a_use_counts_for_the_current_generation_alone
+                of_what_is_not_live_no_use_is_noted
+                a_use_is_noted_of_what_is_there_and_not_of_what_was_seen
+                a_use_in_the_last_millisecond_keeps_an_idle_session_alive
+                uses_of_a_kept_session_are_noted_after_the_bump
                 a_counter_goes_up_to_its_limit_and_no_further
-                counters_are_spent_all_or_none_and_with_them_the_whole_mark
-                marks_survive_a_commit_that_was_decided_before_them
-                the_mark_of_a_generation_does_not_pass_to_the_next
-                an_end_keeps_the_marks_and_what_the_session_was
+                counters_are_spent_all_or_none_and_with_them_the_whole_use
+                noted_uses_survive_a_commit_that_was_decided_before_them
+                the_use_of_a_generation_does_not_pass_to_the_next
+                an_end_keeps_the_uses_and_what_the_session_was
             }
             requests {
                 a_request_is_opened_approved_and_exchanged_in_one_row
@@ -181,9 +182,9 @@ macro_rules! __store_groups {
                 one_of_many_inserts_of_an_id_is_the_record
                 one_of_many_exchanges_is_the_session
                 an_end_wins_against_every_commit
-                an_end_wins_against_every_mark
+                an_end_wins_against_every_noted_use
                 many_spenders_never_pass_the_limit
-                no_mark_is_lost_to_commits
+                no_noted_use_is_lost_to_commits
                 a_hundred_logins_against_five_leave_five_when_the_oldest_goes
                 a_hundred_logins_against_five_leave_five_when_the_least_used_goes
                 a_hundred_logins_against_five_leave_five_when_the_rest_is_refused

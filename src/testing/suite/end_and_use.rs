@@ -1,4 +1,4 @@
-//! The two writes that need no version: an end is one way, and a mark loses nothing.
+//! The two writes that need no version: an end is one way, and a noted use loses nothing.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub async fn an_expired_session_can_still_be_ended(store: Store) {
     assert!(matches!(end(&store, &key, RevokeReason::Logout, 61).await, Ended::Ended { .. }));
 }
 
-pub async fn a_mark_moves_last_seen_forward_only_and_no_version(store: Store) {
+pub async fn a_use_moves_last_seen_forward_only_and_no_version(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
     assert_eq!(note(&store, &key, Use { seen_at: Some(at(20)), ..Use::new(at(50)) }).await, Noted::Done);
@@ -55,7 +55,7 @@ pub async fn a_mark_moves_last_seen_forward_only_and_no_version(store: Store) {
     assert_eq!((record.session().unwrap().last_seen_at(), record.version()), (at(50), 1));
 }
 
-pub async fn a_mark_notes_the_use_of_the_current_generation_alone(store: Store) {
+pub async fn a_use_counts_for_the_current_generation_alone(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let used = |generation| Use::new(at(1)).of_generation(generation);
     for (generation, seen) in [(0, false), (2, false), (1, true)] {
@@ -64,7 +64,7 @@ pub async fn a_mark_notes_the_use_of_the_current_generation_alone(store: Store) 
     }
 }
 
-pub async fn what_is_not_live_takes_no_mark(store: Store) {
+pub async fn of_what_is_not_live_no_use_is_noted(store: Store) {
     let alice = subject("alice");
     let ended = login(&store, &alice, 0).await;
     let _ = end(&store, &ended, RevokeReason::Logout, 1).await;
@@ -82,7 +82,7 @@ pub async fn what_is_not_live_takes_no_mark(store: Store) {
     assert_eq!(load(&store, &idle).await.record.session().unwrap().last_seen_at(), at(0));
 }
 
-pub async fn a_mark_in_the_last_millisecond_keeps_an_idle_session_alive(store: Store) {
+pub async fn a_use_in_the_last_millisecond_keeps_an_idle_session_alive(store: Store) {
     let key = create(&store, fixtures::session().idle(Some(Duration::from_secs(60))).build()).await;
     let last = at(60).saturating_sub(Duration::from_millis(1));
     assert_eq!(note(&store, &key, Use::new(last).seen()).await, Noted::Done);
@@ -90,7 +90,7 @@ pub async fn a_mark_in_the_last_millisecond_keeps_an_idle_session_alive(store: S
     assert!(!is_live(&store, &key, 120).await);
 }
 
-pub async fn a_kept_session_takes_marks_after_the_bump(store: Store) {
+pub async fn uses_of_a_kept_session_are_noted_after_the_bump(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let _ = bump(&store, &alice, Bump::all_but(key.id, RevokeReason::Admin), 1).await;
@@ -110,7 +110,7 @@ pub async fn a_counter_goes_up_to_its_limit_and_no_further(store: Store) {
     assert_eq!(load(&store, &key).await.record.session().unwrap().counter("call"), 3);
 }
 
-pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_mark(store: Store) {
+pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_use(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let both = spend(9, &[Spend::one("a", 10), Spend::one("b", 0)]).seen();
     assert_eq!(note(&store, &key, both).await, Noted::QuotaExceeded);
@@ -119,7 +119,7 @@ pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_mark(store: 
     assert_eq!((session.counter("a"), session.counter("b"), session.last_seen_at()), (0, 0, at(0)));
 }
 
-pub async fn marks_survive_a_commit_that_was_decided_before_them(store: Store) {
+pub async fn noted_uses_survive_a_commit_that_was_decided_before_them(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
     let used = spend(50, &[Spend::one("n", 9).amount(4)]).seen();
@@ -129,7 +129,7 @@ pub async fn marks_survive_a_commit_that_was_decided_before_them(store: Store) {
     assert_eq!((session.last_seen_at(), session.counter("n"), record.generation()), (at(50), 4, 2));
 }
 
-pub async fn the_mark_of_a_generation_does_not_pass_to_the_next(store: Store) {
+pub async fn the_use_of_a_generation_does_not_pass_to_the_next(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
     let used = Use::new(at(1)).of_generation(1);
@@ -138,9 +138,23 @@ pub async fn the_mark_of_a_generation_does_not_pass_to_the_next(store: Store) {
     assert!(!record.session().unwrap().successor_seen());
 }
 
-pub async fn an_end_keeps_the_marks_and_what_the_session_was(store: Store) {
+pub async fn an_end_keeps_the_uses_and_what_the_session_was(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     assert_eq!(note(&store, &key, seen(30)).await, Noted::Done);
     let _ = end(&store, &key, RevokeReason::Logout, 31).await;
     assert_eq!(load(&store, &key).await.record.session().unwrap().last_seen_at(), at(30));
+}
+
+pub async fn a_use_is_noted_of_what_is_there_and_not_of_what_was_seen(store: Store) {
+    let idle = Some(Duration::from_secs(60));
+    let key = create(&store, fixtures::session().idle(idle).build()).await;
+    let seen_before = load(&store, &key).await;
+    assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
+    // By what was seen before that, the session has ended at 60 seconds.
+    assert_eq!(store.note_use(&seen_before, seen(70)).await.unwrap(), Noted::Done);
+    assert!(is_live(&store, &key, 120).await && !is_live(&store, &key, 130).await);
+    // And whoever saw it live notes nothing of one that has ended.
+    let seen_live = load(&store, &key).await;
+    let _ = end(&store, &key, RevokeReason::Logout, 80).await;
+    assert_eq!(store.note_use(&seen_live, seen(70)).await.unwrap(), Noted::NotLive);
 }

@@ -7,7 +7,7 @@ async fn stamp(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
 }
 
 #[track_caller]
-fn marked(outcome: SubjectChanged) -> SubjectStamp {
+fn changed(outcome: SubjectChanged) -> SubjectStamp {
     match outcome {
         SubjectChanged::Done(stamp) => stamp,
         SubjectChanged::KeepNotLive => panic!("the session to keep was live"),
@@ -63,7 +63,7 @@ pub async fn a_bump_ends_every_session_of_its_subject_and_no_other(store: Store)
     let late = create(&store, fixtures::session().build()).await;
     done(bind(&store, &late, &alice, None, 2).await);
     let other = login(&store, &bob, 0).await;
-    marked(bump(&store, &alice, Bump::all(RevokeReason::CredentialChange), 3).await);
+    changed(bump(&store, &alice, Bump::all(RevokeReason::CredentialChange), 3).await);
     for key in own.iter().chain([&late]) {
         assert_eq!(life_of(&store, key, 3).await, Life::Revoked(RevokeReason::CredentialChange));
     }
@@ -75,12 +75,12 @@ pub async fn a_bump_ends_every_session_of_its_subject_and_no_other(store: Store)
 pub async fn a_bump_spares_the_session_it_keeps(store: Store) {
     let alice = subject("alice");
     let (kept, other) = (login(&store, &alice, 0).await, login(&store, &alice, 1).await);
-    let stamp = marked(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 2).await);
+    let stamp = changed(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 2).await);
     assert_eq!(stamp.kept, Some(kept.id));
     assert!(is_live(&store, &kept, 2).await && !is_live(&store, &other, 2).await);
-    marked(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 3).await);
+    changed(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 3).await);
     assert!(is_live(&store, &kept, 3).await, "a second time too");
-    marked(bump(&store, &alice, Bump::all(RevokeReason::Admin), 4).await);
+    changed(bump(&store, &alice, Bump::all(RevokeReason::Admin), 4).await);
     assert!(!is_live(&store, &kept, 4).await, "but not for ever");
 }
 
@@ -89,7 +89,7 @@ pub async fn a_bump_can_keep_a_session_that_was_bound_late(store: Store) {
     let other = login(&store, &alice, 0).await;
     let kept = create(&store, fixtures::session().build()).await;
     done(bind(&store, &kept, &alice, None, 1).await);
-    marked(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 2).await);
+    changed(bump(&store, &alice, Bump::all_but(kept.id, RevokeReason::Admin), 2).await);
     assert!(is_live(&store, &kept, 2).await && !is_live(&store, &other, 2).await);
 }
 
@@ -116,7 +116,7 @@ pub async fn a_bump_that_would_keep_what_is_not_live_changes_nothing(store: Stor
 pub async fn what_one_bump_ended_no_other_revives(store: Store) {
     let alice = subject("alice");
     let (one, two) = (login(&store, &alice, 0).await, login(&store, &alice, 0).await);
-    marked(bump(&store, &alice, Bump::all_but(one.id, RevokeReason::Admin), 1).await);
+    changed(bump(&store, &alice, Bump::all_but(one.id, RevokeReason::Admin), 1).await);
     let second = bump(&store, &alice, Bump::all_but(two.id, RevokeReason::Admin), 2).await;
     assert_eq!(second, SubjectChanged::KeepNotLive);
     assert!(is_live(&store, &one, 2).await && !is_live(&store, &two, 2).await);
@@ -126,7 +126,7 @@ pub async fn an_epoch_only_grows_even_when_the_clock_goes_back(store: Store) {
     let alice = subject("alice");
     let mut last = stamp(&store, &alice, 1000).await.epoch;
     for now in [1000, 1000, 5, 0, 2000, 1999] {
-        let next = marked(bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await).epoch;
+        let next = changed(bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await).epoch;
         assert!(next > last, "{next:?} after {last:?}");
         last = next;
     }
@@ -134,7 +134,7 @@ pub async fn an_epoch_only_grows_even_when_the_clock_goes_back(store: Store) {
 
 pub async fn a_bump_of_a_subject_nobody_knows_is_above_every_epoch_of_its_time(store: Store) {
     let alice = subject("alice");
-    let stamp = marked(bump(&store, &alice, Bump::all(RevokeReason::SubjectDisabled), 5).await);
+    let stamp = changed(bump(&store, &alice, Bump::all(RevokeReason::SubjectDisabled), 5).await);
     assert!(stamp.epoch > Epoch::first(at(5)));
     let record = fixtures::session().at(at(5)).subject(alice, Epoch::first(at(5))).build();
     assert!(matches!(insert(&store, record).await, Inserted::EpochMoved));
@@ -144,11 +144,11 @@ pub async fn floors_only_rise(store: Store) {
     let alice = subject("alice");
     let password = fixtures::factor(FactorKind::Password, at(10));
     let totp = fixtures::factor(FactorKind::Totp, at(10));
-    let mark = |now| SubjectChange::floors(vec![FactorKind::Password], at(now));
-    let low = marked(store.change_subject(&of(&alice), mark(9)).await.unwrap());
+    let change = |now| SubjectChange::floors(vec![FactorKind::Password], at(now));
+    let low = changed(store.change_subject(&of(&alice), change(9)).await.unwrap());
     assert!(low.counts(&password));
     for now in [10, 3] {
-        let stamp = marked(store.change_subject(&of(&alice), mark(now)).await.unwrap());
+        let stamp = changed(store.change_subject(&of(&alice), change(now)).await.unwrap());
         assert!(!stamp.counts(&password) && stamp.counts(&totp), "{now}");
     }
     assert!(!stamp(&store, &alice, 11).await.counts(&password));
@@ -158,8 +158,8 @@ pub async fn a_floor_ends_no_session(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let before = stamp(&store, &alice, 1).await.epoch;
-    let mark = SubjectChange::floors(vec![FactorKind::Password], at(1));
-    assert_eq!(marked(store.change_subject(&of(&alice), mark).await.unwrap()).epoch, before);
+    let change = SubjectChange::floors(vec![FactorKind::Password], at(1));
+    assert_eq!(changed(store.change_subject(&of(&alice), change).await.unwrap()).epoch, before);
     assert!(is_live(&store, &key, 1).await);
     let on = load(&store, &key).await;
     done(commit(&store, &on, refreshed(&on, 2), 2).await);
@@ -169,14 +169,14 @@ pub async fn a_bump_and_floors_are_one_act(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let missing = fixtures::session().build().id();
-    let mut mark = SubjectChange::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
-    mark.floors = vec![FactorKind::Password, FactorKind::Totp];
-    let refused = store.change_subject(&of(&alice), mark.clone()).await.unwrap();
+    let mut change = SubjectChange::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
+    change.floors = vec![FactorKind::Password, FactorKind::Totp];
+    let refused = store.change_subject(&of(&alice), change.clone()).await.unwrap();
     assert_eq!(refused, SubjectChanged::KeepNotLive);
     let password = fixtures::factor(FactorKind::Password, at(4));
     assert!(stamp(&store, &alice, 5).await.counts(&password), "not the half of it");
-    mark.bump = Some(Bump::all(RevokeReason::CredentialChange));
-    let done = marked(store.change_subject(&of(&alice), mark).await.unwrap());
+    change.bump = Some(Bump::all(RevokeReason::CredentialChange));
+    let done = changed(store.change_subject(&of(&alice), change).await.unwrap());
     assert!(!done.counts(&password) && !is_live(&store, &key, 5).await);
     assert_eq!(load(&store, &key).await.subject, Some(done));
 }
@@ -184,7 +184,7 @@ pub async fn a_bump_and_floors_are_one_act(store: Store) {
 pub async fn a_bump_keeps_the_floors(store: Store) {
     let alice = subject("alice");
     let floor = SubjectChange::floors(vec![FactorKind::Password], at(5));
-    marked(store.change_subject(&of(&alice), floor).await.unwrap());
-    let after = marked(bump(&store, &alice, Bump::all(RevokeReason::Admin), 6).await);
+    changed(store.change_subject(&of(&alice), floor).await.unwrap());
+    let after = changed(bump(&store, &alice, Bump::all(RevokeReason::Admin), 6).await);
     assert!(!after.counts(&fixtures::factor(FactorKind::Password, at(5))));
 }

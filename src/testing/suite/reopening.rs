@@ -51,9 +51,9 @@ pub async fn what_was_revoked_stays_revoked(place: Place) {
     let (kept, dead) = (login(&store, &bob, 0).await, login(&store, &bob, 0).await);
     let _ = end(&store, &ended, RevokeReason::Logout, 1).await;
     let old = epoch(&store, &bob).await;
-    let mut mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
-    mark.floors = vec![FactorKind::Password];
-    let SubjectChanged::Done(stamp) = store.change_subject(&of(&bob), mark).await.unwrap() else {
+    let mut change = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
+    change.floors = vec![FactorKind::Password];
+    let SubjectChanged::Done(stamp) = store.change_subject(&of(&bob), change).await.unwrap() else {
         panic!("the session to keep was live")
     };
     let store = reopen(&place, store).await;

@@ -46,8 +46,8 @@ pub async fn a_floor_is_logged_with_its_time(store: Store) {
         return;
     }
     let alice = subject("alice");
-    let mark = SubjectChange::floors(vec![FactorKind::Totp], at(5));
-    let _ = store.change_subject(&of(&alice), mark).await.unwrap();
+    let change = SubjectChange::floors(vec![FactorKind::Totp], at(5));
+    let _ = store.change_subject(&of(&alice), change).await.unwrap();
     let entries = log_after(&store, Cursor::start()).await.0;
     assert!(entries.iter().any(|entry| matches!(entry,
         RevocationEntry::Subject { key, factors_changed_at: Some(time), .. } if *key == of(&alice) && *time == at(5))));

@@ -25,7 +25,7 @@ pub async fn what_one_handle_writes_the_other_reads(place: Place) {
     done(commit(&there, &on, refreshed(&on, 1), 1).await);
     same("a commit").await;
     assert_eq!(note(&here, &key, seen(5)).await, Noted::Done);
-    same("a mark").await;
+    same("a noted use").await;
     let _ = bump(&there, &alice, Bump::all_but(key.id, RevokeReason::Admin), 6).await;
     same("a bump").await;
     let _ = end(&here, &key, RevokeReason::Logout, 7).await;

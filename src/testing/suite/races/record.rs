@@ -88,7 +88,7 @@ pub(in super::super) async fn an_end_wins(handles: &[Store], rounds: u32) {
     }
 }
 
-pub async fn an_end_wins_against_every_mark(store: Store) {
+pub async fn an_end_wins_against_every_noted_use(store: Store) {
     for _ in 0..200 {
         let key = create(&store, fixtures::session().build()).await;
         together(3, |number| {
@@ -114,7 +114,7 @@ pub async fn many_spenders_never_pass_the_limit(store: Store) {
     assert_eq!((spent, load(&store, &key).await.record.session().unwrap().counter("n")), (100, 100));
 }
 
-pub async fn no_mark_is_lost_to_commits(store: Store) {
+pub async fn no_noted_use_is_lost_to_commits(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     together(8, |number| {
         block_on(async {
