@@ -23,7 +23,7 @@ TARGET=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 export CARGO_TARGET_DIR=$TARGET
 
 FIRST="format lints build"
-IDLE="stories clients crash sqlite"
+IDLE="stories clients crash sqlite comparing"
 COMPILING="msrv deny features readme tree outside docs doctests package providers pure_rust"
 LAST="tests"
 
@@ -34,6 +34,7 @@ WHAT_stories="examples do what they say, also twice on one file"
 WHAT_clients="five APIs over HTTP: the systems' own commands, a restart, clients of others"
 WHAT_crash="workers are killed in the middle of their commits"
 WHAT_sqlite="every test of the issuer and of the five systems once more, on SQLite"
+WHAT_comparing="the same on the reference of a store that compares"
 WHAT_msrv="nothing needs a later Rust than the one that Cargo.toml states"
 WHAT_deny="denied crates, licences and sources of the whole tree"
 WHAT_features="each feature by itself"
@@ -221,13 +222,20 @@ crash() {
     built crash --kills 300
 }
 
+# What the issuer and the five systems promise, on the store that is named.
+on_store() {
+    SESSION_STORE=$1 built it --quiet --skip stores:: --skip flawed_stores:: --skip sqlite:: \
+        --skip rows:: --skip rooms:: --skip hostile_keys:: --skip hostile_sets::
+}
+
+comparing() { on_store comparing; }
+
 sqlite() (
     # In memory where there is such a place: what is durable is shown elsewhere.
     fast=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
     trap 'rm -rf "$fast"' EXIT
-    export TMPDIR=$fast SESSION_STORE=sqlite
-    built it --quiet --skip stores:: --skip flawed_stores:: --skip sqlite:: --skip rows:: \
-        --skip rooms:: --skip hostile_keys:: --skip hostile_sets::
+    export TMPDIR=$fast
+    on_store sqlite
 )
 
 # Runs what `build` has built.
