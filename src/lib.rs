@@ -37,7 +37,7 @@
 //! | let it check passwords and codes | [`verifier`], [`guide::factors`] |
 //! | keep sessions somewhere else | [`store::SessionStore`], [`guide::stores`] |
 //! | sign with your keys, roll them, publish them | [`signer`], [`guide::signers`] |
-//! | verify elsewhere, with public keys alone | `issuer::TokenVerifier` (with `aws-lc-rs` or `rust-crypto`) |
+//! | verify elsewhere, with public keys alone | `verify::TokenVerifier` (with `aws-lc-rs` or `rust-crypto`) |
 //! | react to an error | [`Error`], [`ErrorKind`](error::ErrorKind) |
 //! | know each flow: who calls whom, what the store does, where we differ | [`guide::flows`] |
 //! | know what rotation finds, and what it does not | [`guide::rotation`] |
@@ -103,6 +103,7 @@ pub mod store;
 pub mod testing;
 pub mod token;
 pub mod verifier;
+pub mod verify;
 
 pub use clock::Timestamp;
 pub use error::Error;

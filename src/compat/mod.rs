@@ -58,6 +58,7 @@
 //! [`Policy::tmdb`]: crate::Policy::tmdb
 //! [`Policy::zelf`]: crate::Policy::zelf
 
+mod api_error;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 mod field;
 #[cfg(feature = "hanko")]
@@ -80,76 +81,23 @@ pub mod zelf;
 #[cfg_attr(docsrs, doc(cfg(feature = "zitadel")))]
 pub mod zitadel;
 
+#[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 use std::fmt;
 
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 use async_trait::async_trait;
-use serde::{Serialize, Serializer};
+use serde::Serializer;
 
+pub use self::api_error::ApiError;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 use self::field::from_object;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 pub use self::field::{Field, JsonType};
 #[cfg(any(feature = "hanko", feature = "stack-auth"))]
 use self::user_sessions::{Refusals, end_session, find_session, list_all, uuid_subject};
-use crate::{error::Error, secret::Secret};
+use crate::secret::Secret;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 use crate::{error::VerifyError, id::SubjectId};
-
-/// An error as one of the systems answers it: a status and a body.
-///
-/// It serializes as its body alone. What it keeps from callers, [`cause`](Self::cause) keeps for logs. `Debug` shows no
-/// body: some echo what was sent.
-pub struct ApiError<B> {
-    /// The HTTP status, 400 to 599.
-    pub status: u16,
-    /// The body, with the system's exact names.
-    pub body: B,
-    cause: Option<Box<Error>>,
-}
-
-impl<B> ApiError<B> {
-    fn new(status: u16, body: B) -> Self {
-        Self { status, body, cause: None }
-    }
-
-    fn caused_by(mut self, cause: Error) -> Self {
-        self.cause = Some(Box::new(cause));
-        self
-    }
-
-    /// The issuer's own error, for logs: more precise than the answer. None when the request broke a rule of the system.
-    pub fn cause(&self) -> Option<&Error> {
-        self.cause.as_deref()
-    }
-}
-
-impl<B: Serialize> Serialize for ApiError<B> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.body.serialize(serializer)
-    }
-}
-
-impl<B> fmt::Display for ApiError<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused with status {}", self.status)
-    }
-}
-
-impl<B> fmt::Debug for ApiError<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiError")
-            .field("status", &self.status)
-            .field("cause", &self.cause)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<B> std::error::Error for ApiError<B> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
-    }
-}
 
 /// What the host knows of users, for the claims of one system's tokens.
 ///
@@ -186,15 +134,3 @@ macro_rules! redacted {
     )*};
 }
 use redacted;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_api_error_serializes_as_its_body_and_shows_none_of_it() {
-        let error = ApiError::new(404, serde_json::json!({ "code": 404, "message": "user not found" }));
-        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"code":404,"message":"user not found"}"#);
-        assert!(!format!("{error:?} {error}").contains("not found"));
-    }
-}

@@ -1,6 +1,6 @@
 //! A user's sessions, listed and ended one by one: what Hanko and Stack Auth have in common.
 
-use super::ApiError;
+use super::api_error::ApiError;
 use crate::{
     Issuer, Revoke, SessionQuery,
     error::{Error, ErrorKind},

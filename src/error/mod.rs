@@ -3,6 +3,7 @@
 //! [`Error`] is what every verb returns. The joints (store, signer, verifier, entropy) have small errors of their
 //! own, which [`Error`] keeps as its source. Nothing here ever shows a token, a subject or an address.
 
+mod configuration;
 mod field;
 mod input;
 mod joints;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+pub use configuration::ConfigurationProblems;
 pub use field::InputField;
 pub use input::{InvalidInput, Problem};
 pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};

@@ -1,7 +1,7 @@
 //! From a presented token to a loaded record: form, checksum or signature, store, MAC, in this
 //! order.
 
-use super::{call::Call, verify::refused};
+use super::call::Call;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind},
@@ -9,6 +9,7 @@ use crate::{
     session::{Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing},
     store::Snapshot,
     token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
+    verify::token_error,
 };
 
 /// What is compared when there is no record: the same work, and never the right answer.
@@ -155,7 +156,7 @@ impl Call<'_> {
 
     /// Shows a fault of a token.
     pub(super) fn token_refused(self) -> impl Fn(TokenFault) -> Error {
-        refused(self.operation)
+        token_error(self.operation)
     }
 
     /// Shows a refusal of the check rule.

@@ -1,12 +1,12 @@
 //! How an issuer is put together: parts in, every mistake out at once.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use super::core::{Inner, Issuer};
 use crate::{
     clock::{Clock, SystemClock},
     entropy::{BlockEntropy, Entropy},
-    error::{Error, ErrorKind, InputField, Operation},
+    error::{ConfigurationProblems, Error, ErrorKind, Operation},
     event::EventSink,
     id::TenantId,
     policy::{AccessFormat, AudienceForm, Policy},
@@ -14,10 +14,8 @@ use crate::{
     store::SessionStore,
     token::{Opening, TokenKeys},
     verifier::{FactorVerifier, SubjectDirectory},
+    verify::problems_of_names,
 };
-
-/// Every signed token carries the audiences.
-const MAX_AUDIENCE_BYTES: usize = 1024;
 
 /// Puts an issuer together.
 ///
@@ -36,6 +34,13 @@ pub struct IssuerBuilder {
     policy: Policy,
     name: Option<String>,
     audience: Vec<String>,
+}
+
+impl Issuer {
+    /// Begins to put an issuer together.
+    pub fn builder() -> IssuerBuilder {
+        IssuerBuilder::default()
+    }
 }
 
 impl IssuerBuilder {
@@ -173,37 +178,3 @@ impl IssuerBuilder {
         Ok(Issuer { inner: Arc::new(inner), tenant: TenantId::default() })
     }
 }
-
-/// What is wrong with an issuer's name and its audiences.
-pub(super) fn problems_of_names(name: &str, audience: &[String]) -> Vec<String> {
-    let texts = std::iter::once((InputField::Name, name))
-        .chain(audience.iter().map(|text| (InputField::Audience, text.as_str())));
-    let mut problems: Vec<_> = texts
-        .filter(|(what, text)| crate::id::check_text(*what, text).is_err())
-        .map(|(what, _)| format!("the {what} is empty, too long, or has control characters"))
-        .collect();
-    if audience.iter().map(String::len).sum::<usize>() > MAX_AUDIENCE_BYTES {
-        problems.push("the audiences have more than 1024 bytes together".to_owned());
-    }
-    problems.dedup();
-    problems
-}
-
-/// Every mistake in a configuration: the source of [`ErrorKind::InvalidConfiguration`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigurationProblems(pub(super) Vec<String>);
-
-impl ConfigurationProblems {
-    /// The mistakes, a sentence each.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-impl fmt::Display for ConfigurationProblems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
-    }
-}
-
-impl std::error::Error for ConfigurationProblems {}

@@ -32,6 +32,13 @@ impl Deref for Call<'_> {
     }
 }
 
+impl Issuer {
+    /// A call of a verb.
+    pub(super) fn call(&self, operation: Operation) -> Call<'_> {
+        Call::new(self, operation)
+    }
+}
+
 impl<'a> Call<'a> {
     pub(super) fn new(issuer: &'a Issuer, operation: Operation) -> Self {
         Self { issuer, operation }

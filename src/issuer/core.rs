@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{IssuerBuilder, call::Call, revocations::Revocations};
+use super::upkeep::revocations::Revocations;
 use crate::{
     clock::{Clock, Epoch, Timestamp},
     entropy::Entropy,
@@ -74,11 +74,6 @@ pub(super) struct Inner {
 }
 
 impl Issuer {
-    /// Begins to put an issuer together.
-    pub fn builder() -> IssuerBuilder {
-        IssuerBuilder::default()
-    }
-
     /// The same issuer, speaking for another tenant.
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> Self {
@@ -110,11 +105,6 @@ impl Issuer {
             true => self.inner.highest.fetch_max(clock, Ordering::AcqRel).max(clock),
             false => highest,
         })
-    }
-
-    /// A call of a verb.
-    pub(super) fn call(&self, operation: Operation) -> Call<'_> {
-        Call::new(self, operation)
     }
 
     /// The subject's epoch now. A host that verifies credentials itself reads it before it does,

@@ -28,9 +28,7 @@
 // - `mint`: tokens for a record
 // - `core`: the parts, the clock, events
 // - `look`: reads sessions, requests and subjects as they are
-// - `sweeper`, `sweeper_task`: sweep until nothing is left, and again and again
-// - `token_verifier`: for services that hold public keys alone
-// - `revocations`: the local view of the store's log
+// - `upkeep`: sweeps, and the local view of the store's revocation log
 
 mod attempt;
 mod authenticate;
@@ -49,16 +47,9 @@ mod mint;
 mod open;
 mod output;
 mod refresh;
-mod revocations;
 mod revoke;
-mod sweep;
-mod sweeper;
-#[cfg(feature = "tokio")]
-mod sweeper_task;
-mod sync;
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-mod token_verifier;
 mod update;
+mod upkeep;
 mod verify;
 
 use std::{fmt::Debug, sync::Arc};
@@ -67,12 +58,9 @@ use async_trait::async_trait;
 
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
-pub use self::sweeper_task::{RunningSweeper, Schedule};
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))))]
-pub use self::token_verifier::{TokenVerifier, TokenVerifierBuilder};
+pub use self::upkeep::{RunningSweeper, Schedule};
 pub use self::{
-    builder::{ConfigurationProblems, IssuerBuilder},
+    builder::IssuerBuilder,
     core::Issuer,
     input::{
         CredentialChange, Decide, Exchange, FindRequest, NewSession, OpenRequest, Presented, Refresh, Revoke,
@@ -81,7 +69,7 @@ pub use self::{
     output::{
         Checked, Issued, OpenedRequest, RefreshTokenView, Revoked, SessionPage, SessionView, SweepReport,
     },
-    sweeper::{SweepRun, Sweeper},
+    upkeep::{SweepRun, Sweeper},
 };
 use crate::{clock::Epoch, error::Error, id::SubjectId, policy::Requirement, token::VerifiedClaims};
 

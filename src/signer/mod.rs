@@ -5,7 +5,7 @@
 //! | one secret or private key | [`KeyRing`] of a [`SecretKey`] |
 //! | keys that change while the process runs | [`LiveKeyRing`] |
 //! | a key that lives elsewhere (KMS, HSM) | your own [`TokenSigner`] |
-//! | only the public keys of an issuer | [`Jwks`] and `issuer::TokenVerifier` |
+//! | only the public keys of an issuer | [`Jwks`] and `verify::TokenVerifier` |
 
 mod key;
 mod key_ring;

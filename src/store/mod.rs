@@ -1,6 +1,7 @@
 //! The store joint: where sessions are kept, and what a store promises.
 
 mod query;
+mod revision;
 mod revocation;
 
 pub mod act;
@@ -18,12 +19,12 @@ use async_trait::async_trait;
 
 pub use memory::MemoryStore;
 pub use query::{PageKey, Query, RecordPage, Select};
+pub use revision::Revision;
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use sqlite::SqliteStore;
 
-use self::act::Revision;
 use crate::{
     clock::{Epoch, Timestamp},
     error::RevokeReason,

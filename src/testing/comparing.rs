@@ -19,9 +19,9 @@ use crate::{
     session::{Columns, Record, SubjectStamp, Tombstone, Use, is_purgeable},
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
-        RecordPage, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, StoreError,
+        RecordPage, Revision, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, StoreError,
         StoreErrorKind, SubjectChange, SubjectChanged, Swept,
-        act::{self, Compare, Facts, Others, Plan, Revision, Row, Wants, Write, Writes},
+        act::{self, Compare, Facts, Others, Plan, Row, Wants, Write, Writes},
     },
 };
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use session_issuer::{
     Error, Issuer, Policy,
-    error::{ErrorClass, ErrorKind, Operation, RevokeReason, StoreError, StoreErrorKind},
-    issuer::ConfigurationProblems,
+    error::{
+        ConfigurationProblems, ErrorClass, ErrorKind, Operation, RevokeReason, StoreError, StoreErrorKind,
+    },
     policy::{AccessFormat, Cap, Credentials, OnFull},
     store::MemoryStore,
     testing::{Fault, Verb},

@@ -13,6 +13,7 @@
 mod access;
 mod attacks;
 mod bad_input;
+mod circles;
 mod compat;
 mod core_flows;
 mod errors;

@@ -18,10 +18,10 @@ use session_issuer::{
     entropy::SystemEntropy,
     error::{ErrorClass, ErrorKind, SignError, SignErrorKind},
     id::TenantId,
-    issuer::TokenVerifier,
     signer::{Jwks, JwksSource, KeyRing, LiveKeyRing, SecretKey},
     testing::{ManualClock, block_on},
     token::{Algorithm, TokenKeys},
+    verify::TokenVerifier,
 };
 
 use crate::world::*;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{
     ApiError, AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN, Service,
     error::{LENGTH, has_length, invalid, unanswered},
-    proto::{message, numbered},
+    proto::message,
+    wire::user_verification::UserVerificationRequirement,
 };
 use crate::{
     compat::redacted,
@@ -47,21 +48,6 @@ pub struct RequestWebAuthN {
     /// Whether the authenticator must verify its user. Required: anything but unspecified.
     #[serde(default, alias = "user_verification_requirement")]
     pub user_verification_requirement: Option<UserVerificationRequirement>,
-}
-
-numbered! {
-    /// Whether an authenticator verifies its user, by PIN or biometrics.
-    UserVerificationRequirement {
-        /// Nothing is said. Not allowed.
-        #[default]
-        Unspecified = 0, "USER_VERIFICATION_REQUIREMENT_UNSPECIFIED";
-        /// It must: the key is a passkey, and stands for itself.
-        Required = 1, "USER_VERIFICATION_REQUIREMENT_REQUIRED";
-        /// It does where it can: the key is a second factor.
-        Preferred = 2, "USER_VERIFICATION_REQUIREMENT_PREFERRED";
-        /// It does not need to: the key is a second factor.
-        Discouraged = 3, "USER_VERIFICATION_REQUIREMENT_DISCOURAGED";
-    }
 }
 
 /// A code by SMS.

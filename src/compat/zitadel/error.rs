@@ -4,6 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Answers, ApiError, Service, TokenRule,
+    known::Known,
     proto::Message,
     refusals::{INTENT_NOT_SUCCEEDED, Refusals, USER_UNKNOWN},
 };
@@ -121,10 +122,6 @@ pub(super) fn unanswered(error: Error) -> ApiError {
 pub(super) fn bare(status: u16, code: u8, message: &str) -> ApiError {
     ApiError::new(status, ErrorBody { code, message: message.to_owned(), details: Vec::new() })
 }
-
-/// An error of ZITADEL's own: gRPC code, HTTP status, id, key.
-#[derive(Clone, Copy)]
-pub(super) struct Known(pub(super) u8, pub(super) u16, pub(super) &'static str, pub(super) &'static str);
 
 impl Known {
     pub(super) fn show(self) -> ApiError {

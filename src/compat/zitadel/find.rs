@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     ApiError, Caller,
     error::told,
-    list::{SearchQuery, TimestampQueryMethod},
+    wire::list::{SearchQuery, TimestampQueryMethod},
 };
 use crate::{
     SessionQuery, Timestamp,

@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::UserVerificationRequirement;
+use super::wire::user_verification::UserVerificationRequirement;
 use crate::{
     Timestamp,
     error::VerifyError,

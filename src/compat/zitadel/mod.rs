@@ -117,6 +117,7 @@ mod delete;
 mod error;
 mod find;
 mod get;
+mod known;
 mod list;
 mod maker;
 mod proto;
@@ -126,6 +127,7 @@ mod span;
 mod sufficient;
 mod user_agent;
 mod view;
+mod wire;
 
 use std::sync::Arc;
 
@@ -133,7 +135,7 @@ pub use self::{
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
     challenges::{
         Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode,
-        UserVerificationRequirement, WebAuthNChallenge,
+        WebAuthNChallenge,
     },
     checks::{
         CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
@@ -143,11 +145,6 @@ pub use self::{
     delete::{DeleteSession, DeleteSessionResponse},
     error::{ErrorBody, ErrorDetail, read},
     get::{GetSession, GetSessionResponse},
-    list::{
-        CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery, ListSessions,
-        ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod, UserAgentQuery,
-        UserIdQuery,
-    },
     maker::{AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN},
     proto::Details,
     set::{SetSession, SetSessionResponse},
@@ -155,6 +152,14 @@ pub use self::{
     sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, is_sufficient, lack},
     user_agent::{UserAgent, UserAgentHeader},
     view::{CheckedFactor, Factors, Profile, Session, UserFactor, WebAuthNFactor},
+    wire::{
+        list::{
+            CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery,
+            ListSessions, ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod,
+            UserAgentQuery, UserIdQuery,
+        },
+        user_verification::UserVerificationRequirement,
+    },
 };
 use super::Profiles;
 use crate::Issuer;

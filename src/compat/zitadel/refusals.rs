@@ -1,6 +1,6 @@
 //! What each kind of check answers when it is refused: one row a kind, as the table of the module's docs has it.
 
-use super::error::Known;
+use super::known::Known;
 use crate::factor::FactorKind;
 
 /// The answers of one kind of check.

@@ -6,27 +6,8 @@ use crate::{
     error::StoreError,
     id::{DeviceId, SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     session::{CapRule, Record, SubjectStamp, is_session_of_subject},
-    store::{Binding, Change, NewRecord, Snapshot},
+    store::{Binding, Change, NewRecord, Revision, Snapshot},
 };
-
-/// How often a row was written, as far as a store counts.
-///
-/// A store that compares moves it with every write of the row: with commits, and with ends and
-/// noted uses too, which move no version. A store that locks leaves it at zero.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(u64);
-
-impl Revision {
-    /// The revision of this number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
 
 /// The rows that an act reads. They follow from its input alone.
 #[derive(Debug, Clone, Copy)]

@@ -46,7 +46,7 @@ pub use self::{
     change_subject::{begin_subject, begin_subject_wants, change_subject, change_subject_wants},
     commit::{commit, commit_wants},
     end::{end, end_wants},
-    facts::{Basis, Facts, Others, Revision, Row, Wants},
+    facts::{Basis, Facts, Others, Row, Wants},
     insert::{insert, insert_wants},
     note_use::{note_use, note_use_wants},
     plan::{Compare, Plan, Write, Writes},

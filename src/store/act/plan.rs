@@ -2,13 +2,13 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use super::{Basis, Revision};
+use super::Basis;
 use crate::{
     clock::{Epoch, Timestamp},
     error::StoreError,
     id::{DeviceId, SessionId, SessionKey, SubjectKey, TenantId},
     session::{Record, SubjectStamp, Tombstone},
-    store::RevocationEntry,
+    store::{Revision, RevocationEntry},
 };
 
 /// What an act decided.

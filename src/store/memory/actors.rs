@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::poisoned;
+use super::error::poisoned;
 use crate::{
     id::SubjectKey,
     session::{Record, Session},

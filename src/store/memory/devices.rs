@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{broken, poisoned};
+use super::error::{broken, poisoned};
 use crate::{
     id::{DeviceId, SessionId, TenantId},
     session::Record,

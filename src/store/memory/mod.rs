@@ -12,9 +12,11 @@
 //! | `log` | the revocation log |
 //! | `devices` | which record holds the slot of a device |
 //! | `actors` | which subjects are named as actors |
+//! | `error` | what a poisoned lock is |
 
 mod actors;
 mod devices;
+mod error;
 mod log;
 mod read;
 mod shard;
@@ -31,20 +33,16 @@ use std::{
 
 use async_trait::async_trait;
 
-use self::{actors::NamedActors, devices::Devices, log::Log, shards::Shards};
+use self::{actors::NamedActors, devices::Devices, error::poisoned, log::Log, shards::Shards};
 use super::{
     Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-    RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
-    Swept,
+    RevocationBatch, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged, Swept,
 };
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
     session::{SubjectStamp, Tombstone, Use},
 };
-
-/// How many locks there are.
-const SHARDS: usize = 64;
 
 /// How many entries the revocation log keeps unless told otherwise: some megabytes at most.
 pub const DEFAULT_LOG_CAPACITY: usize = 65_536;
@@ -163,13 +161,4 @@ impl SessionStore for MemoryStore {
     fn capabilities(&self) -> Capabilities {
         Capabilities::in_memory()
     }
-}
-
-/// A thread panicked while it held this lock, so what lies behind it may be half done.
-fn poisoned<Guard>(_: std::sync::PoisonError<Guard>) -> StoreError {
-    broken()
-}
-
-fn broken() -> StoreError {
-    StoreError::new(StoreErrorKind::Broken)
 }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use super::{MemoryStore, SHARDS, shards::Named};
+use super::{MemoryStore, shard::SHARDS, shards::Named};
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},

@@ -1,7 +1,10 @@
 //! What lies behind one lock.
 
-use super::{SHARDS, tenants::Tenants};
+use super::tenants::Tenants;
 use crate::{clock::Epoch, session::Record};
+
+/// How many locks there are.
+pub(super) const SHARDS: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Shard {

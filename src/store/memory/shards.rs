@@ -6,8 +6,8 @@
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{
-    SHARDS, broken, poisoned,
-    shard::Shard,
+    error::{broken, poisoned},
+    shard::{SHARDS, Shard},
     subject::{Row, RowSlot},
     tenants::{Slot, TenantShard},
 };

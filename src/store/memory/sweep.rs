@@ -2,7 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{MemoryStore, SHARDS, broken, poisoned, shards::ShardSet, tenants::TenantShard};
+use super::{
+    MemoryStore,
+    error::{broken, poisoned},
+    shard::SHARDS,
+    shards::ShardSet,
+    tenants::TenantShard,
+};
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    MemoryStore, broken,
+    MemoryStore,
     devices::DeviceSlot,
-    poisoned,
+    error::{broken, poisoned},
     shards::{Halt, Held, Named, ShardSet},
 };
 use crate::{

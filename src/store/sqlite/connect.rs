@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{SqliteOptions, file_identity::FileIdentity};
+use super::{file_identity::FileIdentity, options::SqliteOptions};
 use crate::store::StoreError;
 
 /// How many connections are kept for the next read.

@@ -3,6 +3,7 @@
 //! | file | what is there |
 //! | --- | --- |
 //! | `open` | what may be opened, and how it is made or brought up to date |
+//! | `options` | how a file is opened |
 //! | `error` | what keeps a file from being opened, and how SQLite's errors read here |
 //! | `file_identity` | which file is open, whatever stands at its path now |
 //! | `connect` | one connection, and the readers that wait for their next use |
@@ -22,6 +23,7 @@ mod file_identity;
 mod job;
 mod log;
 mod open;
+mod options;
 mod read;
 mod rows;
 mod subjects;
@@ -29,12 +31,12 @@ mod sweep;
 mod write;
 mod writer;
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, path::Path};
 
 use async_trait::async_trait;
 
-pub use self::error::OpenError;
 use self::{connect::Readers, writer::Writer};
+pub use self::{error::OpenError, options::SqliteOptions};
 use super::{
     Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
     RevocationBatch, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged, Swept,
@@ -80,33 +82,7 @@ pub struct SqliteStore {
     readers: Readers,
 }
 
-/// How a file is opened.
-#[derive(Debug, Clone)]
-pub struct SqliteOptions {
-    busy_timeout: Duration,
-    cache_kib: u32,
-}
-
 impl SqliteOptions {
-    fn new() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), cache_kib: 4096 }
-    }
-
-    /// How long a call waits for another process that writes: 5 seconds unless set, at most an hour.
-    #[must_use]
-    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout.min(Duration::from_secs(60 * 60));
-        self
-    }
-
-    /// How much of the file each connection keeps in memory, in KiB: 4096 unless set. The one that writes keeps eight times
-    /// as much: it touches every index.
-    #[must_use]
-    pub fn cache_kib(mut self, kib: u32) -> Self {
-        self.cache_kib = kib;
-        self
-    }
-
     /// Opens the file, or makes it where there is none.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(super) use crate::{
 };
 use crate::{
     id::DeviceId,
-    store::act::Revision,
+    store::Revision,
     testing::{DurableStore, ManualClock},
 };
 

@@ -21,7 +21,7 @@ use super::{
     row::{Keys, Row},
 };
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-use session_issuer::issuer::TokenVerifier;
+use session_issuer::verify::TokenVerifier;
 
 use crate::world::{Store, id, secret};
 

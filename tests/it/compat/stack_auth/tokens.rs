@@ -303,7 +303,7 @@ fn an_opaque_access_token_is_checked_by_its_session() {
 #[test]
 fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
     use session_issuer::{
-        entropy::SystemEntropy, issuer::TokenVerifier, signer::Jwks, signer::SecretKey, token::Algorithm,
+        entropy::SystemEntropy, signer::Jwks, signer::SecretKey, token::Algorithm, verify::TokenVerifier,
     };
     let key = SecretKey::generate(Algorithm::Es256, &SystemEntropy).unwrap().key;
     let ring = KeyRing::new(key);

@@ -1,6 +1,6 @@
 //! `sweep`: remove what ended a while ago. The host schedules it.
 
-use super::{SweepReport, core::Issuer};
+use crate::issuer::{Issuer, SweepReport};
 use crate::{
     error::{Error, Operation},
     event::EventKind,

@@ -17,7 +17,7 @@ const SKEW: Duration = Duration::from_secs(120);
 
 /// What is known of revocations, as of the last sync.
 #[derive(Debug, Default)]
-pub(super) struct Revocations {
+pub(in crate::issuer) struct Revocations {
     cursor: Cursor,
     /// The moment, on the monotonic clock, at which the last complete sync began.
     synced_at: Option<Duration>,
@@ -44,12 +44,12 @@ struct SubjectEntry {
 }
 
 impl Revocations {
-    pub(super) fn cursor(&self) -> Cursor {
+    pub(in crate::issuer) fn cursor(&self) -> Cursor {
         self.cursor.clone()
     }
 
     /// Takes in a batch.
-    pub(super) fn learn(&mut self, entries: Vec<RevocationEntry>, next: Cursor, now: Timestamp) {
+    pub(in crate::issuer) fn learn(&mut self, entries: Vec<RevocationEntry>, next: Cursor, now: Timestamp) {
         for entry in entries {
             match entry {
                 RevocationEntry::Session { key, until } => {
@@ -93,12 +93,12 @@ impl Revocations {
     }
 
     /// Nothing was left when a read that began then was answered.
-    pub(super) fn synced(&mut self, began: Duration) {
+    pub(in crate::issuer) fn synced(&mut self, began: Duration) {
         self.synced_at = Some(began);
     }
 
     /// The log has forgotten what this view has not read: only tokens issued from now on can be cleared.
-    pub(super) fn reset(&mut self, next: Cursor, now: Timestamp) {
+    pub(in crate::issuer) fn reset(&mut self, next: Cursor, now: Timestamp) {
         // What is known stays known.
         self.cursor = next;
         self.synced_at = None;
@@ -107,7 +107,7 @@ impl Revocations {
 
     /// True when this view, not older than `age`, knows of no revocation that touches the token. Anything else is a
     /// question for the store, whose answer is final.
-    pub(super) fn clears(
+    pub(in crate::issuer) fn clears(
         &self,
         tenant: &TenantId,
         claims: &VerifiedClaims,
@@ -120,7 +120,7 @@ impl Revocations {
     }
 
     /// True when this view, however old, knows of a revocation that touches the token.
-    pub(super) fn touches(&self, tenant: &TenantId, claims: &VerifiedClaims) -> bool {
+    pub(in crate::issuer) fn touches(&self, tenant: &TenantId, claims: &VerifiedClaims) -> bool {
         let issued_at = claims.issued_at();
         self.ended(tenant, claims.session_id())
             || !self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), issued_at)

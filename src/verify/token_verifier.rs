@@ -12,13 +12,10 @@ use std::{
 
 use async_lock::{Mutex, MutexGuard};
 
-use super::{
-    builder::{ConfigurationProblems, problems_of_names},
-    verify::Judge,
-};
+use super::{judge::Judge, names::problems_of_names};
 use crate::{
     clock::{Clock, SystemClock, Timestamp},
-    error::{Error, ErrorKind, Operation, SignError, SignErrorKind},
+    error::{ConfigurationProblems, Error, ErrorKind, Operation, SignError, SignErrorKind},
     id::TenantId,
     policy::Policy,
     signer::{Jwks, JwksSource},
@@ -42,7 +39,7 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// # Examples
 /// ```
 /// # use session_issuer::{entropy::SystemEntropy, id::SubjectId, signer::*, store::MemoryStore, token::*};
-/// use session_issuer::{Issuer, NewSession, Policy, Timestamp, issuer::TokenVerifier};
+/// use session_issuer::{Issuer, NewSession, Policy, Timestamp, verify::TokenVerifier};
 ///
 /// # let key = SecretKey::generate(Algorithm::EdDsa, &SystemEntropy)?.key;
 /// // Where sessions are issued:

@@ -4,12 +4,11 @@ use std::{fmt, panic::catch_unwind, time::Duration};
 
 use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 
-use super::{
-    builder::ConfigurationProblems,
-    core::Issuer,
-    sweeper::{SweepRun, Sweeper},
+use super::sweeper::{SweepRun, Sweeper};
+use crate::{
+    error::{ConfigurationProblems, Error, ErrorKind, Operation},
+    issuer::Issuer,
 };
-use crate::error::{Error, ErrorKind, Operation};
 
 /// When a sweeper runs, and who hears of it.
 ///

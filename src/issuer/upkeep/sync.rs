@@ -1,6 +1,6 @@
 //! `sync_revocations`: read the store's revocation log, for checks that may be a little stale. The host schedules it.
 
-use super::core::Issuer;
+use crate::issuer::Issuer;
 use crate::{
     error::{Error, ErrorKind, Operation},
     store::RevocationBatch,

@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use super::core::Issuer;
 use crate::error::Error;
+use crate::issuer::Issuer;
 
 /// How many records a batch removes at most: few enough that a store answers others in between.
 const DEFAULT_BATCH: u32 = 500;
