@@ -177,8 +177,7 @@ fn we_read_its_tokens_and_refuse_what_ours_never_say() {
         let good = header(Some("at+jwt"), Some("k1"));
         let verified = issuer.verify(&encode(&good, &claims)).unwrap();
         assert_eq!(verified.subject().unwrap().as_str(), "alice");
-        pollster::block_on(issuer.check(encode(&good, &claims).as_str(), &Requirement::new()))
-            .unwrap();
+        pollster::block_on(issuer.check(encode(&good, &claims).as_str(), &Requirement::new())).unwrap();
         for bad in [header(None, Some("k1")), header(Some("JWT"), Some("k1")), header(Some("at+jwt"), None)] {
             assert!(issuer.verify(&encode(&bad, &claims)).is_err());
         }
