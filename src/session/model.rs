@@ -8,7 +8,7 @@
 //! | `theft` | refresh | an owner and a thief with copies of one token: when they are found, and when not |
 //! | `anything` | refresh | every token there ever was, at any time, with failovers and revocations |
 //! | `sentences` | refresh | single sentences of the text, at their exact boundaries |
-//! | `marks` | refresh, check | writes that move no version, racing those that do |
+//! | `uses` | refresh, check | writes that move no version, racing those that do |
 //! | `checks` | check | every access token under every requirement, at any time |
 //! | `updates` | update | tokens and the host, lost replies, factors, challenges and lifetimes |
 //! | `requests` | request | two nodes that decide and exchange at once, revocations and expiry |
