@@ -16,12 +16,13 @@ TARGET=${CARGO_TARGET_DIR:-target}
 STATE=${LONG_STATE:-$TARGET/long}
 MINUTES=80
 
-STEPS="kills races disk plain pure mutants_1 mutants_2 mutants_3 mutants_4 mutants_5 mutants_6
+STEPS="kills races disk comparing plain pure mutants_1 mutants_2 mutants_3 mutants_4 mutants_5 mutants_6
     mutants_7 mutants_8 bench_memory bench_sqlite bench_login peers peers_fast"
 
 WHAT_kills="a thousand workers are killed in the middle of their commits"
 WHAT_races="the tests that race, thirty times over, in memory and on SQLite"
 WHAT_disk="every test on SQLite with its files on the disk"
+WHAT_comparing="every test of the issuer and of the five systems on the store that compares"
 WHAT_plain="every integration test, hostile tokens among them, without asymmetric keys"
 WHAT_pure="every integration test, hostile tokens among them, with the arithmetic in pure Rust"
 WHAT_mutants="no mutant of the rules and of the tokens survives: one part of eight"
@@ -105,6 +106,11 @@ races() {
 
 disk() {
     SESSION_STORE=sqlite cargo test --locked --all-features --test it
+}
+
+comparing() {
+    SESSION_STORE=comparing cargo test --locked --all-features --test it -- --skip stores:: \
+        --skip flawed_stores:: --skip sqlite:: --skip rows:: --skip rooms::
 }
 
 plain() {

@@ -34,7 +34,7 @@ WHAT_stories="examples do what they say, also twice on one file"
 WHAT_clients="five APIs over HTTP: the systems' own commands, a restart, clients of others"
 WHAT_crash="workers are killed in the middle of their commits"
 WHAT_sqlite="every test of the issuer and of the five systems once more, on SQLite"
-WHAT_comparing="the same on the reference of a store that compares"
+WHAT_comparing="races and verbs of the issuer on the reference of a store that compares"
 WHAT_msrv="nothing needs a later Rust than the one that Cargo.toml states"
 WHAT_deny="denied crates, licences and sources of the whole tree"
 WHAT_features="each feature by itself"
@@ -222,20 +222,18 @@ crash() {
     built crash --kills 300
 }
 
-# What the issuer and the five systems promise, on the store that is named.
-on_store() {
-    SESSION_STORE=$1 built it --quiet --skip stores:: --skip flawed_stores:: --skip sqlite:: \
-        --skip rows:: --skip rooms:: --skip hostile_keys:: --skip hostile_sets::
+comparing() {
+    SESSION_STORE=comparing built it --quiet races:: rotation:: revocation:: requests:: faults:: \
+        core_flows:: access:: lifetimes:: factors:: limits:: attacks:: looks:: --skip stores::
 }
-
-comparing() { on_store comparing; }
 
 sqlite() (
     # In memory where there is such a place: what is durable is shown elsewhere.
     fast=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")")
     trap 'rm -rf "$fast"' EXIT
-    export TMPDIR=$fast
-    on_store sqlite
+    export TMPDIR=$fast SESSION_STORE=sqlite
+    built it --quiet --skip stores:: --skip flawed_stores:: --skip sqlite:: --skip rows:: \
+        --skip rooms:: --skip hostile_keys:: --skip hostile_sets::
 )
 
 # Runs what `build` has built.
