@@ -11,8 +11,9 @@ use std::{env, fs, hint::black_box};
 
 use session_issuer::{
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::{SubjectId, SubjectKey, TenantId},
+    session::Epoch,
     store::{Inserted, MemoryStore, NewRecord, SessionStore},
     testing::{ManualClock, block_on, fixtures},
 };

@@ -1,7 +1,7 @@
 //! Actors: who acts in a subject's place (RFC 8693 `act`).
 
 use crate::{
-    clock::Epoch,
+    epoch::Epoch,
     error::{InputField, InvalidInput, Problem},
     id::{SessionId, SubjectId, check_text},
 };

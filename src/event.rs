@@ -5,10 +5,11 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::{ErrorKind, Operation, RevokeReason},
+    clock::Timestamp,
+    error::{ErrorKind, Operation},
     factor::FactorKind,
     id::{AppId, SessionId, SubjectId, TenantId},
+    session::{Epoch, RevokeReason},
 };
 
 /// Receives events: an audit log, metrics, a queue.

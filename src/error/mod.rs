@@ -8,7 +8,6 @@ mod field;
 mod input;
 mod joints;
 mod kind;
-mod reason;
 
 use std::fmt;
 
@@ -19,7 +18,8 @@ pub use field::InputField;
 pub use input::{InvalidInput, Problem};
 pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
 pub use kind::{ErrorClass, ErrorKind, Remedy};
-pub use reason::RevokeReason;
+
+use crate::reason::RevokeReason;
 
 /// The error of every verb: a kind, an operation, and what caused it.
 ///

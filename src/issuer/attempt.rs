@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::call::Call;
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     event::EventKind,
     factor::{Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
     id::SubjectId,
-    session::{Session, SubjectStamp},
+    session::{Epoch, Session, SubjectStamp},
     verifier::{
         Ask, Asked, Attempt, Challenger, Found, Holder, Lookup, Outcome, RefusedCheck, SubjectProfile,
     },

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::call::Call;
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     error::{Error, ErrorKind},
-    session::{CapRule, Record},
+    session::{CapRule, Epoch, Record},
     store::{Change, Committed, Snapshot},
 };
 

@@ -10,13 +10,13 @@ use std::{
 
 use super::upkeep::revocations::Revocations;
 use crate::{
-    clock::{Clock, Epoch, Timestamp},
+    clock::{Clock, Timestamp},
     entropy::Entropy,
     error::{Error, Operation},
     event::{Event, EventKind, EventSink},
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     policy::Policy,
-    session::{Record, Session},
+    session::{Epoch, Record, Session},
     signer::TokenSigner,
     store::SessionStore,
     token::{KnownHeaders, Opening, TokenKeys, VerifiedClaims},

@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{
     actor::ActorChain,
-    clock::{Epoch, Timestamp},
-    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem, RevokeReason},
+    clock::Timestamp,
+    error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
     id::SessionId,
     policy::Credentials,
     session::{
-        CapRule, CredentialsKind, Record, SessionBirth, SubjectStamp, beginning_lifetime, is_beginning,
+        CapRule, CredentialsKind, Epoch, Record, RevokeReason, SessionBirth, SubjectStamp,
+        beginning_lifetime, is_beginning,
     },
     store::{Binding, Inserted, NewRecord, Snapshot},
 };

@@ -9,12 +9,12 @@ use super::{
     input::Decision,
 };
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
     factor::{Check, FactorKind},
     id::SubjectId,
-    session::{Record, RequestRefusal, decide_decision},
+    session::{Epoch, Record, RequestRefusal, decide_decision},
     store::Snapshot,
     token::{OpaqueToken, TokenKind},
 };

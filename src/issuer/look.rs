@@ -25,7 +25,7 @@ impl Issuer {
     /// ```
     /// # use session_issuer::{entropy::SystemEntropy, id::SubjectId, policy::{AccessFormat, Credentials, Policy}};
     /// # use session_issuer::{store::MemoryStore, token::TokenKeys};
-    /// use session_issuer::{Issuer, NewSession, Revoke, error::RevokeReason, session::Life};
+    /// use session_issuer::{Issuer, NewSession, Revoke, session::{Life, RevokeReason}};
     ///
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)

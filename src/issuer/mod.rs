@@ -52,7 +52,7 @@ mod update;
 mod upkeep;
 mod verify;
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use async_trait::async_trait;
 
@@ -71,7 +71,7 @@ pub use self::{
     },
     upkeep::{SweepRun, Sweeper},
 };
-use crate::{clock::Epoch, error::Error, id::SubjectId, policy::Requirement, token::VerifiedClaims};
+use crate::{error::Error, id::SubjectId, policy::Requirement, session::Epoch, token::VerifiedClaims};
 
 /// Creates, checks, refreshes, updates, lists and revokes sessions.
 ///
@@ -245,66 +245,25 @@ impl RequestTokens for Issuer {
 
 type Boxed<'f, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'f>>;
 
-macro_rules! forward {
-    ($($pointer:ident),*) => {$(
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: SessionIssuer + ?Sized> SessionIssuer for $pointer<T> {
-            fn create<'a, 'f>(&'a self, new: NewSession) -> Boxed<'f, Issued> where 'a: 'f, Self: 'f {
-                (**self).create(new)
-            }
-            fn check<'a, 'b, 'c, 'f>(&'a self, presented: Presented<'b>, need: &'c Requirement) -> Boxed<'f, Checked>
-            where 'a: 'f, 'b: 'f, 'c: 'f, Self: 'f {
-                (**self).check(presented, need)
-            }
-            fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
-                (**self).verify(token)
-            }
-            fn refresh<'a, 'b, 'f>(&'a self, refresh: Refresh<'b>) -> Boxed<'f, Issued>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).refresh(refresh)
-            }
-            fn update<'a, 'b, 'f>(&'a self, update: Update<'b>) -> Boxed<'f, Issued>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).update(update)
-            }
-            fn revoke<'a, 'b, 'f>(&'a self, revoke: Revoke<'b>) -> Boxed<'f, Revoked>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).revoke(revoke)
-            }
-            fn credential_changed<'a, 'f>(&'a self, change: CredentialChange) -> Boxed<'f, Revoked>
-            where 'a: 'f, Self: 'f {
-                (**self).credential_changed(change)
-            }
-            fn list<'a, 'f>(&'a self, query: SessionQuery) -> Boxed<'f, SessionPage> where 'a: 'f, Self: 'f {
-                (**self).list(query)
-            }
-            fn epoch<'a, 'b, 'f>(&'a self, subject: &'b SubjectId) -> Boxed<'f, Epoch>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).epoch(subject)
-            }
-        }
-
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: RequestTokens + ?Sized> RequestTokens for $pointer<T> {
-            fn open<'a, 'f>(&'a self, open: OpenRequest) -> Boxed<'f, OpenedRequest> where 'a: 'f, Self: 'f {
-                (**self).open(open)
-            }
-            fn request<'a, 'b, 'f>(&'a self, find: FindRequest<'b>) -> Boxed<'f, OpenedRequest>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).request(find)
-            }
-            fn decide<'a, 'b, 'f>(&'a self, decide: Decide<'b>) -> Boxed<'f, OpenedRequest>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).decide(decide)
-            }
-            fn exchange<'a, 'b, 'f>(&'a self, exchange: Exchange<'b>) -> Boxed<'f, Issued>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).exchange(exchange)
-            }
-        }
-    )*};
+crate::forward::forward! {
+    SessionIssuer {
+        async fn create(&self, new: NewSession) -> Result<Issued, Error>;
+        async fn check<'b, 'c>(&self, presented: Presented<'b>, need: &'c Requirement)
+            -> Result<Checked, Error>;
+        async fn refresh<'b>(&self, refresh: Refresh<'b>) -> Result<Issued, Error>;
+        async fn update<'b>(&self, update: Update<'b>) -> Result<Issued, Error>;
+        async fn revoke<'b>(&self, revoke: Revoke<'b>) -> Result<Revoked, Error>;
+        async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error>;
+        async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error>;
+        async fn epoch<'b>(&self, subject: &'b SubjectId) -> Result<Epoch, Error>;
+        fn verify(&self, token: &str) -> Result<VerifiedClaims, Error>;
+    }
 }
-
-forward!(Arc, Box);
+crate::forward::forward! {
+    RequestTokens {
+        async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error>;
+        async fn request<'b>(&self, find: FindRequest<'b>) -> Result<OpenedRequest, Error>;
+        async fn decide<'b>(&self, decide: Decide<'b>) -> Result<OpenedRequest, Error>;
+        async fn exchange<'b>(&self, exchange: Exchange<'b>) -> Result<Issued, Error>;
+    }
+}

@@ -12,11 +12,11 @@ use super::{
 use crate::{
     client::ClientInfo,
     clock::Timestamp,
-    error::{Error, ErrorKind, Operation, RevokeReason},
+    error::{Error, ErrorKind, Operation},
     event::EventKind,
     session::{
-        PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RotationRule, Session, Tombstone, Use,
-        decide_refresh,
+        PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RevokeReason, RotationRule, Session,
+        Tombstone, Use, decide_refresh,
     },
     store::{Ended, Noted, Snapshot},
     token::{OpaqueToken, TokenKind},

@@ -7,11 +7,11 @@ use super::{
     input::{AfterChange, Target},
 };
 use crate::{
-    error::{Error, ErrorKind, Operation, RevokeReason},
+    error::{Error, ErrorKind, Operation},
     event::EventKind,
     factor::FactorKind,
     id::{SessionId, SubjectId},
-    session::{Session, Tombstone},
+    session::{RevokeReason, Session, Tombstone},
     store::{Bump, Ended, Query, Select, SubjectChange, SubjectChanged},
     token::{TokenKind, looks_opaque},
 };

@@ -6,7 +6,8 @@ use super::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Sess
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     factor::{Challenge, Factor},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
     metadata::{HostClaims, Metadata},

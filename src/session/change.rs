@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     client::ClientInfo,
-    clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
+    clock::{MAX_SIGNED_LIFETIME, Timestamp},
+    epoch::Epoch,
     factor::{Challenge, Factor, FactorKind},
     id::SubjectId,
     metadata::{HostClaims, Metadata},

@@ -185,9 +185,9 @@ mod tests {
         *,
     };
     use crate::{
-        error::RevokeReason,
         factor::{AssuranceLevel, FactorKind},
         policy::Spend,
+        reason::RevokeReason,
     };
 
     const SECOND: Duration = Duration::from_secs(1);

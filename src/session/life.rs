@@ -4,11 +4,12 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::record::{Record, Session, State};
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
+    epoch::Epoch,
     factor::{Factor, FactorKind},
     id::SessionId,
     policy::OnFull,
+    reason::RevokeReason,
 };
 
 /// How long what is known of a subject is kept that no record names.

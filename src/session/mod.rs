@@ -30,6 +30,7 @@ mod sample;
 mod stored;
 mod update;
 
+pub use crate::{epoch::Epoch, reason::RevokeReason};
 pub(crate) use beginning::{beginning_lifetime, is_beginning};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use birth::Lifetime;

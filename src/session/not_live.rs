@@ -4,7 +4,7 @@ use super::{
     life::{Life, SubjectStamp, life},
     record::Record,
 };
-use crate::{clock::Timestamp, error::RevokeReason};
+use crate::{clock::Timestamp, reason::RevokeReason};
 
 /// Why a record is not live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

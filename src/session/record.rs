@@ -5,11 +5,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
+    epoch::Epoch,
     factor::{Challenge, Factor, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     metadata::{HostClaims, Metadata},
+    reason::RevokeReason,
 };
 
 /// How many characters the address may have that a request leads to.

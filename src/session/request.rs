@@ -108,7 +108,7 @@ mod tests {
         },
         *,
     };
-    use crate::{error::RevokeReason, policy::Policy};
+    use crate::{policy::Policy, reason::RevokeReason};
 
     const WAIT: Duration = Duration::from_secs(600);
 

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     factor::{Factor, FactorDetails, FactorKind},
     id::{AppId, SessionId, SubjectId, TenantId},
     metadata::{HostClaims, Metadata},

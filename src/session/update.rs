@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     error::{InputField, InvalidInput, Problem},
     factor::{Challenge, Factor, FactorKind, authenticated_at},
     id::SubjectId,

@@ -137,44 +137,15 @@ pub trait JwksSource: Debug + Send + Sync {
     async fn fetch(&self) -> Result<Vec<u8>, SignError>;
 }
 
-macro_rules! forward_signer {
-    ($($pointer:ident),*) => {$(
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: TokenSigner + ?Sized> TokenSigner for $pointer<T> {
-            fn signing_key(&self, now: Timestamp) -> Result<SigningKey, SignError> {
-                (**self).signing_key(now)
-            }
-            fn sign<'a, 'b, 'f>(
-                &'a self,
-                request: SignRequest<'b>,
-            ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send + 'f>>
-            where
-                'a: 'f,
-                'b: 'f,
-                Self: 'f,
-            {
-                (**self).sign(request)
-            }
-            fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError> {
-                (**self).verify(request)
-            }
-        }
-
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: JwksSource + ?Sized> JwksSource for $pointer<T> {
-            fn fetch<'a, 'f>(
-                &'a self,
-            ) -> std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send + 'f>>
-            where
-                'a: 'f,
-                Self: 'f,
-            {
-                (**self).fetch()
-            }
-        }
-    )*};
+crate::forward::forward! {
+    TokenSigner {
+        async fn sign<'b>(&self, request: SignRequest<'b>) -> Result<Vec<u8>, SignError>;
+        fn signing_key(&self, now: Timestamp) -> Result<SigningKey, SignError>;
+        fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError>;
+    }
 }
-
-forward_signer!(Arc, Box);
+crate::forward::forward! {
+    JwksSource {
+        async fn fetch(&self) -> Result<Vec<u8>, SignError>;
+    }
+}

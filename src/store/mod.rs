@@ -26,11 +26,10 @@ pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
 pub use sqlite::SqliteStore;
 
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
     factor::FactorKind,
     id::SessionId,
-    session::{CapRule, Record, Use},
+    session::{CapRule, Epoch, Record, RevokeReason, Use},
 };
 pub use crate::{
     error::{StoreError, StoreErrorKind},
@@ -403,59 +402,22 @@ impl Capabilities {
     }
 }
 
-macro_rules! forward_store {
-    ($($pointer:ident),*) => {$(
-        /// Forwards every call, and hands out the inner future as it is.
-        #[deny(clippy::missing_trait_methods)]
-        impl<T: SessionStore + ?Sized> SessionStore for $pointer<T> {
-            fn insert<'a, 'f>(&'a self, new: NewRecord) -> Boxed<'f, Inserted> where 'a: 'f, Self: 'f {
-                (**self).insert(new)
-            }
-            fn load<'a, 'b, 'f>(&'a self, key: &'b SessionKey) -> Boxed<'f, Option<Snapshot>>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).load(key)
-            }
-            fn stamp<'a, 'b, 'f>(&'a self, subject: &'b SubjectKey, now: Timestamp) -> Boxed<'f, SubjectStamp>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).stamp(subject, now)
-            }
-            fn commit<'a, 'f>(&'a self, change: Change) -> Boxed<'f, Committed> where 'a: 'f, Self: 'f {
-                (**self).commit(change)
-            }
-            fn end<'a, 'b, 'c, 'f>(&'a self, key: &'b SessionKey, tombstone: &'c Tombstone) -> Boxed<'f, Ended>
-            where 'a: 'f, 'b: 'f, 'c: 'f, Self: 'f {
-                (**self).end(key, tombstone)
-            }
-            fn note_use<'a, 'b, 'f>(&'a self, seen: &'b Snapshot, used: Use) -> Boxed<'f, Noted>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).note_use(seen, used)
-            }
-            fn change_subject<'a, 'b, 'f>(
-                &'a self,
-                subject: &'b SubjectKey,
-                change: SubjectChange,
-            ) -> Boxed<'f, SubjectChanged>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).change_subject(subject, change)
-            }
-            fn list<'a, 'b, 'f>(&'a self, query: &'b Query) -> Boxed<'f, RecordPage>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).list(query)
-            }
-            fn revoked_since<'a, 'b, 'f>(&'a self, cursor: &'b Cursor, limit: u32) -> Boxed<'f, RevocationBatch>
-            where 'a: 'f, 'b: 'f, Self: 'f {
-                (**self).revoked_since(cursor, limit)
-            }
-            fn sweep<'a, 'f>(&'a self, now: Timestamp, limit: u32) -> Boxed<'f, Swept> where 'a: 'f, Self: 'f {
-                (**self).sweep(now, limit)
-            }
-            fn capabilities(&self) -> Capabilities {
-                (**self).capabilities()
-            }
-        }
-    )*};
+crate::forward::forward! {
+    SessionStore {
+        async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError>;
+        async fn load<'b>(&self, key: &'b SessionKey) -> Result<Option<Snapshot>, StoreError>;
+        async fn stamp<'b>(&self, subject: &'b SubjectKey, now: Timestamp)
+            -> Result<SubjectStamp, StoreError>;
+        async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
+        async fn end<'b, 'c>(&self, key: &'b SessionKey, tombstone: &'c Tombstone)
+            -> Result<Ended, StoreError>;
+        async fn note_use<'b>(&self, seen: &'b Snapshot, used: Use) -> Result<Noted, StoreError>;
+        async fn change_subject<'b>(&self, subject: &'b SubjectKey, change: SubjectChange)
+            -> Result<SubjectChanged, StoreError>;
+        async fn list<'b>(&self, query: &'b Query) -> Result<RecordPage, StoreError>;
+        async fn revoked_since<'b>(&self, cursor: &'b Cursor, limit: u32)
+            -> Result<RevocationBatch, StoreError>;
+        async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
+        fn capabilities(&self) -> Capabilities;
+    }
 }
-
-type Boxed<'f, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'f>>;
-
-forward_store!(Arc, Box);

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    session::Epoch,
 };
 
 /// One revocation. It may come twice.

@@ -3,7 +3,6 @@
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     clock::Epoch,
 //!     id::SubjectId,
 //!     store::{Inserted, MemoryStore, NewRecord, SessionStore},
 //!     testing::{ManualClock, block_on, fixtures},
@@ -28,14 +27,14 @@ use super::ManualClock;
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     error::Error,
     factor::{Challenge, Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, subject_tag},
     issuer::{Checked, Issued, Issuer, SessionView},
     metadata::{HostClaims, Metadata},
     secret::Secret,
-    session::{CredentialsKind, Lifetime, Record, RequestBirth, SessionBirth, SessionChange},
+    session::{CredentialsKind, Epoch, Lifetime, Record, RequestBirth, SessionBirth, SessionChange},
     token::VerifiedClaims,
 };
 

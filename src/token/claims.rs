@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     actor::MAX_ACTORS,
-    clock::{Epoch, MAX_SIGNED_LIFETIME, Timestamp},
+    clock::{MAX_SIGNED_LIFETIME, Timestamp},
+    epoch::Epoch,
     error::ErrorKind,
     factor::{Amr, AssuranceLevel},
     id::{SessionId, SubjectId, TenantId},

@@ -1,9 +1,6 @@
 //! The challenger joint: challenges for a subject that only the call itself names.
 
-use std::{
-    fmt::{self, Debug},
-    sync::Arc,
-};
+use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
@@ -30,7 +27,11 @@ pub trait Challenger: Debug + Send + Sync {
     async fn challenge(&self, ask: Ask<'_>) -> Result<Asked, VerifyError>;
 }
 
-forward!(Challenger { challenge(Ask) -> Asked; });
+crate::forward::forward! {
+    Challenger {
+        async fn challenge<'b>(&self, ask: Ask<'b>) -> Result<Asked, VerifyError>;
+    }
+}
 
 /// A challenge to make.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The lockout joint: how many guesses a subject's factor bears.
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use async_trait::async_trait;
 
@@ -109,8 +109,10 @@ impl Lockout for Unlimited {
     }
 }
 
-forward!(Lockout {
-    begin(Guess) -> Gate;
-    wrong(Guess) -> ();
-    right(Guess) -> Gate;
-});
+crate::forward::forward! {
+    Lockout {
+        async fn begin<'b>(&self, guess: Guess<'b>) -> Result<Gate, VerifyError>;
+        async fn wrong<'b>(&self, guess: Guess<'b>) -> Result<(), VerifyError>;
+        async fn right<'b>(&self, guess: Guess<'b>) -> Result<Gate, VerifyError>;
+    }
+}

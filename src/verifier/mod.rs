@@ -11,9 +11,6 @@
 //!
 //! Each counts attempts in a [`Lockout`]. The long version: [`guide::factors`](crate::guide::factors).
 
-#[macro_use]
-mod forward;
-
 mod attempt_limit;
 mod challenger;
 mod code_key;
@@ -26,11 +23,10 @@ mod recovery_codes;
 mod totp;
 mod verifiers;
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-pub(crate) use self::forward::{Boxed, forward};
 #[cfg(feature = "password")]
 #[cfg_attr(docsrs, doc(cfg(feature = "password")))]
 pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash};
@@ -272,5 +268,13 @@ impl SubjectProfile {
     }
 }
 
-forward!(FactorVerifier { verify(Attempt) -> Outcome; });
-forward!(SubjectDirectory { find(Lookup) -> Found; });
+crate::forward::forward! {
+    FactorVerifier {
+        async fn verify<'b>(&self, attempt: Attempt<'b>) -> Result<Outcome, VerifyError>;
+    }
+}
+crate::forward::forward! {
+    SubjectDirectory {
+        async fn find<'b>(&self, lookup: Lookup<'b>) -> Result<Found, VerifyError>;
+    }
+}

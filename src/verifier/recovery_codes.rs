@@ -89,10 +89,12 @@ pub trait RecoveryCodeStore: fmt::Debug + Send + Sync {
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError>;
 }
 
-forward!(RecoveryCodeStore {
-    has_codes(Holder) -> bool;
-    spend(SpendRecoveryCode) -> bool;
-});
+crate::forward::forward! {
+    RecoveryCodeStore {
+        async fn has_codes<'b>(&self, holder: Holder<'b>) -> Result<bool, VerifyError>;
+        async fn spend<'b>(&self, spend: SpendRecoveryCode<'b>) -> Result<bool, VerifyError>;
+    }
+}
 
 /// A recovery code to use up.
 #[derive(Debug, Clone, Copy)]

@@ -64,10 +64,12 @@ pub trait TotpStore: fmt::Debug + Send + Sync {
     async fn use_step(&self, step: UseStep<'_>) -> Result<bool, VerifyError>;
 }
 
-forward!(TotpStore {
-    find(Holder) -> Option<TotpFactor>;
-    use_step(UseStep) -> bool;
-});
+crate::forward::forward! {
+    TotpStore {
+        async fn find<'b>(&self, holder: Holder<'b>) -> Result<Option<TotpFactor>, VerifyError>;
+        async fn use_step<'b>(&self, step: UseStep<'b>) -> Result<bool, VerifyError>;
+    }
+}
 
 /// A subject's authenticator.
 #[derive(Debug)]

@@ -664,7 +664,7 @@ mod hookstore {
                     .0
                     .end(
                         &seen.record.key(),
-                        &Tombstone::new(session_issuer::error::RevokeReason::Logout, used.now),
+                        &Tombstone::new(session_issuer::session::RevokeReason::Logout, used.now),
                     )
                     .await?;
             }

@@ -6,13 +6,13 @@ use session_issuer::{
     Error, NewSession, Policy, Refresh, RequestTokens, Requirement, Revoke, SessionIssuer, SessionQuery,
     Update,
     actor::{Actor, ActorChain},
-    clock::Epoch,
     error::{ErrorKind, Operation},
     factor::Check,
     id::{AppId, SubjectId},
     issuer::{
         Checked, CredentialChange, Decide, Exchange, Issued, OpenRequest, Presented, Revoked, SessionPage,
     },
+    session::Epoch,
     testing::{ManualClock, block_on, fixtures},
     token::VerifiedClaims,
 };

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use session_issuer::{
     Error, Issuer, Policy,
-    error::{
-        ConfigurationProblems, ErrorClass, ErrorKind, Operation, RevokeReason, StoreError, StoreErrorKind,
-    },
+    error::{ConfigurationProblems, ErrorClass, ErrorKind, Operation, StoreError, StoreErrorKind},
     policy::{AccessFormat, Cap, Credentials, OnFull},
+    session::RevokeReason,
     store::MemoryStore,
     testing::{Fault, Verb},
     token::TokenKeys,

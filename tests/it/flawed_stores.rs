@@ -117,7 +117,7 @@ impl SessionStore for Flawed {
         {
             let select = session_issuer::store::Select::Subject(subject.clone());
             for old in self.inner.list(&Query::new(new.record.tenant().clone(), select)).await?.items {
-                let tombstone = Tombstone::new(session_issuer::error::RevokeReason::Limit, new.now);
+                let tombstone = Tombstone::new(session_issuer::session::RevokeReason::Limit, new.now);
                 let _ = self.inner.end(&old.record.key(), &tombstone).await?;
             }
             pause().await;

@@ -4,7 +4,6 @@ use crate::world::*;
 use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Revoke, Update,
     actor::{Actor, ActorChain},
-    clock::Epoch,
     error::{ErrorKind, InputField},
     event::EventKind,
     factor::{Check, FactorKind},
@@ -12,6 +11,7 @@ use session_issuer::{
     issuer::{Decide, Exchange, OpenRequest},
     metadata::HostClaims,
     policy::*,
+    session::Epoch,
     testing::block_on,
 };
 

@@ -2,11 +2,11 @@
 
 use session_issuer::{
     NewSession, Policy, RequestTokens, Revoke, Update,
-    error::{ErrorKind, Operation, RevokeReason},
+    error::{ErrorKind, Operation},
     factor::Check,
     id::{AppId, TenantId},
     issuer::{Decide, FindRequest, OpenRequest},
-    session::Life,
+    session::{Life, RevokeReason},
     testing::block_on,
 };
 

@@ -3,12 +3,13 @@
 use session_issuer::{
     NewSession, Policy, Requirement, Revoke, SessionQuery,
     actor::{Actor, ActorChain},
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
     factor::{Check, FactorKind},
     id::TenantId,
     issuer::{CredentialChange, Issued},
     policy::{Cap, Freshness, OnFull},
+    session::RevokeReason,
     store::Select,
     testing::{Fault, Verb, block_on},
 };

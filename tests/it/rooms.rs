@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Level 0: nothing but each other, without a cycle.
-const NAMES: &[&str] = &["clock", "entropy", "error", "id", "json", "mac", "secret"];
+const NAMES: &[&str] =
+    &["clock", "entropy", "epoch", "error", "forward", "id", "json", "mac", "reason", "secret"];
 /// Level 1: pure data.
 const DATA: &[&str] = &["actor", "client", "factor", "metadata"];
 /// Level 3: the joints.
@@ -17,7 +18,9 @@ const JOINTS: &[&str] = &["event", "signer", "store", "verifier"];
 fn allowed(room: &str) -> Vec<&'static str> {
     let up_to = |levels: &[&[&'static str]]| levels.concat();
     match room {
-        "clock" | "error" | "json" | "secret" => vec![],
+        "clock" | "forward" | "json" | "reason" | "secret" => vec![],
+        "epoch" => vec!["clock"],
+        "error" => vec!["reason"],
         "entropy" => vec!["error"],
         "mac" => vec!["secret"],
         "id" => vec!["clock", "error"],
@@ -44,7 +47,10 @@ fn allowed(room: &str) -> Vec<&'static str> {
         // Public rooms alone: it must be all that a host can build. `tests/outside` compiles it from there.
         "compat" => {
             let rooms = up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "verify", "issuer"]]);
-            rooms.into_iter().filter(|room| !["json", "mac"].contains(room)).collect()
+            rooms
+                .into_iter()
+                .filter(|room| !["epoch", "forward", "json", "mac", "reason"].contains(room))
+                .collect()
         }
         other => panic!("{other} is no room: draw it in tests/it/rooms.rs"),
     }

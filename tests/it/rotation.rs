@@ -3,10 +3,11 @@
 use session_issuer::{
     NewSession, Policy, Refresh, Revoke,
     client::ClientInfo,
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
     factor::FactorKind,
     policy::{ClientBinding, Rotation},
+    session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
 

@@ -10,13 +10,15 @@ use session_issuer::{
     Timestamp,
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    clock::Epoch,
-    error::{RevokeReason, StoreError, StoreErrorKind},
+    error::{StoreError, StoreErrorKind},
     factor::{Challenge, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
     metadata::{HostClaims, Metadata},
     policy::Spend,
-    session::{Columns, CredentialsKind, FactorFloor, MAX_ROW_BYTES, Record, SubjectStamp, Tombstone, Use},
+    session::{
+        Columns, CredentialsKind, Epoch, FactorFloor, MAX_ROW_BYTES, Record, RevokeReason, SubjectStamp,
+        Tombstone, Use,
+    },
     testing::fixtures::{self, SessionBuilder},
 };
 

@@ -4,11 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use session_issuer::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
     policy::OnFull,
-    session::{CapRule, Tombstone, Use},
+    session::{CapRule, Epoch, RevokeReason, Tombstone, Use},
     store::{
         Binding, Bump, Change, Committed, Cursor, Inserted, MemoryStore, NewRecord, Noted, Query,
         RevocationBatch, Select, SessionStore, StoreErrorKind, SubjectChange,

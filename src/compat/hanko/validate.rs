@@ -10,11 +10,11 @@ use super::{
 use crate::{
     Requirement, Revoke, Timestamp,
     compat::{Field, from_object, redacted},
-    error::{Error, ErrorClass, ErrorKind, RevokeReason},
+    error::{Error, ErrorClass, ErrorKind},
     id::SubjectId,
     issuer::{Checked, SessionView},
     secret::Secret,
-    session::Session,
+    session::{RevokeReason, Session},
 };
 
 impl Service {

@@ -4,9 +4,9 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     Timestamp,
-    error::RevokeReason,
     event::{Event, EventKind},
     id::{SessionId, SubjectId},
+    session::RevokeReason,
 };
 
 /// A session has ended: what Hanko's webhook says of it.

@@ -69,8 +69,8 @@ use std::time::Duration;
 
 use crate::{
     Issuer,
-    clock::Epoch,
     id::{AppId, SubjectId},
+    session::Epoch,
 };
 
 pub use self::{

@@ -11,11 +11,11 @@ use super::{
 use crate::{
     NewSession, Requirement, Revoke,
     compat::{Field, from_object, query, redacted},
-    error::{Error, ErrorKind, Operation, RevokeReason},
+    error::{Error, ErrorKind, Operation},
     id::{AppId, CreatorId, SubjectId},
     issuer::{Checked, Exchange, SessionView},
     secret::Secret,
-    session::Session,
+    session::{RevokeReason, Session},
 };
 
 impl Service {

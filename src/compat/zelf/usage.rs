@@ -9,11 +9,12 @@ use super::{
 use crate::{
     Requirement, Revoke, SessionQuery,
     compat::{Field, from_object, query, redacted},
-    error::{Error, ErrorClass, ErrorKind, RevokeReason},
+    error::{Error, ErrorClass, ErrorKind},
     id::SessionId,
     issuer::{Checked, SessionView},
     policy::Spend,
     secret::Secret,
+    session::RevokeReason,
     store::Select,
 };
 

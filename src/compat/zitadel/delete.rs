@@ -10,9 +10,9 @@ use super::{
 use crate::{
     Revoke,
     compat::{redacted, secret},
-    error::RevokeReason,
     issuer::SessionView,
     secret::Secret,
+    session::RevokeReason,
 };
 
 impl Service {

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    clock::Epoch,
     error::{InputField, InvalidInput},
     factor::{Check, FactorKind},
     id::{CreatorId, DeviceId, SubjectId, check_text},
     metadata::{HostClaims, Metadata},
+    session::Epoch,
     verifier::Challenger,
 };
 

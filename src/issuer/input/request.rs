@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use crate::{
     client::ClientInfo,
-    clock::Epoch,
     error::{InputField, InvalidInput},
     factor::Check,
     id::{AppId, SubjectId, check_line},
     metadata::{HostClaims, Metadata},
-    session::MAX_REDIRECT_CHARS,
+    session::{Epoch, MAX_REDIRECT_CHARS},
 };
 
 /// A request token to open.

@@ -3,16 +3,16 @@
 use std::fmt;
 
 use crate::{
-    error::RevokeReason,
     factor::FactorKind,
     id::{DeviceId, SessionId, SubjectId},
+    session::RevokeReason,
 };
 
 /// Sessions to end: which, why, and by whom.
 ///
 /// # Examples
 /// ```
-/// use session_issuer::{Revoke, error::RevokeReason, id::SubjectId};
+/// use session_issuer::{Revoke, id::SubjectId, session::RevokeReason};
 ///
 /// let logout = Revoke::token("ses_s1_...");
 /// let everywhere_else = Revoke::others_than("ses_s1_...").reason(RevokeReason::Logout);

@@ -4,11 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     client::ClientInfo,
-    clock::Epoch,
     factor::{Challenge, Check, FactorKind},
     id::{SessionId, SubjectId},
     metadata::HostClaims,
-    session::LifetimeChange,
+    session::{Epoch, LifetimeChange},
     verifier::Challenger,
 };
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    session::Epoch,
     store::{Cursor, RevocationEntry},
     token::VerifiedClaims,
 };

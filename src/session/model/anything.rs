@@ -10,7 +10,7 @@ use super::{
     issuer::{Issuer, IssuerKey},
     search::{Broken, Explored, World, promise, search, walk},
 };
-use crate::{error::RevokeReason, policy::Policy};
+use crate::{policy::Policy, reason::RevokeReason};
 
 const AS_THE_TEXT: &str = "an answer is what the text says";
 const SAME_SUCCESSOR: &str = "a replay rotates nothing and its window does not slide";

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    error::RevokeReason,
     factor::FactorKind,
     policy::{Policy, Requirement, Spend},
+    reason::RevokeReason,
 };
 
 const STANDS: &str = "access tokens of g and g - 1 stand, unless a jump lies between";

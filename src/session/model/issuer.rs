@@ -13,9 +13,9 @@ use super::super::{
 };
 use crate::{
     clock::Timestamp,
-    error::RevokeReason,
     factor::{Factor, FactorDetails, FactorKind},
     policy::{AbsoluteLifetime, Policy},
+    reason::RevokeReason,
 };
 
 /// A generation that is this far behind is as far behind as any.

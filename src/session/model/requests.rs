@@ -14,10 +14,11 @@ use super::{
     search::{Broken, Explored, World, promise, search, walk},
 };
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
+    epoch::Epoch,
     id::AppId,
     policy::{AbsoluteLifetime, Policy},
+    reason::RevokeReason,
 };
 
 const AS_THE_TEXT: &str = "an answer is what the text says";

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     client::ClientInfo,
-    error::RevokeReason,
     policy::{ClientBinding, Policy, Rotation},
+    reason::RevokeReason,
 };
 
 const ROTATES: RefreshDecision = RefreshDecision::Rotate { ahead: false };

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    error::RevokeReason,
     factor::{Challenge, Factor, FactorKind},
     id::SubjectId,
     policy::{AbsoluteLifetime, Policy},
+    reason::RevokeReason,
 };
 
 const LONGEST: &str = "no row of updates passes the longest lifetime";

@@ -8,7 +8,8 @@ use super::{
     write::text,
 };
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     error::StoreError,
     id::SubjectId,
     session::{Record, Tombstone, record::Body},

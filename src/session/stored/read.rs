@@ -15,7 +15,8 @@ use super::{
 use crate::{
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     error::{InputField, InvalidInput, Problem},
     factor::{Challenge, Factor, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SubjectId, TenantId, check_line},

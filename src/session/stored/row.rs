@@ -10,11 +10,11 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
-    error::RevokeReason,
     factor::FactorKind,
     id::SessionId,
     json::{Str, Strict},
     metadata::MAX_CLAIMS_DEPTH,
+    reason::RevokeReason,
 };
 
 /// A record. Times are milliseconds since the Unix epoch.

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{RowFault, VERSION, members, row::required};
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::{RevokeReason, StoreError},
+    clock::Timestamp,
+    epoch::Epoch,
+    error::StoreError,
     factor::FactorKind,
     id::SessionId,
+    reason::RevokeReason,
     session::{FactorFloor, SubjectStamp},
 };
 

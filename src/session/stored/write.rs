@@ -15,7 +15,8 @@ use super::{
 use crate::{
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
+    epoch::Epoch,
     factor::{Challenge, Factor},
     json::Str,
     session::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session},

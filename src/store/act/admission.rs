@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::{Compare, Others, Plan, Write, Writes};
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
     id::SubjectKey,
-    session::{Admission, CapRule, Record, SubjectStamp, Tombstone, admit},
+    session::{Admission, CapRule, Epoch, Record, RevokeReason, SubjectStamp, Tombstone, admit},
     store::{RevocationEntry, Snapshot},
 };
 

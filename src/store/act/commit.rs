@@ -8,8 +8,8 @@ use super::{
     facts::cap_on,
 };
 use crate::{
-    error::{RevokeReason, StoreError, StoreErrorKind},
-    session::may_follow,
+    error::{StoreError, StoreErrorKind},
+    session::{RevokeReason, may_follow},
     store::{Change, Committed},
 };
 

@@ -6,9 +6,9 @@ use super::{
     facts::cap_on,
 };
 use crate::{
-    error::{RevokeReason, StoreError, StoreErrorKind},
+    error::{StoreError, StoreErrorKind},
     id::SubjectKey,
-    session::{Life, SubjectStamp, Tombstone, life},
+    session::{Life, RevokeReason, SubjectStamp, Tombstone, life},
     store::{Binding, Inserted, NewRecord},
 };
 

@@ -4,10 +4,10 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use super::Basis;
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     error::StoreError,
     id::{DeviceId, SessionId, SessionKey, SubjectKey, TenantId},
-    session::{Record, SubjectStamp, Tombstone},
+    session::{Epoch, Record, SubjectStamp, Tombstone},
     store::{Revision, RevocationEntry},
 };
 

@@ -1,7 +1,7 @@
 //! What lies behind one lock.
 
 use super::tenants::Tenants;
-use crate::{clock::Epoch, session::Record};
+use crate::session::{Epoch, Record};
 
 /// How many locks there are.
 pub(super) const SHARDS: usize = 64;

@@ -7,10 +7,9 @@ use std::{
 };
 
 use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
     id::{SessionId, SubjectId},
-    session::{FactorFloor, SubjectStamp},
+    session::{Epoch, FactorFloor, RevokeReason, SubjectStamp},
 };
 
 /// Names no session: version 7 is not nil.

@@ -116,9 +116,8 @@ mod tests {
     use super::*;
     use crate::{
         actor::{Actor, ActorChain},
-        error::RevokeReason,
         id::{DeviceId, SubjectId, TenantId},
-        session::{Record, Tombstone},
+        session::{Record, RevokeReason, Tombstone},
         store::{NewRecord, Query, Select},
         testing::{ManualClock, fixtures},
     };

@@ -4,8 +4,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::error::damaged;
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
+    session::Epoch,
     store::{Cursor, RevocationBatch, RevocationEntry, StoreError},
 };
 

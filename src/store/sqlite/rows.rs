@@ -7,11 +7,9 @@ use uuid::Uuid;
 
 use super::{error::damaged, subjects};
 use crate::{
-    clock::Epoch,
     clock::Timestamp,
-    error::RevokeReason,
     id::{CreatorId, DeviceId, SessionId, SessionKey, SubjectId, TenantId},
-    session::{Columns, Index, Record, Tombstone},
+    session::{Columns, Epoch, Index, Record, RevokeReason, Tombstone},
     store::{Snapshot, StoreError, StoreErrorKind},
 };
 

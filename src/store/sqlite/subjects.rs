@@ -7,9 +7,9 @@ use rusqlite::{
 
 use super::error::damaged;
 use crate::{
-    clock::{Epoch, Timestamp},
+    clock::Timestamp,
     id::SubjectKey,
-    session::SubjectStamp,
+    session::{Epoch, SubjectStamp},
     store::StoreError,
 };
 

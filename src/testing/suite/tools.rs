@@ -9,12 +9,11 @@ use std::{
 
 pub(super) use crate::testing::{block_on, fixtures};
 pub(super) use crate::{
-    clock::{Epoch, Timestamp},
-    error::RevokeReason,
+    clock::Timestamp,
     factor::FactorKind,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     policy::{OnFull, Spend},
-    session::{CapRule, Life, Record, SubjectStamp, Tombstone, Use, life},
+    session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
     store::{
         Binding, Bump, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
         RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SubjectChange, SubjectChanged,

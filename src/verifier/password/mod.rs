@@ -108,10 +108,12 @@ pub trait PasswordStore: fmt::Debug + Send + Sync {
     async fn replace(&self, rehash: Rehash<'_>) -> Result<(), VerifyError>;
 }
 
-forward!(PasswordStore {
-    find(Holder) -> Option<Secret>;
-    replace(Rehash) -> ();
-});
+crate::forward::forward! {
+    PasswordStore {
+        async fn find<'b>(&self, holder: Holder<'b>) -> Result<Option<Secret>, VerifyError>;
+        async fn replace<'b>(&self, rehash: Rehash<'b>) -> Result<(), VerifyError>;
+    }
+}
 
 /// A stronger hash of the password that a subject has just proved.
 #[derive(Debug, Clone, Copy)]

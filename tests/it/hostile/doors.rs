@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use session_issuer::{
     Error, Issuer, Refresh, Requirement, Revoke, Update,
-    clock::Epoch,
     factor::FactorKind,
     id::{AppId, SubjectKey, TenantId},
     issuer::{Decide, Exchange},
     policy::Freshness,
-    session::{CredentialsKind, Record},
+    session::{CredentialsKind, Epoch, Record},
     signer::{KeyRing, TokenSigner},
     store::{Inserted, NewRecord, SessionStore},
     testing::{FaultyStore, ManualClock, SeededEntropy, block_on, fixtures},

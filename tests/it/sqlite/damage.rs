@@ -1,9 +1,8 @@
 //! Rows that were damaged, edited, or written by a later release.
 
 use session_issuer::{
-    error::RevokeReason,
     id::{DeviceId, SessionKey, TenantId},
-    session::{Life, SubjectStamp, Use},
+    session::{Life, RevokeReason, SubjectStamp, Use},
     store::{
         Cursor, Ended, Inserted, NewRecord, Noted, Query, RevocationEntry, Select, SessionStore,
         StoreErrorKind,

@@ -16,10 +16,8 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use session_issuer::{
     Timestamp,
-    clock::Epoch,
-    error::RevokeReason,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Columns, Life, Record, SubjectStamp, Tombstone, Use, life},
+    session::{Columns, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
     store::{
         Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
         RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError,

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Requirement, Timestamp,
     compat::hanko::{Caller, Claims, Email, Profile, Service, ValidateSession, ValidateSessionResponse},
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
     metadata::HostClaims,
     policy::{AccessFormat, Credentials},
+    session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
 

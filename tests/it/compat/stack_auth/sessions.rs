@@ -6,9 +6,10 @@ use session_issuer::{
     actor::Actor,
     client::ClientInfo,
     compat::stack_auth::{Caller, ListSessions, Service},
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
     policy::Freshness,
+    session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
 

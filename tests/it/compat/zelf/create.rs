@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use session_issuer::{
     Policy,
     compat::zelf::{ApiError, Caller, CreateSession, Service, SessionData, TYPES},
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
+    session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
 

@@ -7,9 +7,10 @@ use session_issuer::{
         ApiError, Caller, DeleteSession, DeleteSessionResponse, Permission, ResourceOwner, Scope, Service,
         TokenRule,
     },
-    error::{ErrorKind, RevokeReason},
+    error::ErrorKind,
     event::EventKind,
     issuer::Issued,
+    session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
 
