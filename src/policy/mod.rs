@@ -11,7 +11,7 @@ pub use choices::{
     AbsoluteLifetime, AccessFormat, AudienceForm, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure,
     Rotation, TokenType,
 };
-pub use requirement::{Freshness, Requirement, Spend, Unmet};
+pub use requirement::{Freshness, Noting, Requirement, Spend, Unmet};
 
 use crate::{
     error::{InputField, InvalidInput, Problem},
@@ -52,7 +52,7 @@ pub struct Policy {
     pub(crate) longest: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) rotation: Rotation,
-    pub(crate) touch_every: Duration,
+    pub(crate) note_every: Duration,
     pub(crate) cap: Option<Cap>,
     pub(crate) client_binding: ClientBinding,
     pub(crate) token_type: TokenType,
@@ -80,7 +80,7 @@ impl Default for Policy {
     /// | overlap window | 10 s | two tabs and a lost reply; above the clock skew of sane nodes |
     /// | retry window | the idle timeout, at most 24 h | a laptop lid closed on an unanswered refresh |
     /// | late replays in a row | 2 | with 1: false thefts for lossy stateless clients; with 2: none found |
-    /// | touch | every minute, at most a tenth of the idle timeout | reads stay reads |
+    /// | noted use | every minute, at most a tenth of the idle timeout | reads stay reads |
     /// | cap | none | hosts differ |
     /// | client binding | none | addresses and agents change under honest people |
     /// | clock skew for `nbf` and `iat` | 10 s | sibling nodes; `exp` has no leeway |
@@ -95,7 +95,7 @@ impl Default for Policy {
             longest: None,
             idle: Some(7 * DAY),
             rotation: Rotation::default(),
-            touch_every: MINUTE,
+            note_every: MINUTE,
             cap: None,
             client_binding: ClientBinding::None,
             token_type: TokenType::AtJwt,
@@ -156,10 +156,10 @@ impl Policy {
         self
     }
 
-    /// How often use is written down: at most once in this time, and at least ten times an idle timeout.
+    /// How often a use is noted: at most once in this time, and at least ten times an idle timeout.
     #[must_use]
-    pub fn touch_every(mut self, every: Duration) -> Self {
-        self.touch_every = every;
+    pub fn note_every(mut self, every: Duration) -> Self {
+        self.note_every = every;
         self
     }
 
@@ -363,10 +363,10 @@ impl Policy {
         bounded(asked, self.request_lifetime).map(|asked| asked.unwrap_or(self.request_lifetime))
     }
 
-    /// How long the use of a session may go unwritten.
+    /// How long the use of a session may go without being noted.
     ///
-    /// That is what [`touch_every`](Self::touch_every) says, and never more than a tenth of the idle timeout. A host
-    /// that first [looks](Requirement::read_only) and then decides whether this is use checks again only where that
+    /// That is what [`note_every`](Self::note_every) says, and never more than a tenth of the idle timeout. A host
+    /// that first [looks](Noting::Never) and then decides whether this is use checks again only where that
     /// long has passed since [`last_seen_at`](crate::issuer::SessionView::last_seen_at).
     ///
     /// # Examples
@@ -375,11 +375,11 @@ impl Policy {
     /// use session_issuer::Policy;
     ///
     /// let policy = Policy::default();
-    /// assert_eq!(policy.touch_throttle(None), Duration::from_secs(60));
-    /// assert_eq!(policy.touch_throttle(Some(Duration::from_secs(300))), Duration::from_secs(30));
+    /// assert_eq!(policy.noting_throttle(None), Duration::from_secs(60));
+    /// assert_eq!(policy.noting_throttle(Some(Duration::from_secs(300))), Duration::from_secs(30));
     /// ```
-    pub fn touch_throttle(&self, idle: Option<Duration>) -> Duration {
-        idle.map_or(self.touch_every, |idle| self.touch_every.min(idle / 10))
+    pub fn noting_throttle(&self, idle: Option<Duration>) -> Duration {
+        idle.map_or(self.note_every, |idle| self.note_every.min(idle / 10))
     }
 
     /// The retry window in force for a session with this idle timeout.

@@ -24,6 +24,29 @@ pub enum Freshness {
     Store,
 }
 
+/// How a check notes that the session was used.
+///
+/// A noted use moves the idle timeout. Beside its time, a check notes that the tokens of a
+/// generation have arrived, once a rotation: rotation tells a lost reply from theft by this.
+/// Counters that are [spent](Requirement::spend) move whatever is chosen here, by one write each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Noting {
+    /// The time is noted where the last one noted is as old as
+    /// [`Policy::note_every`](crate::Policy::note_every) says: most checks only read. The default.
+    #[default]
+    Throttled,
+    /// The time is noted by each check: one write a check. For calls whose purpose it is to keep a
+    /// session alive.
+    AtOnce,
+    /// Only the arrival of a generation is noted: at most one write a rotation. The idle timeout
+    /// runs on. For checks that are no use, such as a poll in the background.
+    ArrivalOnly,
+    /// Nothing is noted: no write at all. A refresh whose reply was in fact received then looks like
+    /// one whose reply was lost. For dashboards and probes.
+    Never,
+}
+
 /// What must hold for a check to pass.
 ///
 /// # Examples
@@ -37,9 +60,7 @@ pub enum Freshness {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
     pub(crate) freshness: Freshness,
-    pub(crate) touch: bool,
-    pub(crate) touch_now: bool,
-    pub(crate) read_only: bool,
+    pub(crate) noting: Noting,
     pub(crate) audience: Option<String>,
     pub(crate) factors: Vec<(FactorKind, Option<Duration>)>,
     pub(crate) level: Option<AssuranceLevel>,
@@ -59,9 +80,7 @@ impl Requirement {
     pub fn new() -> Self {
         Self {
             freshness: Freshness::Store,
-            touch: true,
-            touch_now: false,
-            read_only: false,
+            noting: Noting::Throttled,
             audience: None,
             factors: Vec::new(),
             level: None,
@@ -78,27 +97,11 @@ impl Requirement {
         self
     }
 
-    /// Whether this counts as use: moves the idle timeout. On unless said otherwise.
+    /// How this check notes the use of the session: [`Noting::Throttled`] unless set, because a
+    /// check is use and most reads shall stay reads.
     #[must_use]
-    pub fn touch(mut self, touch: bool) -> Self {
-        self.touch = touch;
-        self
-    }
-
-    /// This counts as use, and is written down at once, whatever
-    /// [`touch_every`](crate::Policy::touch_every) says. For calls whose purpose it is to keep a session alive.
-    #[must_use]
-    pub fn touch_now(mut self) -> Self {
-        self.touch = true;
-        self.touch_now = true;
-        self
-    }
-
-    /// Nothing is written, whatever is found: not even that this generation's tokens have arrived, which rotation uses
-    /// to tell a lost reply from theft. Counters that are asked for move all the same. For dashboards and probes.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        self.read_only = true;
+    pub fn noting(mut self, noting: Noting) -> Self {
+        self.noting = noting;
         self
     }
 

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     factor::Factor,
-    policy::{Policy, Requirement, Unmet},
+    policy::{Noting, Policy, Requirement, Unmet},
 };
 
 /// An authentic token that names a session: what the rule must know of it.
@@ -136,14 +136,14 @@ pub(crate) fn decide_use(
     // has no token before it that could come again.
     let follows_another = session.credentials() == CredentialsKind::Pair && record.generation() > 1;
     let is_current = token.generation == record.generation();
-    let seen = is_current && follows_another && !session.successor_seen() && !need.read_only;
-    let touch = need.touch
-        && !need.read_only
+    let seen = is_current && follows_another && !session.successor_seen() && need.noting != Noting::Never;
+    let is_use = matches!(need.noting, Noting::Throttled | Noting::AtOnce);
+    let is_due = is_use
         && now > session.last_seen_at()
-        && (need.touch_now
-            || now.since(session.last_seen_at()) >= policy.touch_throttle(session.idle_timeout()));
-    Ok((seen || touch || !need.spend.is_empty()).then(|| Use {
-        seen_at: (touch || (seen && need.touch)).then_some(now),
+        && (need.noting == Noting::AtOnce
+            || now.since(session.last_seen_at()) >= policy.noting_throttle(session.idle_timeout()));
+    Ok((seen || is_due || !need.spend.is_empty()).then(|| Use {
+        seen_at: (is_due || (seen && is_use)).then_some(now),
         seen_generation: seen.then(|| record.generation()),
         spend: need.spend.clone(),
         now,
@@ -294,15 +294,16 @@ mod tests {
     #[test]
     fn a_requirement_may_note_at_once_or_never() {
         let pair = pair();
-        let at_once = Requirement::new().touch_now();
+        let at_once = Requirement::new().noting(Noting::AtOnce);
         assert_eq!(noted(&pair, 1, after(SECOND), &at_once), Some(seen_at(after(SECOND))));
         assert_eq!(noted(&pair, 1, BORN, &at_once), None, "the time of the last use");
         let earlier = BORN.saturating_sub(MINUTE);
         assert_eq!(noted(&pair, 1, earlier, &at_once), None, "a clock that is behind");
-        for need in [Requirement::new().touch(false), Requirement::new().read_only()] {
+        for need in [Requirement::new().noting(Noting::ArrivalOnly), Requirement::new().noting(Noting::Never)]
+        {
             assert_eq!(noted(&pair, 1, after(60 * MINUTE), &need), None);
         }
-        assert_eq!(noted(&rotated(), 2, after(MINUTE), &Requirement::new().read_only()), None);
+        assert_eq!(noted(&rotated(), 2, after(MINUTE), &Requirement::new().noting(Noting::Never)), None);
     }
 
     #[test]
@@ -310,7 +311,8 @@ mod tests {
         let record = rotated();
         let first = noted(&record, 2, after(SECOND), &Requirement::new()).unwrap();
         assert_eq!((first.seen_at, first.seen_generation), (Some(after(SECOND)), Some(2)));
-        let untouched = noted(&record, 2, after(SECOND), &Requirement::new().touch(false)).unwrap();
+        let untouched =
+            noted(&record, 2, after(SECOND), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
         assert_eq!((untouched.seen_at, untouched.seen_generation), (None, Some(2)));
         assert_eq!(noted(&record, 1, after(SECOND), &Requirement::new()), None, "the one before");
         let mut seen = record;
@@ -322,7 +324,7 @@ mod tests {
     #[test]
     fn counters_are_spent_at_every_use_even_by_a_reader() {
         let spend = Spend::one("calls", 3);
-        for need in [Requirement::new(), Requirement::new().read_only()] {
+        for need in [Requirement::new(), Requirement::new().noting(Noting::Never)] {
             let used = noted(&pair(), 1, BORN, &need.spend(spend.clone())).unwrap();
             assert_eq!(used, Use::new(BORN).spending(vec![spend.clone()]));
         }
@@ -365,7 +367,10 @@ mod tests {
     #[test]
     fn what_is_no_session_notes_nothing() {
         assert_eq!(request(MINUTE).bound(), None);
-        assert_eq!(noted(&request(MINUTE), 1, after(SECOND), &Requirement::new().touch_now()), None);
+        assert_eq!(
+            noted(&request(MINUTE), 1, after(SECOND), &Requirement::new().noting(Noting::AtOnce)),
+            None
+        );
         assert_eq!(pair().bound().unwrap().0, &subject());
     }
 }

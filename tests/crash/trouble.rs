@@ -14,7 +14,7 @@ use session_issuer::{
     Issuer, NewSession, Requirement, Revoke,
     error::ErrorKind,
     id::{SessionId, SubjectId},
-    policy::Spend,
+    policy::{Noting, Spend},
     store::SqliteStore,
     testing::block_on,
 };
@@ -74,7 +74,7 @@ fn used(issuer: &Issuer, made: &Made) -> Result<(), session_issuer::Error> {
 }
 
 fn lives(issuer: &Issuer, made: &Made) -> bool {
-    block_on(issuer.check(made.access.as_str(), &Requirement::new().touch(false))).is_ok()
+    block_on(issuer.check(made.access.as_str(), &Requirement::new().noting(Noting::ArrivalOnly))).is_ok()
 }
 
 /// Runs on a disk of its own, of some megabytes.

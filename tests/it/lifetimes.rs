@@ -1,11 +1,11 @@
-//! Ends: absolute, idle, by assurance; touches; clocks that jump. Numbers are those of the lifecycle cases.
+//! Ends: absolute, idle, by assurance; noted uses; clocks that jump. Numbers are those of the lifecycle cases.
 
 use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Timestamp, Update,
     error::{ErrorKind, InputField, InvalidInput, Problem},
     event::EventKind,
     factor::{AssuranceLevel, Check, FactorKind},
-    policy::{AbsoluteLifetime, AccessFormat, Credentials},
+    policy::{AbsoluteLifetime, AccessFormat, Credentials, Noting},
     testing::{Fault, ManualClock, Verb, block_on},
 };
 
@@ -162,7 +162,7 @@ fn a_read_only_check_writes_nothing_and_says_what_a_refresh_would_bring() {
     let next = world.refresh(&refresh_of(&login)).unwrap();
     world.store.reset_calls();
     world.advance(5 * MINUTE);
-    let need = Requirement::new().read_only();
+    let need = Requirement::new().noting(Noting::Never);
     assert!(!world.check_for(next.token(), &need).unwrap().needs_refresh());
     assert!(world.check_for(login.token(), &need).unwrap().needs_refresh());
     world.advance(30 * DAY);
@@ -172,17 +172,17 @@ fn a_read_only_check_writes_nothing_and_says_what_a_refresh_would_bring() {
 
 // 27
 #[test]
-fn a_check_that_does_not_touch_leaves_last_seen_alone() {
+fn a_check_that_is_no_use_leaves_last_seen_alone() {
     let world = World::new(Policy::hanko());
     let login = world.login("alice");
     world.advance(HOUR);
-    let seen = world.check_for(login.token(), &Requirement::new().touch(false)).unwrap();
-    let again = world.check_for(login.token(), &Requirement::new().touch(false)).unwrap();
+    let seen = world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
+    let again = world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
     assert_eq!(seen.session().unwrap().last_seen_at(), ManualClock::START);
     assert_eq!(again.session().unwrap().last_seen_at(), ManualClock::START);
     world.check(login.token()).unwrap();
-    let touched = world.check(login.token()).unwrap();
-    assert_eq!(touched.session().unwrap().last_seen_at(), world.issuer.now());
+    let noted = world.check(login.token()).unwrap();
+    assert_eq!(noted.session().unwrap().last_seen_at(), world.issuer.now());
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, ErrorClass, ErrorKind},
     id::SubjectId,
     issuer::{Checked, SessionView},
+    policy::Noting,
     secret::Secret,
     session::{RevokeReason, Session},
 };
@@ -28,7 +29,7 @@ impl Service {
     pub async fn validate_session(&self, tokens: &[&str]) -> Result<ValidateSessionResponse, ApiError> {
         let mut failed = None;
         for token in tokens {
-            match self.issuer.check(*token, &Requirement::new().touch(false).read_only()).await {
+            match self.issuer.check(*token, &Requirement::new().noting(Noting::Never)).await {
                 Ok(checked) => return Ok(valid(self, &checked)),
                 Err(error) if error.class() == ErrorClass::Rejected => {}
                 Err(error) => failed = Some(error),
@@ -52,7 +53,7 @@ impl Service {
         if token.is_empty() {
             return Err(answer(400, "session_token is a required field"));
         }
-        match self.used(token, &Requirement::new().touch_now()).await {
+        match self.used(token, &Requirement::new().noting(Noting::AtOnce)).await {
             Ok(checked) => Ok(valid(self, &checked)),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
             Err(error) => Err(refused(error)),

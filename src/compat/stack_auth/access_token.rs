@@ -11,7 +11,7 @@ use crate::{
     id::{SessionId, SubjectId},
     issuer::Checked,
     metadata::HostClaims,
-    policy::Freshness,
+    policy::{Freshness, Noting},
     session::Session,
     token::VerifiedClaims,
 };
@@ -31,7 +31,7 @@ impl Service {
         token: &str,
         freshness: Freshness,
     ) -> Result<AccessToken, ApiError> {
-        let need = Requirement::new().freshness(freshness).touch(false);
+        let need = Requirement::new().freshness(freshness).noting(Noting::ArrivalOnly);
         let mut failed = None;
         for (kind, issuer) in self.issuers() {
             match issuer.check(token, &need).await {

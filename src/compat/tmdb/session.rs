@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Operation},
     id::{AppId, CreatorId, SubjectId},
     issuer::{Checked, Exchange, SessionView},
+    policy::Noting,
     secret::Secret,
     session::{RevokeReason, Session},
 };
@@ -145,7 +146,7 @@ impl Door {
         let due = seen.session().is_some_and(|view| {
             let idle = view.session().and_then(Session::idle_timeout);
             let since = service.issuer.now().since(view.last_seen_at());
-            since >= service.issuer.policy().touch_throttle(idle)
+            since >= service.issuer.policy().noting_throttle(idle)
         });
         match due {
             true => self.ask(service, token, &Requirement::new()).await,
@@ -162,7 +163,7 @@ impl Door {
     }
 
     async fn look(&self, service: &Service, token: &str, app: &AppId) -> Result<Checked, ApiError> {
-        let checked = self.ask(service, token, &Requirement::new().read_only()).await?;
+        let checked = self.ask(service, token, &Requirement::new().noting(Noting::Never)).await?;
         let fits = checked.session().is_some_and(|view| self.kinds.contains(&kind(view)) && is_of(view, app));
         if fits { Ok(checked) } else { Err(self.rejected.error()) }
     }

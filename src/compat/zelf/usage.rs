@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorClass, ErrorKind},
     id::SessionId,
     issuer::{Checked, SessionView},
-    policy::Spend,
+    policy::{Noting, Spend},
     secret::Secret,
     session::RevokeReason,
     store::Select,
@@ -62,7 +62,7 @@ impl Service {
     /// a part did not answer.
     pub async fn finish_session(&self, request: UseSession) -> Result<(), ApiError> {
         let token = request.verified(self)?;
-        let need = Requirement::new().read_only();
+        let need = Requirement::new().noting(Noting::Never);
         let checked = self.issuer.check(token, &need).await.map_err(not_active)?;
         let own = checked.session_id();
         let identifier = checked.session().and_then(SessionView::client);
@@ -98,7 +98,7 @@ async fn end_others(service: &Service, identifier: &str, own: SessionId) -> Resu
 
 /// Which of two limits refused: the global one is told first.
 async fn exceeded(service: &Service, token: &str, quota: Quota) -> ApiError {
-    let now = service.issuer.check(token, &Requirement::new().read_only()).await.ok();
+    let now = service.issuer.check(token, &Requirement::new().noting(Noting::Never)).await.ok();
     let session = now.as_ref().and_then(Checked::session).and_then(SessionView::session);
     let is_full = |quota: Quota| {
         session.is_some_and(|session| session.counter(quota.name()) >= service.limit_of(quota))

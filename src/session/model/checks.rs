@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     factor::FactorKind,
-    policy::{Policy, Requirement, Spend},
+    policy::{Noting, Policy, Requirement, Spend},
     reason::RevokeReason,
 };
 
@@ -69,7 +69,7 @@ struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Plain,
-    Untouched,
+    ArrivalOnly,
     AtOnce,
     Reader,
     Spend,
@@ -79,7 +79,7 @@ enum Need {
 
 const NEEDS: [Need; 7] = [
     Need::Plain,
-    Need::Untouched,
+    Need::ArrivalOnly,
     Need::AtOnce,
     Need::Reader,
     Need::Spend,
@@ -105,11 +105,11 @@ impl Need {
         let spend = Spend::one("calls", CALLS);
         match self {
             Self::Plain => Requirement::new(),
-            Self::Untouched => Requirement::new().touch(false),
-            Self::AtOnce => Requirement::new().touch_now(),
-            Self::Reader => Requirement::new().read_only(),
+            Self::ArrivalOnly => Requirement::new().noting(Noting::ArrivalOnly),
+            Self::AtOnce => Requirement::new().noting(Noting::AtOnce),
+            Self::Reader => Requirement::new().noting(Noting::Never),
             Self::Spend => Requirement::new().spend(spend),
-            Self::ReaderWhoSpends => Requirement::new().read_only().spend(spend),
+            Self::ReaderWhoSpends => Requirement::new().noting(Noting::Never).spend(spend),
             Self::Totp => {
                 let fresh = Duration::from_millis(FRESH.unsigned_abs());
                 Requirement::new().factor_within(FactorKind::Totp, fresh)
@@ -210,8 +210,8 @@ impl Checks {
         promise(FIRST_USE, seen_generation == seen.then_some(generation), how)?;
 
         let unused = now - history.seen_at;
-        let touches = !need.reads_only() && need != Need::Untouched;
-        let is_due = touches && (seen || unused >= THROTTLE || need == Need::AtOnce && unused > 0);
+        let is_use = !need.reads_only() && need != Need::ArrivalOnly;
+        let is_due = is_use && (seen || unused >= THROTTLE || need == Need::AtOnce && unused > 0);
         let seen_at = note.and_then(|note| note.seen_at).map(Timestamp::as_millis);
         promise(DUE, seen_at == is_due.then_some(now), how)?;
         let spends = note.is_some_and(|note| !note.spend.is_empty());

@@ -9,7 +9,7 @@ use session_issuer::{
     error::ErrorKind,
     event::EventKind,
     metadata::HostClaims,
-    policy::{AccessFormat, Credentials},
+    policy::{AccessFormat, Credentials, Noting},
     session::RevokeReason,
     testing::{Fault, Verb, block_on},
 };
@@ -36,7 +36,7 @@ fn post_body(world: &World, token: &str) -> ValidateSessionResponse {
 }
 
 fn last_used(world: &World, token: &str) -> Timestamp {
-    let need = Requirement::new().touch(false).read_only();
+    let need = Requirement::new().noting(Noting::Never);
     world.check_for(token, &need).unwrap().session().unwrap().last_seen_at()
 }
 

@@ -13,6 +13,7 @@ use session_issuer::{
     error::ErrorKind,
     event::EventKind,
     id::SessionId,
+    policy::Noting,
     session::RevokeReason,
     signer::KeyRing,
     testing::{Fault, Verb, block_on},
@@ -45,7 +46,7 @@ fn id_of(token: &str) -> SessionId {
 }
 
 fn counter(world: &World, token: &str, quota: Quota) -> u64 {
-    let need = session_issuer::Requirement::new().read_only();
+    let need = session_issuer::Requirement::new().noting(Noting::Never);
     let checked = world.check_for(token, &need).unwrap();
     checked.session().unwrap().session().unwrap().counter(quota.name())
 }
