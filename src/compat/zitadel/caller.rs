@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Service;
 use crate::{
     error::{InputField, InvalidInput},
     id::{CreatorId, SubjectId, check_text},
@@ -32,8 +31,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// This user or service account, of this organisation (1 to 200 characters). It may do nothing yet but create, and
-    /// what its own sessions allow.
+    /// This user or service account, of this organisation (1 to 200 characters). It may do nothing
+    /// yet but create, and what its own sessions allow.
     pub fn new(creator: CreatorId, resource_owner: &str) -> Result<Self, InvalidInput> {
         check_text(InputField::ResourceOwner, resource_owner)?;
         let resource_owner = resource_owner.to_owned();
@@ -47,8 +46,9 @@ impl Caller {
         self
     }
 
-    /// The fingerprint of the user agent that the caller's own credential was issued to: 1 to 200 characters. Whoever has
-    /// the same may see a session. It must not come from the request: anybody can say it.
+    /// The fingerprint of the user agent that the caller's own credential was issued to: 1 to 200
+    /// characters. Whoever has the same may see a session. It must not come from the request:
+    /// anybody can say it.
     pub fn fingerprint(mut self, fingerprint: &str) -> Result<Self, InvalidInput> {
         check_text(InputField::Fingerprint, fingerprint)?;
         self.fingerprint = Some(fingerprint.to_owned());
@@ -62,7 +62,8 @@ impl Caller {
         self
     }
 
-    /// True when it may do this to sessions of users of that organisation, or to sessions without a user (none).
+    /// True when it may do this to sessions of users of that organisation, or to sessions without a
+    /// user (none).
     pub fn may(&self, permission: Permission, organization: Option<&str>) -> bool {
         let within = |scope: &Scope| match scope {
             Scope::Instance => true,
@@ -81,7 +82,8 @@ impl Caller {
         view.session().and_then(Session::creator) == Some(&self.creator)
     }
 
-    /// The session is about the caller: and not one in which somebody else acts in the caller's place.
+    /// The session is about the caller: and not one in which somebody else acts in the caller's
+    /// place.
     pub(super) fn owns(&self, view: &SessionView) -> bool {
         self.user.is_some() && self.user.as_ref() == view.subject() && !view.is_impersonation()
     }
@@ -113,7 +115,8 @@ impl Caller {
     }
 }
 
-/// The organisation of a session's user; none while it has no user: then only a permission on the instance reaches it.
+/// The organisation of a session's user; none while it has no user: then only a permission on the
+/// instance reaches it.
 fn organization(view: &SessionView) -> Option<&str> {
     view.subject().and(view.session()?.resource_owner())
 }
@@ -124,8 +127,8 @@ fn organization(view: &SessionView) -> Option<&str> {
 pub enum Permission {
     /// `session.read`: see them.
     SessionRead,
-    /// `session.write`: change them without their token, where the service asks for it ([`TokenRule::Permission`]); and so
-    /// get the token that the change makes.
+    /// `session.write`: change them without their token, where the service asks for it
+    /// ([`TokenRule::Permission`]); and so get the token that the change makes.
     SessionWrite,
     /// `session.delete`: end them.
     SessionDelete,
@@ -137,27 +140,29 @@ pub enum Permission {
 pub enum Scope {
     /// Everything of this instance, and alone what has no user yet.
     Instance,
-    /// What is about users of this organisation: the one that the directory names, or else the one of whoever made the
-    /// session.
+    /// What is about users of this organisation: the one that the directory names, or else the one
+    /// of whoever made the session.
     Organization(String),
 }
 
 /// Whether a change needs the session's token: the rule of one era of ZITADEL's API.
 ///
-/// Every change answers with the session's next token: whoever may change a session has it from then on. Where several
-/// services share an issuer, **the weakest rule that a caller reaches holds for all sessions**, whichever made them.
+/// Every change answers with the session's next token: whoever may change a session has it from
+/// then on. Where several services share an issuer, **the weakest rule that a caller reaches holds
+/// for all sessions**, whichever made them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TokenRule {
-    /// A change needs the session's current token (v2alpha). The default: nobody changes a session whose token they have
-    /// not got.
+    /// A change needs the session's current token (v2alpha). The default: nobody changes a session
+    /// whose token they have not got.
     #[default]
     V2Alpha,
-    /// The token of a change is ignored (v2beta, and v2 before permissions came): **whoever may call may change every
-    /// session whose id they know**. For hosts whose every caller is trusted with that.
+    /// The token of a change is ignored (v2beta, and v2 before permissions came): **whoever may
+    /// call may change every session whose id they know**. For hosts whose every caller is trusted
+    /// with that.
     V2,
-    /// The token of a change is ignored, and `session.write` is needed (v2 today). Creators, and callers in the session's
-    /// user agent, may end it without its token, too.
+    /// The token of a change is ignored, and `session.write` is needed (v2 today). Creators, and
+    /// callers in the session's user agent, may end it without its token, too.
     Permission,
 }
 
@@ -165,29 +170,10 @@ pub enum TokenRule {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ResourceOwner {
-    /// The organisation of the session's user, in the directory's word; the caller's while there is none (v2alpha). The
-    /// default.
+    /// The organisation of the session's user, in the directory's word; the caller's while there is
+    /// none (v2alpha). The default.
     #[default]
     Organization,
     /// This instance, for every session (ZITADEL from 2.42 on).
     Instance(String),
-}
-
-impl Service {
-    /// What `details.resourceOwner` says of this session.
-    pub(super) fn owner_of(&self, view: &SessionView, caller: &Caller) -> String {
-        let owner = view.session().and_then(Session::resource_owner);
-        match (&self.resource_owner, owner) {
-            (ResourceOwner::Organization, Some(owner)) => owner.to_owned(),
-            _ => self.owner(caller),
-        }
-    }
-
-    /// What `details.resourceOwner` says of a session that is not there.
-    pub(super) fn owner(&self, caller: &Caller) -> String {
-        match &self.resource_owner {
-            ResourceOwner::Instance(id) => id.clone(),
-            ResourceOwner::Organization => caller.resource_owner.clone(),
-        }
-    }
 }

@@ -1,31 +1,24 @@
 //! `DELETE /v2alpha/sessions/{session_id}`: the end of a session, by whoever may end it.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    ApiError, Caller, Details, Permission, Service, TokenRule,
-    error::{WRONG_TOKEN, unanswered},
-    get::{not_permitted, session_id},
+    ApiError, Caller, DeleteSession, DeleteSessionResponse, Details, Permission, Service, TokenRule,
+    fields::session_id,
+    refusals::{NOT_PERMITTED, WRONG_TOKEN},
 };
-use crate::{
-    Revoke,
-    compat::{redacted, secret},
-    issuer::SessionView,
-    secret::Secret,
-    session::RevokeReason,
-};
+use crate::{Revoke, issuer::SessionView, secret::Secret, session::RevokeReason};
 
 impl Service {
     /// `DELETE /v2alpha/sessions/{session_id}`: ends a session, expired or not. Status 200.
     ///
-    /// By its current token; or without one by its own user, and by whoever has `session.delete` for its user's organisation,
-    /// or for the instance while it has no user; under [`TokenRule::Permission`] also by its creator, and by callers in the
-    /// same user agent. Ending what has ended, or is not there, is success, and nothing happens.
+    /// By its current token; or without one by its own user, and by whoever has `session.delete`
+    /// for its user's organisation, or for the instance while it has no user; under
+    /// [`TokenRule::Permission`] also by its creator, and by callers in the same user agent. Ending
+    /// what has ended, or is not there, is success, and nothing happens.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` (400) without an id; `PERMISSION_DENIED` (403) for a token that is not its current one, and without
-    /// a token for everybody else; `UNAVAILABLE` (503) when a part did not answer: the session lives on, or the call may be
-    /// repeated.
+    /// `INVALID_ARGUMENT` (400) without an id; `PERMISSION_DENIED` (403) for a token that is not
+    /// its current one, and without a token for everybody else; `UNAVAILABLE` (503) when a part did
+    /// not answer: the session lives on, or the call may be repeated.
     pub async fn delete_session(
         &self,
         caller: &Caller,
@@ -36,11 +29,11 @@ impl Service {
         let (found, reason) = match token {
             Some(token) => {
                 let found = self.of_token(id, token).await?;
-                (Some(found.ok_or_else(|| WRONG_TOKEN.show())?), RevokeReason::Logout)
+                (Some(found.ok_or_else(|| WRONG_TOKEN.error())?), RevokeReason::Logout)
             }
             None => match self.of_id(id).await? {
                 Some(view) if caller.owns(&view) => (Some(view), RevokeReason::Logout),
-                Some(view) if !self.may_end(caller, &view) => return Err(not_permitted()),
+                Some(view) if !self.may_end(caller, &view) => return Err(NOT_PERMITTED.error()),
                 found => (found, RevokeReason::Admin),
             },
         };
@@ -56,34 +49,11 @@ impl Service {
         if let Some(by) = caller.name() {
             revoke = revoke.by(by);
         }
-        self.issuer.revoke(revoke).await.map_err(unanswered)?;
+        self.issuer.revoke(revoke).await?;
         // It has ended: where its record cannot be read again, what it was before must do.
         let ended = self.of_id(Some(found.id())).await.ok().flatten();
         Ok(self.deleted(&ended.unwrap_or(found), caller))
     }
-}
-
-/// What `DELETE /v2alpha/sessions/{session_id}` is told.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct DeleteSession {
-    /// The session's id. Required: 1 to 200 characters. Doors take it from the path.
-    #[serde(alias = "session_id")]
-    pub session_id: Option<String>,
-    /// The session's current token; an empty one is none.
-    #[serde(default, alias = "session_token", deserialize_with = "secret")]
-    pub session_token: Option<Secret>,
-}
-
-redacted!(DeleteSession);
-
-/// The answer to `DELETE /v2alpha/sessions/{session_id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct DeleteSessionResponse {
-    /// What happened to the session, and when: of one that is not there, 0 and now.
-    pub details: Details,
 }
 
 impl Service {

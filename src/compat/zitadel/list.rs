@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ApiError, Caller, Service, Session,
-    error::{bare, told, unanswered},
-    find::{Wanted, invalid, wanted},
-    wire::list::{ListDetails, ListQuery, ListSessions, ListSessionsResponse},
+    ApiError, Caller, ListDetails, ListQuery, ListSessions, ListSessionsResponse, Service, Session,
+    criterion::Criterion,
+    refusals::{INVALID_QUERY, LIMIT_EXCEEDED, TOO_MANY_TO_READ},
 };
 use crate::{SessionQuery, issuer::SessionView, store::Select};
 
@@ -20,17 +19,19 @@ const MAX_QUERIES: usize = 100;
 const MAX_READ: usize = 10_000;
 
 impl Service {
-    /// `POST /v2alpha/sessions/search`: sessions that meet every query, by their creation, the newest first unless asked
-    /// otherwise. Status 200.
+    /// `POST /v2alpha/sessions/search`: sessions that meet every query, by their creation, the
+    /// newest first unless asked otherwise. Status 200.
     ///
-    /// Shown are those that the caller may [get](super::Service::get_session) without a token; expired ones too, until they are deleted
-    /// or swept. One call reads at most 10,000 sessions of the narrowest index that the queries name.
+    /// Shown are those that the caller may [get](super::Service::get_session) without a token;
+    /// expired ones too, until they are deleted or swept. One call reads at most 10,000 sessions of
+    /// the narrowest index that the queries name.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` (400) for a query that is none or several of the kinds, names nobody by an empty string, has no
-    /// date, or has more than 1000 ids; for more than 100 queries, a limit above 1000, and an offset and limit beyond 10,000 together;
-    /// `RESOURCE_EXHAUSTED` (429) when 10,000 sessions were read and the page is not full: narrow the query; `UNAVAILABLE`
-    /// (503) when a part did not answer.
+    /// `INVALID_ARGUMENT` (400) for a query that is none or several of the kinds, names nobody by
+    /// an empty string, has no date, or has more than 1000 ids; for more than 100 queries, a limit
+    /// above 1000, and an offset and limit beyond 10,000 together; `RESOURCE_EXHAUSTED` (429) when
+    /// 10,000 sessions were read and the page is not full: narrow the query; `UNAVAILABLE` (503)
+    /// when a part did not answer.
     pub async fn list_sessions(
         &self,
         caller: &Caller,
@@ -40,9 +41,10 @@ impl Service {
         let page = page(offset.unwrap_or(0), limit.unwrap_or(0))?;
         let queries = request.queries.unwrap_or_default();
         if queries.len() > MAX_QUERIES {
-            return Err(invalid());
+            return Err(INVALID_QUERY.error());
         }
-        let all = queries.into_iter().map(|query| wanted(query, caller)).collect::<Result<Vec<_>, _>>()?;
+        let all = queries.into_iter().map(|query| Criterion::of(query, caller));
+        let all = all.collect::<Result<Vec<_>, _>>()?;
         let asc = asc.unwrap_or(false);
         let found = self.search(caller, &all, asc, &page).await?;
         let mut names = BTreeMap::new();
@@ -62,7 +64,7 @@ impl Service {
 
 /// The places of a page.
 fn page(offset: u64, limit: u32) -> Result<std::ops::Range<usize>, ApiError> {
-    let exceeded = || told(3, 400, "QUERY-4M0fs", "Errors.Query.LimitExceeded");
+    let exceeded = || LIMIT_EXCEEDED.error();
     let limit = if limit == 0 { PAGE } else { limit };
     let start = usize::try_from(offset).map_err(|_| exceeded())?;
     let end = usize::try_from(limit).ok().and_then(|limit| start.checked_add(limit)).ok_or_else(exceeded)?;
@@ -77,7 +79,7 @@ impl Service {
     async fn search(
         &self,
         caller: &Caller,
-        all: &[Wanted],
+        all: &[Criterion],
         asc: bool,
         page: &std::ops::Range<usize>,
     ) -> Result<Vec<SessionView>, ApiError> {
@@ -88,20 +90,19 @@ impl Service {
         for select in &indexes {
             let mut query =
                 SessionQuery::select(select.clone()).dead_too().impersonations_too().limit(MAX_PAGE);
-            query = all.iter().fold(query, |query, wanted| wanted.narrow(query));
+            query = all.iter().fold(query, |query, one| one.narrow(query));
             if asc {
                 query = query.oldest_first();
             }
             loop {
-                let batch = self.issuer.list(query.clone()).await;
-                let batch = batch.map_err(unanswered)?;
+                let batch = self.issuer.list(query.clone()).await?;
                 read += batch.sessions().len();
                 found.extend(
                     batch
                         .sessions()
                         .iter()
                         .filter(|view| self.is_there(view) && caller.may_see(view))
-                        .filter(|view| all.iter().all(|wanted| wanted.admits(view)))
+                        .filter(|view| all.iter().all(|one| one.admits(view)))
                         .filter(|view| seen.insert(view.id()))
                         .cloned(),
                 );
@@ -116,8 +117,7 @@ impl Service {
             }
         }
         if !is_whole && (indexes.len() > 1 || found.len() < page.end) {
-            let text = "More sessions meet these queries than one call reads: narrow them.";
-            return Err(bare(429, 8, text));
+            return Err(TOO_MANY_TO_READ.error());
         }
         found.sort_by_key(SessionView::page_key);
         if !asc {
@@ -127,12 +127,13 @@ impl Service {
     }
 }
 
-/// The indexes that have everything that is wanted: the narrowest that a query names, or else what the caller may see.
-fn indexes(all: &[Wanted], caller: &Caller) -> Vec<Select> {
-    if all.iter().any(|wanted| matches!(wanted, Wanted::Nobody)) {
+/// The indexes that have everything that is asked for: the narrowest that a query names, or else
+/// what the caller may see.
+fn indexes(all: &[Criterion], caller: &Caller) -> Vec<Select> {
+    if all.iter().any(|one| matches!(one, Criterion::Nobody)) {
         return Vec::new();
     }
-    let mut named: Vec<_> = all.iter().filter_map(Wanted::index).collect();
+    let mut named: Vec<_> = all.iter().filter_map(Criterion::index).collect();
     named.sort_by_key(|select| match select {
         Select::Ids(_) => 0,
         Select::Subject(_) => 1,

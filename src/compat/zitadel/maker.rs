@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::wire::user_verification::UserVerificationRequirement;
+use super::wire::challenges::UserVerificationRequirement;
 use crate::{
     Timestamp,
     error::VerifyError,
@@ -17,8 +17,8 @@ use crate::{
 /// Makes challenges, and sends codes: the host's WebAuthn server, and its mail and SMS.
 ///
 /// # Contract
-/// - It is asked after every check of the call has passed, and before anything is stored. Where the call fails after all,
-///   what was sent proves nothing.
+/// - It is asked after every check of the call has passed, and before anything is stored. Where the
+///   call fails after all, what was sent proves nothing.
 /// - None says that the user has no such factor, or none that is ready.
 /// - How often somebody may be written to is the host's to limit.
 ///
@@ -55,8 +55,9 @@ use crate::{
 pub trait ChallengeMaker: fmt::Debug + Send + Sync {
     /// Makes a code and its challenge, and sends the code where it is to be sent.
     async fn code(&self, ask: AskCode<'_>) -> Result<Option<OneTimeCode>, VerifyError>;
-    /// Makes a WebAuthn challenge among the user's keys: its passkeys where verification is required, its second factors
-    /// where it is not. The verifier sees the challenge again, and judges domain and verification by what stands in it.
+    /// Makes a WebAuthn challenge among the user's keys: its passkeys where verification is
+    /// required, its second factors where it is not. The verifier sees the challenge again, and
+    /// judges domain and verification by what stands in it.
     async fn web_authn(&self, ask: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError>;
 }
 

@@ -1,7 +1,8 @@
 //! ZITADEL's session service, v2alpha, v2beta and v2: a session grown by checks (flow C).
 //!
-//! Build the issuer with [`Policy::zitadel`](crate::Policy::zitadel), a directory, and a verifier for each kind of check
-//! ([`Verifiers`](crate::verifier::Verifiers)). The eras differ in who may change a session: [`TokenRule`].
+//! Build the issuer with [`Policy::zitadel`](crate::Policy::zitadel), a directory, and a verifier
+//! for each kind of check ([`Verifiers`](crate::verifier::Verifiers)). The eras differ in who may
+//! change a session: [`TokenRule`].
 //!
 //! | call | ZITADEL | success |
 //! | --- | --- | --- |
@@ -14,13 +15,14 @@
 //! | [`password_changed`](Service::password_changed), [`user_ended`](Service::user_ended) | what its events do to sessions | |
 //! | [`read`] | what its gateway does to a body | |
 //!
-//! Whether a session is enough for a login is asked of [`is_sufficient`]. What happens at each call:
-//! [`guide::flows`](crate::guide::flows).
+//! Whether a session is enough for a login is asked of [`is_sufficient`]. What happens at each
+//! call: [`guide::flows`](crate::guide::flows).
 //!
 //! # What a refusal is called
-//! Checks run in the order of this table, and then challenges; the first that fails ends the call. Attempts are the
-//! verifier's to count: a failed one reaches its [`Lockout`](crate::verifier::Lockout), and nothing of the call is stored on
-//! the session. Ids are those of v2; v2alpha's differ where ZITADEL's did.
+//! Checks run in the order of this table, and then challenges; the first that fails ends the call.
+//! Attempts are the verifier's to count: a failed one reaches its
+//! [`Lockout`](crate::verifier::Lockout), and nothing of the call is stored on the session. Ids are
+//! those of v2; v2alpha's differ where ZITADEL's did.
 //!
 //! | check | wrong | no user | locked | not there, not ready | no challenge, or its time is over |
 //! | --- | --- | --- | --- | --- | --- |
@@ -33,25 +35,28 @@
 //! | `otpEmail` | `CODE-woT0xc` | `COMMAND-ejo2w`, `COMMAND-JK3gp` | `COMMAND-S6h4R` | `COMMAND-JKLJ3` | `COMMAND-zF3g3`, `CODE-QvUQ4P` |
 //! | `recoveryCode` | `DOMAIN-6uvh0` | `COMMAND-4m9s2` | `COMMAND-2w6oa` (404) | `COMMAND-84rgg` | |
 //!
-//! A verifier of intents says what is wrong with one by its [`Outcome`](crate::verifier::Outcome): `Wrong` for its token,
-//! `NotReady` for one that has not succeeded or was used, `NoChallenge` for one whose time is over, `NotSetUp` for one of
-//! another user, or one that nobody has linked.
+//! A verifier of intents says what is wrong with one by its [`Outcome`](crate::verifier::Outcome):
+//! `Wrong` for its token, `NotReady` for one that has not succeeded or was used, `NoChallenge` for
+//! one whose time is over, `NotSetUp` for one of another user, or one that nobody has linked.
 //!
 //! # Security
-//! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a request that names a user
-//! and proves something has one answer for everything that is wrong with the user and the first proof, unless the service is
-//! made [`Answers::Precise`], or the session has proved something before. The verifier works for unknown users too. The
-//! precise kind is always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves nothing
-//! tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no browsers.
+//! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a
+//! request that names a user and proves something has one answer for everything that is wrong with
+//! the user and the first proof, unless the service is made [`Answers::Precise`], or the session
+//! has proved something before. The verifier works for unknown users too. The precise kind is
+//! always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves
+//! nothing tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no
+//! browsers.
 //!
-//! A challenge with `returnCode` gives the code to the caller, who then has that factor without phone or mailbox: for
-//! callers who are not trusted with it, set a [`ChallengeMaker`] that has no code to return.
+//! A challenge with `returnCode` gives the code to the caller, who then has that factor without
+//! phone or mailbox: for callers who are not trusted with it, set a [`ChallengeMaker`] that has no
+//! code to return.
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, compat::zitadel::{self, Caller, Service}, entropy::SystemEntropy, id::CreatorId,
-//!     store::MemoryStore, token::TokenKeys,
+//!     Issuer, Policy, compat::zitadel::{Caller, CreateSession, Service, SetSession, read},
+//!     entropy::SystemEntropy, id::CreatorId, store::MemoryStore, token::TokenKeys,
 //! };
 //! # use async_trait::async_trait;
 //! # use session_issuer::{factor::Check, verifier::*};
@@ -88,77 +93,97 @@
 //!     .directory(Users) // your own `SubjectDirectory`
 //!     .verifier(Verifiers::new().password(Passwords))
 //!     .build()?;
-//! let (service, login) = (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
+//! let service = Service::new(issuer);
+//! let login = Caller::new(CreatorId::new("login-page")?, "acme")?;
 //!
-//! let request = zitadel::read(br#"{"checks": {"user": {"userId": "alice"}}, "lifetime": "600s"}"#)?;
+//! let body = br#"{"checks": {"user": {"userId": "alice"}}, "lifetime": "600s"}"#;
+//! let request: CreateSession = read(body)?;
 //! let created = service.create_session(&login, request).await?;
 //! let id = created.session_id.to_string();
 //!
-//! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "wrong"}}}"#)?;
+//! let mut request: SetSession = read(br#"{"checks": {"password": {"password": "wrong"}}}"#)?;
 //! request.session_token = Some(created.session_token.expose().into());
 //! let refused = service.set_session(&login, &id, request).await.unwrap_err();
 //! assert_eq!(refused.body.details[0].message, "Errors.User.Password.Invalid");
 //!
-//! let mut request: zitadel::SetSession = zitadel::read(br#"{"checks": {"password": {"password": "V3ryS3cure!"}}}"#)?;
-//! request.session_token = Some(created.session_token); // still good: the refused call has changed nothing
+//! let body = br#"{"checks": {"password": {"password": "V3ryS3cure!"}}}"#;
+//! let mut request: SetSession = read(body)?;
+//! // Still good: the refused call has changed nothing.
+//! request.session_token = Some(created.session_token);
 //! let set = service.set_session(&login, &id, request).await?;
 //! assert_eq!(set.details.sequence, 2);
-//! assert!(serde_json::to_string(&set)?.starts_with(r#"{"details":{"sequence":"2","changeDate":"#));
+//! let answer = serde_json::to_string(&set)?;
+//! assert!(answer.starts_with(r#"{"details":{"sequence":"2","changeDate":"#));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
 
+// The calls, one file each.
 mod account;
-mod caller;
-mod challenges;
-mod checks;
+mod authenticate;
 mod create;
 mod delete;
-mod error;
-mod find;
 mod get;
-mod known;
 mod list;
-mod maker;
-mod proto;
-mod refusals;
+mod read;
 mod set;
-mod span;
-mod sufficient;
-mod user_agent;
-mod view;
+
+// What calls take and answer, as JSON.
 mod wire;
+
+// Every refusal, and which of them an error of the issuer is.
+mod change_errors;
+mod refusals;
+
+// Who calls, and which sessions the caller reaches.
+mod caller;
+mod criterion;
+mod lookup;
+
+// The parts of a request, against the rules of the schema.
+mod challenges;
+mod checks;
+mod fields;
+mod user_agent;
+
+// A session, as it is shown, and whether it is enough of a login.
+mod sufficient;
+mod view;
+
+// Who makes challenges: the host's part.
+mod maker;
 
 use std::sync::Arc;
 
 pub use self::{
     caller::{Caller, Permission, ResourceOwner, Scope, TokenRule},
-    challenges::{
-        Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode, SendCode,
-        WebAuthNChallenge,
-    },
-    checks::{
-        CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
-        Checks,
-    },
-    create::{CreateSession, CreateSessionResponse},
-    delete::{DeleteSession, DeleteSessionResponse},
-    error::{ErrorBody, ErrorDetail, read},
-    get::{GetSession, GetSessionResponse},
     maker::{AskCode, AskWebAuthN, ChallengeMaker, Delivery, MadeWebAuthN},
-    proto::Details,
-    set::{SetSession, SetSessionResponse},
-    span::Span,
+    read::read,
     sufficient::{ConfiguredFactors, ForceMfa, Lack, LoginPolicy, amr, is_sufficient, lack},
-    user_agent::{UserAgent, UserAgentHeader},
-    view::{CheckedFactor, Factors, Profile, Session, UserFactor, WebAuthNFactor},
+    view::Profile,
     wire::{
+        challenges::{
+            Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode,
+            SendCode, UserVerificationRequirement, WebAuthNChallenge,
+        },
+        checks::{
+            CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
+            Checks,
+        },
+        create::{CreateSession, CreateSessionResponse},
+        delete::{DeleteSession, DeleteSessionResponse},
+        details::Details,
+        error::{ErrorBody, ErrorDetail},
+        get::{GetSession, GetSessionResponse},
         list::{
             CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery,
             ListSessions, ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod,
             UserAgentQuery, UserIdQuery,
         },
-        user_verification::UserVerificationRequirement,
+        session::{CheckedFactor, Factors, Session, UserFactor, WebAuthNFactor},
+        set::{SetSession, SetSessionResponse},
+        span::Span,
+        user_agent::{UserAgent, UserAgentHeader},
     },
 };
 use super::Profiles;
@@ -179,7 +204,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// This issuer, with [`Answers::Alike`], [`TokenRule::V2Alpha`] and [`ResourceOwner::Organization`].
+    /// This issuer, with [`Answers::Alike`], [`TokenRule::V2Alpha`] and
+    /// [`ResourceOwner::Organization`].
     pub fn new(issuer: Issuer) -> Self {
         Self {
             issuer,
@@ -205,8 +231,8 @@ impl Service {
         self
     }
 
-    /// Where the names that [`UserFactor`] shows come from: asked when a session is shown, and not when one is created.
-    /// Without it, only the user's id is shown.
+    /// Where the names that [`UserFactor`] shows come from: asked when a session is shown, and not
+    /// when one is created. Without it, only the user's id is shown.
     #[must_use]
     pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
         self.profiles = Some(Arc::new(profiles));
@@ -234,6 +260,7 @@ impl Service {
 pub enum Answers {
     /// Unknown, inactive, locked, or a wrong first proof: one answer, that of a wrong proof.
     Alike,
-    /// ZITADEL's own ids and codes. Whoever may call can find out who has an account: for trusted login servers.
+    /// ZITADEL's own ids and codes. Whoever may call can find out who has an account: for trusted
+    /// login servers.
     Precise,
 }

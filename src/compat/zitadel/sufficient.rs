@@ -1,16 +1,11 @@
-//! Whether what a session has proved is enough. ZITADEL leaves that to its clients; its own login page judges as this does.
+//! Whether what a session has proved is enough. ZITADEL leaves that to its clients; its own login
+//! page judges as this does.
 
-use super::{
-    ApiError, Caller, Service,
-    error::{told, unanswered},
-};
 use crate::{
-    Requirement, Timestamp,
-    error::{Error, ErrorClass, ErrorKind, Operation},
+    Timestamp,
     factor::{AssuranceLevel, Factor, FactorKind},
-    id::CreatorId,
     issuer::SessionView,
-    session::{Life, Session},
+    session::Life,
     verifier::SubjectProfile,
 };
 
@@ -69,7 +64,8 @@ pub enum ForceMfa {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ConfiguredFactors {
-    /// Yes: the password alone does not log in who has set up more (ZITADEL's login from 2026 on). The default.
+    /// Yes: the password alone does not log in who has set up more (ZITADEL's login from 2026 on).
+    /// The default.
     #[default]
     Required,
     /// No (ZITADEL's login before).
@@ -84,8 +80,9 @@ pub enum Lack {
     Life,
     /// It is about nobody.
     User,
-    /// It names its user, and has proved nothing that logs in by itself: a password, a login at an identity provider, or a
-    /// passkey that verified its user. **A key that was merely touched does not.**
+    /// It names its user, and has proved nothing that logs in by itself: a password, a login at an
+    /// identity provider, or a passkey that verified its user. **A key that was merely touched does
+    /// not.**
     PrimaryFactor,
     /// The policy asks for two factors, or for a passkey that verified its user.
     SecondFactor,
@@ -98,8 +95,9 @@ pub fn is_sufficient(view: &SessionView, user: &SubjectProfile, policy: LoginPol
 
 /// What a session lacks of a login for this policy: what to ask its user for next.
 ///
-/// `user` is what the directory knows of the session's user. A user whom it no longer lets in has no profile, and no
-/// session that is enough: [`authenticate`](Service::authenticate) asks the directory, too.
+/// `user` is what the directory knows of the session's user. A user whom it no longer lets in has
+/// no profile, and no session that is enough: [`authenticate`](super::Service::authenticate) asks
+/// the directory, too.
 pub fn lack(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now: Timestamp) -> Option<Lack> {
     let factors = view.factors();
     let is_primary = |factor: &Factor| match factor.kind() {
@@ -120,8 +118,9 @@ pub fn lack(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now:
     }
 }
 
-/// The methods by which a session's user is authenticated, in ZITADEL's words: `pwd`, `user` for a passkey or security key,
-/// `otp` for codes of all kinds, `mfa` from AAL2 on. A login at an identity provider has no word.
+/// The methods by which a session's user is authenticated, in ZITADEL's words: `pwd`, `user` for a
+/// passkey or security key, `otp` for codes of all kinds, `mfa` from AAL2 on. A login at an
+/// identity provider has no word.
 ///
 /// When that was: [`SessionView::authenticated_at`].
 pub fn amr(view: &SessionView) -> Vec<&'static str> {
@@ -134,47 +133,4 @@ pub fn amr(view: &SessionView) -> Vec<&'static str> {
         ("mfa", AssuranceLevel::of(&factors) >= Some(AssuranceLevel::Aal2)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word).collect()
-}
-
-impl Service {
-    /// The caller that a session token stands for, where it is used as a bearer token: the session's user, in its user agent.
-    ///
-    /// The session must be live and [sufficient](is_sufficient), and the directory must still let its user in. Its user agent
-    /// is what its creator said: where callers who are not trusted create sessions, leave `fingerprintId` out of what they
-    /// send, or whoever knows another's fingerprint sees what was made there. The caller's creator id is the user's id: users
-    /// and service accounts must not share a name. It has no permissions: the host grants what the user has.
-    ///
-    /// # Errors
-    /// `UNAUTHENTICATED` (401) for a token that is not the current one of a live session, of which the user has proved to be
-    /// the user; `PERMISSION_DENIED` (403) where a second factor is needed; `UNAVAILABLE` (503) when a part did not answer.
-    pub async fn authenticate(&self, token: &str, policy: LoginPolicy) -> Result<Caller, ApiError> {
-        let failed = |error: Error| match error.class() {
-            ErrorClass::Rejected => not_authenticated().caused_by(error),
-            _ => unanswered(error),
-        };
-        let need = Requirement::new().no_impersonation();
-        let checked = self.issuer.check(token, &need).await.map_err(failed)?;
-        let view =
-            checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
-        let user = checked.subject().map_err(failed)?;
-        let profile = self.issuer.profile(user).await.map_err(failed)?;
-        match lack(view, &profile, policy, self.issuer.now()) {
-            None => {}
-            Some(Lack::SecondFactor) => return Err(told(7, 403, "AUTHZ-Kl3p0", "mfa required")),
-            Some(_) => return Err(not_authenticated()),
-        }
-        let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
-        let invalid = |input: crate::error::InvalidInput| unanswered(input.into());
-        let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
-        let mut caller =
-            Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());
-        if let Some(fingerprint) = view.client().and_then(|client| client.get_fingerprint()) {
-            caller = caller.fingerprint(fingerprint).map_err(invalid)?;
-        }
-        Ok(caller)
-    }
-}
-
-fn not_authenticated() -> ApiError {
-    told(16, 401, "AUTH-7fs1e", "Errors.Token.Invalid")
 }

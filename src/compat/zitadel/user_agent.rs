@@ -1,47 +1,12 @@
-//! The client of a session, as a request says it and as it is shown.
+//! The client of a session: out of a request, and as it is shown.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    ApiError,
-    error::{LENGTH, invalid},
-};
+use super::{ApiError, UserAgent, UserAgentHeader, fields::LENGTH, refusals::Refusal};
 use crate::{
     client::ClientInfo,
-    compat::redacted,
     error::{InputField, InvalidInput, Problem},
 };
-
-/// The client that a session lives in. What is absent is left out.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct UserAgent {
-    /// A fingerprint of the browser or device: 1 to 200 characters.
-    #[serde(alias = "fingerprint_id", skip_serializing_if = "Option::is_none")]
-    pub fingerprint_id: Option<String>,
-    /// The address: IPv4 or IPv6. An empty one counts as none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// Words for people: 1 to 200 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Headers: names of 1 to 200 characters, 32 values in all, of at most 1024 characters each.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<BTreeMap<String, UserAgentHeader>>,
-}
-
-/// The values of one header.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[non_exhaustive]
-pub struct UserAgentHeader {
-    /// The values, in their order. Always there where a session is shown.
-    pub values: Option<Vec<String>>,
-}
-
-redacted!(UserAgent, UserAgentHeader);
 
 impl UserAgent {
     /// What is kept of it, or the first rule that it breaks.
@@ -58,7 +23,7 @@ impl UserAgent {
                 Problem::Empty | Problem::TooLong(200) => LENGTH.to_owned(),
                 problem => format!("value {problem}"),
             };
-            invalid(&[&format!("{request}.UserAgent"), field], &rule)
+            Refusal::Rule(&[&format!("{request}.UserAgent"), field], &rule).error()
         };
         let mut client = ClientInfo::new().ip_text(ip.as_deref().unwrap_or_default()).map_err(broken)?;
         if let Some(fingerprint) = fingerprint_id {

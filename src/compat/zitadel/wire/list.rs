@@ -1,19 +1,12 @@
-//! What the search of sessions takes and answers.
+//! `POST /v2alpha/sessions/search`: its body and its answer.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Timestamp,
-    compat::{
-        redacted,
-        zitadel::{
-            proto::{
-                date_time, message, messages, numbered, read_date_time, read_uint32, read_uint64, uint64,
-            },
-            view::Session,
-        },
-    },
+use super::{
+    proto::{date_time, message, messages, numbered, read_date_time, read_uint32, read_uint64, uint64},
+    session::Session,
 };
+use crate::{Timestamp, compat::redacted};
 
 /// The body of `POST /v2alpha/sessions/search`.
 #[derive(Clone, Default, Deserialize)]
@@ -173,8 +166,8 @@ pub struct ListSessionsResponse {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ListDetails {
-    /// How many sessions meet the queries **and may be seen by the caller**, on all pages; a string in JSON. Where there
-    /// are more than one call reads, those that it has read.
+    /// How many sessions meet the queries **and may be seen by the caller**, on all pages; a string
+    /// in JSON. Where there are more than one call reads, those that it has read.
     #[serde(serialize_with = "uint64")]
     pub total_result: u64,
     /// As of when.

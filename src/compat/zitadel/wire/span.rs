@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::error::{InputField, InvalidInput, Problem};
 
-/// A span of time that may be negative: at most 315,576,000,000 seconds either way, to the nanosecond.
+/// A span of time that may be negative: at most 315,576,000,000 seconds either way, to the
+/// nanosecond.
 ///
 /// In JSON, decimal seconds with an `s` behind: `600s`, `1.5s`, `-3s`; at most nine decimals.
 ///

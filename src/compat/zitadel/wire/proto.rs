@@ -1,7 +1,8 @@
 //! What protobuf's JSON has that plain JSON has not (its "ProtoJSON Format").
 //!
-//! Numbers of 64 bits are strings, and read as numbers too; enums are read by name and by number; bytes are base64 of
-//! either alphabet; `null` is as good as absent. Field names are read in camelCase and in snake_case, by an alias at each.
+//! Numbers of 64 bits are strings, and read as numbers too; enums are read by name and by number;
+//! bytes are base64 of either alphabet; `null` is as good as absent. Field names are read in
+//! camelCase and in snake_case, by an alias at each.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,7 +11,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer, Serializer,
     de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Number;
@@ -18,23 +19,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::Timestamp;
 
-/// What happened to an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Details {
-    /// The session's version; a string in JSON, as protobuf writes 64 bits.
-    #[serde(serialize_with = "uint64")]
-    pub sequence: u64,
-    /// When the change happened. RFC 3339 in JSON, in UTC, with milliseconds where they are not zero.
-    #[serde(serialize_with = "date_time")]
-    pub change_date: Timestamp,
-    /// Who owns the session: see [`ResourceOwner`](super::ResourceOwner).
-    pub resource_owner: String,
-}
-
 /// Bytes as protobuf's JSON takes them: either alphabet, with or without padding.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(in crate::compat::zitadel) fn bytes(text: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
@@ -88,8 +74,8 @@ pub(super) fn some_date_time<S: Serializer>(
     }
 }
 
-/// For fields that hold an instant: RFC 3339, at any offset, at most nine decimals; years 1 to 9999 in UTC. What is below
-/// the millisecond is dropped.
+/// For fields that hold an instant: RFC 3339, at any offset, at most nine decimals; years 1 to 9999
+/// in UTC. What is below the millisecond is dropped.
 pub(super) fn read_date_time<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
@@ -127,7 +113,7 @@ pub(super) fn messages<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// What only an object is read as.
-pub(super) struct Message<T>(pub(super) T);
+pub(in crate::compat::zitadel) struct Message<T>(pub(in crate::compat::zitadel) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -185,7 +171,7 @@ macro_rules! numbered {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                use $crate::compat::zitadel::proto::Scalar;
+                use $crate::compat::zitadel::wire::proto::Scalar;
                 match Scalar::deserialize(deserializer)? {
                     $(Scalar::Text(name) if name == $text => Ok(Self::$variant),)*
                     Scalar::Text(_) => Err(serde::de::Error::custom("no name of this enum")),
@@ -215,20 +201,6 @@ mod tests {
         assert_eq!(bytes(""), Some(Vec::new()));
         assert!(bytes("a b").is_none() && bytes("+_8").is_none() && bytes("a").is_none());
         assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
-    }
-
-    #[test]
-    fn details_are_written_as_protobuf_writes_them() {
-        let details = |millis| {
-            let change_date = Timestamp::from_millis(millis);
-            let details = Details { sequence: u64::MAX, change_date, resource_owner: "acme".to_owned() };
-            serde_json::to_string(&details).unwrap()
-        };
-        assert_eq!(
-            details(1_749_743_895_070),
-            r#"{"sequence":"18446744073709551615","changeDate":"2025-06-12T15:58:15.070Z","resourceOwner":"acme"}"#
-        );
-        assert!(details(1_749_743_895_000).contains(r#""2025-06-12T15:58:15Z""#));
     }
 
     #[test]

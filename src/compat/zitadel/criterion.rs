@@ -1,11 +1,10 @@
-//! One query of a search: what it asks of a session, and which index has the answer.
+//! One criterion of a search: what must hold of a session, and which index has those.
 
 use std::collections::BTreeSet;
 
 use super::{
-    ApiError, Caller,
-    error::told,
-    wire::list::{SearchQuery, TimestampQueryMethod},
+    ApiError, Caller, SearchQuery, TimestampQueryMethod,
+    refusals::{INVALID_QUERY, NAMELESS_QUERY},
 };
 use crate::{
     SessionQuery, Timestamp,
@@ -19,8 +18,8 @@ use crate::{
 /// How many ids a query may have.
 const MAX_IDS: usize = 1000;
 
-/// What a query asks of a session.
-pub(super) enum Wanted {
+/// What one query of a search asks of a session.
+pub(super) enum Criterion {
     Ids(BTreeSet<SessionId>),
     User(SubjectId),
     Creator(CreatorId),
@@ -31,71 +30,59 @@ pub(super) enum Wanted {
     Nobody,
 }
 
-/// The one thing that a query asks.
-pub(super) fn wanted(query: SearchQuery, caller: &Caller) -> Result<Wanted, ApiError> {
-    let SearchQuery {
-        ids_query,
-        user_id_query,
-        creation_date_query,
-        creator_query,
-        user_agent_query,
-        expiration_date_query,
-    } = query;
-    let mut asked = Vec::new();
-    if let Some(query) = ids_query {
-        let ids = query.ids.unwrap_or_default();
-        asked.push(match ids.len() <= MAX_IDS {
-            true => Ok(Wanted::Ids(ids.iter().filter_map(|id| id.parse().ok()).collect())),
-            false => Err(invalid()),
-        });
+impl Criterion {
+    /// The one thing that a query asks.
+    pub(super) fn of(query: SearchQuery, caller: &Caller) -> Result<Self, ApiError> {
+        let SearchQuery {
+            ids_query,
+            user_id_query,
+            creation_date_query,
+            creator_query,
+            user_agent_query,
+            expiration_date_query,
+        } = query;
+        let invalid = || INVALID_QUERY.error();
+        let mut asked = Vec::new();
+        if let Some(query) = ids_query {
+            let ids = query.ids.unwrap_or_default();
+            asked.push(match ids.len() <= MAX_IDS {
+                true => Ok(Self::Ids(ids.iter().filter_map(|id| id.parse().ok()).collect())),
+                false => Err(invalid()),
+            });
+        }
+        if let Some(query) = user_id_query {
+            let id = query.id.filter(|id| !id.is_empty()).ok_or_else(invalid);
+            asked.push(id.map(|id| named(SubjectId::new(id), Self::User)));
+        }
+        if let Some(query) = creation_date_query {
+            let at = query.creation_date.ok_or_else(invalid);
+            asked.push(at.map(|at| Self::Created(query.method.unwrap_or_default(), at)));
+        }
+        if let Some(query) = creator_query {
+            asked.push(match query.id {
+                None => Ok(Self::Creator(caller.creator.clone())),
+                Some(id) if id.is_empty() => Err(NAMELESS_QUERY.error()),
+                Some(id) => Ok(named(CreatorId::new(id), Self::Creator)),
+            });
+        }
+        if let Some(query) = user_agent_query {
+            let own = caller.own_fingerprint().map(str::to_owned);
+            asked.push(match query.fingerprint_id.or(own) {
+                None => Err(NAMELESS_QUERY.error()),
+                Some(id) if id.is_empty() => Err(NAMELESS_QUERY.error()),
+                Some(id) => Ok(named(check_text(InputField::Fingerprint, &id).map(|()| id), Self::Agent)),
+            });
+        }
+        if let Some(query) = expiration_date_query {
+            let at = query.expiration_date.ok_or_else(invalid);
+            asked.push(at.map(|at| Self::Ends(query.method.unwrap_or_default(), at)));
+        }
+        match (asked.pop(), asked.is_empty()) {
+            (Some(one), true) => one,
+            _ => Err(invalid()),
+        }
     }
-    if let Some(query) = user_id_query {
-        let id = query.id.filter(|id| !id.is_empty()).ok_or_else(invalid);
-        asked.push(id.map(|id| named(SubjectId::new(id), Wanted::User)));
-    }
-    if let Some(query) = creation_date_query {
-        let at = query.creation_date.ok_or_else(invalid);
-        asked.push(at.map(|at| Wanted::Created(query.method.unwrap_or_default(), at)));
-    }
-    if let Some(query) = creator_query {
-        asked.push(match query.id {
-            None => Ok(Wanted::Creator(caller.creator.clone())),
-            Some(id) if id.is_empty() => Err(nobody()),
-            Some(id) => Ok(named(CreatorId::new(id), Wanted::Creator)),
-        });
-    }
-    if let Some(query) = user_agent_query {
-        let own = caller.own_fingerprint().map(str::to_owned);
-        asked.push(match query.fingerprint_id.or(own) {
-            None => Err(nobody()),
-            Some(id) if id.is_empty() => Err(nobody()),
-            Some(id) => Ok(named(check_text(InputField::Fingerprint, &id).map(|()| id), Wanted::Agent)),
-        });
-    }
-    if let Some(query) = expiration_date_query {
-        let at = query.expiration_date.ok_or_else(invalid);
-        asked.push(at.map(|at| Wanted::Ends(query.method.unwrap_or_default(), at)));
-    }
-    match (asked.pop(), asked.is_empty()) {
-        (Some(one), true) => one,
-        _ => Err(invalid()),
-    }
-}
 
-/// A query for a name; one that nobody can have finds nothing.
-fn named<T>(name: Result<T, InvalidInput>, wanted: impl Fn(T) -> Wanted) -> Wanted {
-    name.map_or(Wanted::Nobody, wanted)
-}
-
-pub(super) fn invalid() -> ApiError {
-    told(3, 400, "GRPC-Sfefs", "List.Query.Invalid")
-}
-
-fn nobody() -> ApiError {
-    told(3, 400, "GRPC-x8n23uh", "List.Query.Invalid")
-}
-
-impl Wanted {
     /// The index that has all that it asks for.
     pub(super) fn index(&self) -> Option<Select> {
         match self {
@@ -135,6 +122,11 @@ impl Wanted {
             Self::Nobody => false,
         }
     }
+}
+
+/// A query for a name; one that nobody can have finds nothing.
+fn named<T>(name: Result<T, InvalidInput>, of: impl Fn(T) -> Criterion) -> Criterion {
+    name.map_or(Criterion::Nobody, of)
 }
 
 impl TimestampQueryMethod {
