@@ -64,7 +64,7 @@ fn add(store: &MemoryStore, number: u32, subject: u32) -> Outcome {
     let key = SubjectKey::new(tenant(), subject.clone());
     let epoch: Epoch = block_on(store.stamp(&key, now))?.epoch;
     let address = std::net::Ipv4Addr::from_bits(number);
-    let client = ClientInfo::new().user_agent(AGENT)?.with_ip(address.into());
+    let client = ClientInfo::new().with_user_agent(AGENT).with_ip(address.into());
     let born = Timestamp::from_millis(now.as_millis() + i64::from(number / 16));
     let record = fixtures::session().tenant(tenant()).at(born).subject(subject, epoch).client(client).build();
     let new = NewRecord::new(record, born);

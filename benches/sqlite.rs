@@ -148,7 +148,7 @@ async fn create_some(issuer: Issuer, clock: ManualClock, from: usize, many: usiz
         if n % 10 == 9 {
             clock.advance(Duration::from_millis(1));
         }
-        let client = ClientInfo::new().user_agent(AGENT)?.with_ip([192, 0, 2, 7].into());
+        let client = ClientInfo::new().with_user_agent(AGENT).with_ip([192, 0, 2, 7].into());
         let new = NewSession::for_subject(SubjectId::new(format!("user-{}", from + n))?).client(client);
         let issued = issuer.create(new).await?;
         made.push(Tokens {

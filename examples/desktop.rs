@@ -120,7 +120,7 @@ impl Desk {
 
     /// The machine has asked for the password; the issuer takes the tool's word for it.
     fn login(&mut self, name: &str) -> Done {
-        let client = ClientInfo::new().description("the desktop tool")?;
+        let client = ClientInfo::new().with_description("the desktop tool");
         let login = NewSession::for_subject(SubjectId::new(name)?).client(client);
         let issued = block_on(self.issuer.create(login))?;
         println!("hello, {name}");

@@ -23,6 +23,16 @@ pub const MAX_CLAIMS_DEPTH: usize = 8;
 /// Keys and values that a host keeps on a session, and tokens never carry.
 ///
 /// At most 64 entries, keys of 1 to 200 characters, values of at most 4 KiB, 16 KiB in all. `Debug` shows the keys.
+///
+/// # Examples
+/// ```
+/// use session_issuer::metadata::Metadata;
+///
+/// let metadata = Metadata::of([("plan", "pro"), ("theme", "dark")])?;
+/// assert_eq!(metadata.get("plan"), Some(b"pro".as_slice()));
+/// assert!(Metadata::of([("photo", vec![0; 5000])]).is_err());
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Metadata(BTreeMap<String, Vec<u8>>);
 
@@ -34,13 +44,25 @@ impl Metadata {
         Self::default()
     }
 
-    /// With this entry set; an empty value removes the key (ZITADEL's rule).
-    pub fn with(mut self, key: &str, value: impl AsRef<[u8]>) -> Result<Self, InvalidInput> {
-        self.set(key, value)?;
-        Ok(self)
+    /// These entries. Of two with one key the later counts, and an empty value removes its key
+    /// (ZITADEL's rule).
+    ///
+    /// # Errors
+    /// The first bound that is passed: of a key, a value, their number or their bytes in all.
+    pub fn of(
+        entries: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<[u8]>)>,
+    ) -> Result<Self, InvalidInput> {
+        let mut all = Self::new();
+        for (key, value) in entries {
+            all.set(key.as_ref(), value)?;
+        }
+        Ok(all)
     }
 
-    /// Sets an entry; an empty value removes the key (ZITADEL's rule). A refused entry changes nothing.
+    /// Sets an entry; an empty value removes the key (ZITADEL's rule).
+    ///
+    /// # Errors
+    /// Those of [`of`](Self::of). A refused entry changes nothing.
     pub fn set(&mut self, key: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidInput> {
         let value = value.as_ref();
         check_text(InputField::MetadataKey, key)?;
@@ -118,6 +140,17 @@ pub const RESERVED_CLAIMS: [&str; 17] = [
 ///
 /// At most 64 names of 1 to 200 characters, none of them reserved, 4 KiB of JSON in all, nested at most 8 deep.
 /// `Debug` shows the names.
+///
+/// # Examples
+/// ```
+/// use serde_json::json;
+/// use session_issuer::metadata::HostClaims;
+///
+/// let claims = HostClaims::of([("role", json!("admin")), ("seats", json!(7))])?;
+/// assert_eq!(claims.get("role"), Some(&json!("admin")));
+/// assert!(HostClaims::of([("sub", "mallory")]).is_err());
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
 #[derive(Clone, PartialEq, Default)]
 pub struct HostClaims(Map<String, Value>);
 
@@ -127,21 +160,35 @@ impl HostClaims {
         Self::default()
     }
 
-    /// With this claim set; `null` is a value like any other.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Result<Self, InvalidInput> {
-        self.insert(name, value.into())?;
-        self.bounded()
-    }
-
-    /// These claims, as a stored row has them.
-    pub(crate) fn from_row(
-        claims: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+    /// These claims. Of two with one name the later counts; `null` is a value like any other.
+    ///
+    /// # Errors
+    /// The first bound that is passed: of a name, a depth, their number or their bytes as JSON. A
+    /// reserved name is refused.
+    pub fn of(
+        claims: impl IntoIterator<Item = (impl AsRef<str>, impl Into<Value>)>,
     ) -> Result<Self, InvalidInput> {
         let mut all = Self::new();
         for (name, value) in claims {
-            all.insert(name.as_ref(), value)?;
+            all.insert(name.as_ref(), value.into())?;
         }
-        all.bounded()
+        all.problem().map_or(Ok(all), Err)
+    }
+
+    /// Sets a claim; `null` is a value like any other.
+    ///
+    /// # Errors
+    /// Those of [`of`](Self::of). A refused claim changes nothing.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) -> Result<(), InvalidInput> {
+        let before = self.0.get(name).cloned();
+        self.insert(name, value.into())?;
+        let passed = self.problem();
+        match (passed, before) {
+            (None, _) => return Ok(()),
+            (Some(_), Some(before)) => self.0.insert(name.to_owned(), before),
+            (Some(_), None) => self.0.remove(name),
+        };
+        passed.map_or(Ok(()), Err)
     }
 
     fn insert(&mut self, name: &str, value: Value) -> Result<(), InvalidInput> {
@@ -159,11 +206,9 @@ impl HostClaims {
         Ok(())
     }
 
-    fn bounded(self) -> Result<Self, InvalidInput> {
-        if !self.is_empty() && self.json_bytes() > MAX_CLAIMS_BYTES {
-            return Err(InvalidInput::new(InputField::Claims, Problem::TooLong(MAX_CLAIMS_BYTES)));
-        }
-        Ok(self)
+    fn problem(&self) -> Option<InvalidInput> {
+        let is_too_long = !self.is_empty() && self.json_bytes() > MAX_CLAIMS_BYTES;
+        is_too_long.then(|| InvalidInput::new(InputField::Claims, Problem::TooLong(MAX_CLAIMS_BYTES)))
     }
 
     /// How many bytes they have together, as JSON.
@@ -221,11 +266,9 @@ mod tests {
         );
         assert!(metadata.set("k63", "another").is_ok(), "a full one can still change");
         assert!(metadata.set("k1", "").is_ok() && metadata.get("k1").is_none(), "an empty value removes");
-        assert!(Metadata::new().with("k", vec![0; 4096]).is_ok());
-        assert!(Metadata::new().with("k", vec![0; 4097]).is_err());
-        assert!(
-            Metadata::new().with("", "v").is_err() && Metadata::new().with(&"k".repeat(201), "v").is_err()
-        );
+        assert!(Metadata::of([("k", vec![0; 4096])]).is_ok());
+        assert!(Metadata::of([("k", vec![0; 4097])]).is_err());
+        assert!(Metadata::of([("", "v")]).is_err() && Metadata::of([("k".repeat(201), "v")]).is_err());
         let mut full = Metadata::new();
         for n in 0..3 {
             full.set(&n.to_string(), vec![1; 4096]).unwrap();
@@ -241,15 +284,27 @@ mod tests {
     fn host_claims_never_take_a_reserved_name_and_stay_small() {
         for name in RESERVED_CLAIMS {
             assert_eq!(
-                HostClaims::new().with(name, 1).unwrap_err(),
+                HostClaims::of([(name, 1)]).unwrap_err(),
                 InvalidInput::new(InputField::ClaimName, Problem::Reserved)
             );
         }
-        assert!(HostClaims::new().with("big", "x".repeat(5000)).is_err());
+        assert!(HostClaims::of([("big", "x".repeat(5000))]).is_err());
         let mut deep = serde_json::json!(1);
         for _ in 0..9 {
             deep = serde_json::json!([deep]);
         }
-        assert!(HostClaims::new().with("deep", deep).is_err());
+        assert!(HostClaims::of([("deep", deep)]).is_err());
+    }
+
+    #[test]
+    fn a_refused_claim_changes_nothing() {
+        let mut claims = HostClaims::of([("role", "admin")]).unwrap();
+        let before = claims.clone();
+        for name in ["role", "other"] {
+            assert!(claims.set(name, "x".repeat(5000)).is_err());
+            assert_eq!(claims, before);
+        }
+        claims.set("role", "guest").unwrap();
+        assert_eq!(claims.get("role"), Some(&Value::from("guest")));
     }
 }

@@ -194,7 +194,8 @@ impl Call {
     /// The calling client. A user agent that the crate would not keep is left out.
     pub(crate) fn client(&self) -> ClientInfo {
         let client = self.peer.map_or_else(ClientInfo::new, |ip| ClientInfo::new().with_ip(ip));
-        client.clone().user_agent(self.header("user-agent").unwrap_or_default()).unwrap_or(client)
+        let agent = self.header("user-agent").unwrap_or_default();
+        client.clone().with_user_agent(agent).checked().unwrap_or(client)
     }
 }
 

@@ -108,6 +108,7 @@ impl Call<'_> {
     fn terms(self, new: &NewSession) -> Result<Terms, Error> {
         self.checked_access_lifetime(new.access_lifetime)?;
         self.checked_claims(&new.claims)?;
+        self.checked_client(&new.client)?;
         let policy = &self.inner.policy;
         let lifetime = match new.actors {
             Some(_) => policy.impersonation(new.lifetime).map(Some),

@@ -33,6 +33,7 @@ impl Issuer {
     pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
         let call = self.call(Operation::Exchange);
         call.checked_claims(&exchange.claims)?;
+        call.checked_client(&exchange.client)?;
         let token = call.read(exchange.token, &[TokenKind::Request])?;
         let Settled { record, evicted, read, now, decision: signed } =
             call.settle(&Exchanging { token, exchange: &exchange }, None).await?;

@@ -107,7 +107,7 @@ impl Issuer {
     ///     Some(subject) if subject.as_str() == "alice" => "pro", // your own database
     ///     _ => "free",
     /// };
-    /// issuer.refresh(Refresh::new(token).claims(HostClaims::new().with("plan", plan)?)).await?;
+    /// issuer.refresh(Refresh::new(token).claims(HostClaims::of([("plan", plan)])?)).await?;
     /// assert!(issuer.session_by_refresh_token(token).await?.is_spent());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();

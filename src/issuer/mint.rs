@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{Issued, SessionView, call::Call};
 use crate::{
     actor::ActorChain,
+    client::ClientInfo,
     clock::Timestamp,
     error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     factor::{Amr, AssuranceLevel, Factor, authenticated_at},
@@ -226,6 +227,11 @@ impl Call<'_> {
         let request = SignRequest::new(&key, token.signing_input());
         let signature = signer.sign(request).await.map_err(self.sign_failed())?;
         Ok(Secret::from(token.seal(&signature)))
+    }
+
+    /// Refuses a client that was given a part that breaks its rule.
+    pub(super) fn checked_client(self, client: &ClientInfo) -> Result<(), Error> {
+        client.problem().map_or(Ok(()), |input| Err(self.invalid(input)))
     }
 
     /// A host's claims may not take the name under which the session's id is written too.

@@ -40,6 +40,9 @@ impl Issuer {
         if let Some(claims) = &refresh.claims {
             call.checked_claims(claims)?;
         }
+        if let Some(client) = refresh.client {
+            call.checked_client(client)?;
+        }
         let token = call.read(refresh.token, &[TokenKind::Refresh])?;
         let Settled { record, read, now, decision, .. } =
             call.settle(&Refreshing { token, refresh: &refresh }, None).await?;
@@ -196,7 +199,7 @@ impl Call<'_> {
             client.is_some_and(|client| own.and_then(part) != part(client))
         };
         let ip_changed = differs(|client| client.ip().map(|ip| ip.to_string()));
-        let agent_changed = differs(|client| client.agent().map(str::to_owned));
+        let agent_changed = differs(|client| client.user_agent().map(str::to_owned));
         self.emit(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
     }
 

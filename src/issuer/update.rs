@@ -42,6 +42,9 @@ impl Issuer {
         if let Some(claims) = &update.claims {
             call.checked_claims(claims)?;
         }
+        if let Some(client) = &update.client {
+            call.checked_client(client)?;
+        }
         let by = match update.by {
             Authority::Token(token) => By::Token(call.read_token(token, None)?, token),
             Authority::Host(id) => By::Host(id),

@@ -199,11 +199,11 @@ fn is_bound_client(binding: ClientBinding, own: &ClientInfo, presented: Option<&
         // A session that was made without the bound trait fits nobody: nothing is not the same as
         // nothing.
         ClientBinding::UserAgent => {
-            own.agent().is_some() && own.agent() == presented.and_then(ClientInfo::agent)
+            own.user_agent().is_some() && own.user_agent() == presented.and_then(ClientInfo::user_agent)
         }
         ClientBinding::Fingerprint => {
-            let own = own.get_fingerprint();
-            own.is_some() && own == presented.and_then(ClientInfo::get_fingerprint)
+            let own = own.fingerprint();
+            own.is_some() && own == presented.and_then(ClientInfo::fingerprint)
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn birth(policy: &Policy) -> SessionBirth {
         keep: Duration::ZERO,
         bound: bound(),
         factors: Vec::new(),
-        client: ClientInfo::new().user_agent("owner").unwrap(),
+        client: ClientInfo::new().with_user_agent("owner"),
         device: None,
         creator: None,
         actors: None,

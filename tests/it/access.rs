@@ -40,7 +40,7 @@ fn password(password: &str) -> Check {
 fn passed_checks_become_factors_of_one_moment() {
     let world = zitadel();
     let new = NewSession::from_checks([password("V3ryS3cure!"), alice()])
-        .metadata(Metadata::new().with("k", "v").unwrap())
+        .metadata(Metadata::of([("k", "v")]).unwrap())
         .creator(CreatorId::new("login-app").unwrap());
     let login = world.create(new).unwrap();
     let view = login.session();
@@ -163,8 +163,8 @@ fn a_challenge_is_answered_once_within_its_time() {
 fn an_update_that_changes_nothing_changes_nothing() {
     for policy in [Policy::zitadel(), Policy::default()] {
         let world = World::new(policy);
-        let login = world
-            .create(NewSession::for_subject(id("alice")).metadata(Metadata::new().with("k", "v").unwrap()));
+        let login =
+            world.create(NewSession::for_subject(id("alice")).metadata(Metadata::of([("k", "v")]).unwrap()));
         let login = login.unwrap();
         unchanged(&world, || {
             let same = Update::with_token(login.token()).metadata("k", "v").metadata("absent", "");
@@ -183,8 +183,7 @@ fn an_update_that_changes_nothing_changes_nothing() {
 #[test]
 fn metadata_is_merged_and_an_empty_value_removes() {
     let world = zitadel();
-    let login =
-        world.create(NewSession::anonymous().metadata(Metadata::new().with("a", "1").unwrap())).unwrap();
+    let login = world.create(NewSession::anonymous().metadata(Metadata::of([("a", "1")]).unwrap())).unwrap();
     let update = Update::with_token(login.token()).metadata("b", "2");
     let second = block_on(world.issuer.update(update)).unwrap();
     let update = Update::as_host(login.session_id()).metadata("a", "");
@@ -467,12 +466,13 @@ fn a_login_decided_under_an_older_epoch_is_refused() {
 #[test]
 fn a_view_shows_the_client_to_the_host_and_to_no_log() {
     let world = World::new(Policy::hanko());
-    let client =
-        ClientInfo::new().user_agent("Mozilla/5.0 (secret-agent)").unwrap().ip_text("192.0.2.33").unwrap();
+    let client = ClientInfo::new()
+        .with_user_agent("Mozilla/5.0 (secret-agent)")
+        .with_ip("192.0.2.33".parse().unwrap());
     let login = world.create(NewSession::for_subject(id("alice")).client(client)).unwrap();
     let own = login.session().session().unwrap().client();
     assert_eq!(
-        (own.agent(), own.ip().unwrap().to_string().as_str()),
+        (own.user_agent(), own.ip().unwrap().to_string().as_str()),
         (Some("Mozilla/5.0 (secret-agent)"), "192.0.2.33")
     );
     let shown = format!("{login:?} {:?} {:?} {:?}", login.session(), world.events(), world.issuer);

@@ -254,7 +254,7 @@ fn an_actor_that_is_an_array_or_no_subject_is_refused() {
 fn a_claim_named_as_the_alias_is_refused() {
     let world = World::new(Policy::stack_auth());
     let named = |name: &str| {
-        let claims = HostClaims::new().with(name, "mine").unwrap();
+        let claims = HostClaims::of([(name, "mine")]).unwrap();
         world.create(NewSession::for_subject(id("alice")).claims(claims))
     };
     refused_input(named("refresh_token_id"), InputField::ClaimName);
@@ -270,7 +270,7 @@ fn float_claims_need_no_refresh_for_ever() {
     let mut x = 0.1f64;
     for n in 1..3000u32 {
         x = (x * 1.37 + f64::from(n) * 1e-7) % 1e9;
-        let claims = HostClaims::new().with("f", x).unwrap();
+        let claims = HostClaims::of([("f", x)]).unwrap();
         let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
         if world.check(login.token()).unwrap().needs_refresh() {
             bad.push(x);
@@ -464,7 +464,7 @@ fn naming_a_subject_approves_nothing() {
 #[test]
 fn fresh_host_claims_are_in_every_access_token_of_a_refresh() {
     let world = World::new(Policy::default());
-    let claims = |role: &str| HostClaims::new().with("role", role).unwrap();
+    let claims = |role: &str| HostClaims::of([("role", role)]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(claims("admin"))).unwrap();
     let old = refresh_of(&login);
     block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("admin")))).unwrap();
@@ -483,7 +483,7 @@ fn fresh_host_claims_are_in_every_access_token_of_a_refresh() {
 #[test]
 fn no_token_is_handed_out_that_is_too_long_to_be_read() {
     let world = World::new(Policy::default());
-    let big = |length| HostClaims::new().with("big", "x".repeat(length)).unwrap();
+    let big = |length| HostClaims::of([("big", "x".repeat(length))]).unwrap();
     let long = "ä".repeat(200);
     let mut chain = ActorChain::new(Actor::new(id(&format!("{}1", &long[..396]))), "t").unwrap();
     for n in 2..=4 {
@@ -744,7 +744,7 @@ fn nothing_is_signed_after_a_revocation_when_noting_the_use_fails() {
 #[test]
 fn numbers_in_host_claims_stay_numbers() {
     let world = World::new(Policy::default());
-    let claims = HostClaims::new().with("n", 7).unwrap().with("o", serde_json::json!({"a": 1})).unwrap();
+    let claims = HostClaims::of([("n", serde_json::json!(7)), ("o", serde_json::json!({"a": 1}))]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
     assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(7));
 }
@@ -818,7 +818,7 @@ fn a_failed_login_stores_nothing() {
 #[test]
 fn floats_in_host_claims_stay_floats() {
     let world = World::new(Policy::default());
-    let claims = HostClaims::new().with("n", 0.5).unwrap();
+    let claims = HostClaims::of([("n", 0.5)]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
     assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(0.5));
 }

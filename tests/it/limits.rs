@@ -83,7 +83,7 @@ fn refreshing_with_new_claims_is_use_too() {
     let r = refresh_of(&login);
     for n in 0..10 {
         world.advance(10 * MINUTE);
-        let claims = HostClaims::new().with("n", n).unwrap();
+        let claims = HostClaims::of([("n", n)]).unwrap();
         let got = block_on(world.issuer.refresh(Refresh::new(&r).claims(claims)));
         let got = got.unwrap_or_else(|error| panic!("round {n}: {error:?}"));
         assert_eq!(got.session().last_seen_at(), world.issuer.now(), "round {n}");
@@ -189,7 +189,7 @@ fn the_largest_tokens_that_are_handed_out_are_read() {
         let issuer = issuer_for(Policy::default().session_claim("refresh_token_id"), aud);
         let mut n = max;
         while n > 0 {
-            let claims = HostClaims::new().with("c", "x".repeat(n)).unwrap();
+            let claims = HostClaims::of([("c", "x".repeat(n))]).unwrap();
             let new = match actors {
                 0 => NewSession::for_subject(id("alice")),
                 k => {
@@ -223,7 +223,7 @@ fn a_long_alias_makes_no_token_unreadable() {
     assert_eq!(policy.problems(), []);
     let issuer = issuer_for(policy, 9);
     for n in (2000..4080).rev().step_by(5) {
-        let claims = HostClaims::new().with("c", "x".repeat(n)).unwrap();
+        let claims = HostClaims::of([("c", "x".repeat(n))]).unwrap();
         match block_on(issuer.create(NewSession::for_subject(id("alice")).claims(claims))) {
             Ok(got) => {
                 block_on(issuer.check(got.token(), &Requirement::new())).unwrap();
@@ -357,7 +357,7 @@ fn a_longer_audience_locks_no_session_out() {
         }
         b.build().unwrap()
     };
-    let claims = HostClaims::new().with("c", "x".repeat(4080)).unwrap();
+    let claims = HostClaims::of([("c", "x".repeat(4080))]).unwrap();
     let login = block_on(make(1).create(NewSession::for_subject(id("alice")).claims(claims))).unwrap();
     let longer = make(10);
     let got = block_on(longer.refresh(Refresh::new(login.refresh_token().unwrap()))).unwrap();

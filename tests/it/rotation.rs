@@ -223,8 +223,8 @@ fn inside_the_window_a_grandparent_is_refused_and_nothing_is_revoked() {
 #[test]
 fn another_client_can_neither_refresh_nor_log_the_owner_out() {
     let world = World::new(Policy::default().client_binding(ClientBinding::UserAgent));
-    let own = ClientInfo::new().user_agent("own/1.0").unwrap();
-    let other = ClientInfo::new().user_agent("other/1.0").unwrap();
+    let own = ClientInfo::new().with_user_agent("own/1.0");
+    let other = ClientInfo::new().with_user_agent("other/1.0");
     let refresh =
         |token: &str, client: &ClientInfo| block_on(world.issuer.refresh(Refresh::new(token).client(client)));
     let first = world.create(NewSession::for_subject(id("alice")).client(own.clone())).unwrap();
@@ -358,8 +358,8 @@ fn an_access_token_may_ask_for_less_and_never_for_more() {
 #[test]
 fn a_replay_tells_whether_it_came_from_elsewhere() {
     let world = World::new(Policy::default());
-    let home = ClientInfo::new().user_agent("home").unwrap().ip_text("192.0.2.1").unwrap();
-    let away = ClientInfo::new().user_agent("home").unwrap().ip_text("198.51.100.1").unwrap();
+    let home = ClientInfo::new().with_user_agent("home").with_ip("192.0.2.1".parse().unwrap());
+    let away = ClientInfo::new().with_user_agent("home").with_ip("198.51.100.1".parse().unwrap());
     let first = world.create(NewSession::for_subject(id("alice")).client(home)).unwrap();
     world.refresh(&refresh_of(&first)).unwrap();
     block_on(world.issuer.refresh(Refresh::new(&refresh_of(&first)).client(&away))).unwrap();

@@ -69,21 +69,20 @@ fn impersonation(number: u8) -> SessionBuilder {
 /// Every part that a session can have, as far as one session can have them all.
 fn everything() -> Record {
     let client = ClientInfo::new()
-        .user_agent("Mozilla/5.0 (X11; Linux x86_64)")
-        .and_then(|client| client.ip_text("2001:db8::1"))
-        .and_then(|client| client.fingerprint("print"))
-        .and_then(|client| client.description("Anna's \"laptop\""))
-        .and_then(|client| client.header("accept", ["text/html", ""]))
-        .and_then(|client| client.header("x-empty", []));
-    let claims = HostClaims::new()
-        .with("role", "admin")
-        .and_then(|claims| claims.with("deep", json!({"a": [null, true, -1, 1.5, "x", {"b": []}]})));
-    let metadata = Metadata::new()
-        .with("bytes", [0, 255, 128])
-        .and_then(|metadata| metadata.with("text", "a\u{0}\"\\\n"));
+        .with_user_agent("Mozilla/5.0 (X11; Linux x86_64)")
+        .with_ip("2001:db8::1".parse().unwrap())
+        .with_fingerprint("print")
+        .with_description("Anna's \"laptop\"")
+        .with_header("accept", ["text/html", ""])
+        .with_header("x-empty", []);
+    let claims = HostClaims::of([
+        ("role", json!("admin")),
+        ("deep", json!({"a": [null, true, -1, 1.5, "x", {"b": []}]})),
+    ]);
+    let metadata = Metadata::of([("bytes", [0, 255, 128].as_slice()), ("text", b"a\0\"\\\n")]);
     let born = impersonation(30)
         .tenant(TenantId::new("org-7").unwrap())
-        .client(client.unwrap())
+        .client(client)
         .device(DeviceId::new("phone").unwrap())
         .creator(CreatorId::new("service").unwrap())
         .metadata(metadata.unwrap())
@@ -142,7 +141,7 @@ fn records() -> Vec<(String, Record)> {
             session(18)
                 .tenant(TenantId::new("社會科學院").unwrap())
                 .subject(subject("Zoë 👩🏽 e\u{301} \u{feff}'; --"), EPOCH)
-                .client(ClientInfo::new().user_agent("\u{10ffff} \"\\/").unwrap())
+                .client(ClientInfo::new().with_user_agent("\u{10ffff} \"\\/"))
                 .resource_owner("ß")
                 .build(),
         ),

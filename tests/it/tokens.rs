@@ -203,7 +203,7 @@ fn the_claims_of_a_signed_token_are_those_of_its_session() {
     let world = World::new(Policy::hanko());
     let new = NewSession::for_subject(id("alice"))
         .verified_by_host(FactorKind::Password)
-        .claims(HostClaims::new().with("email", serde_json::json!({"address": "a@example.com"})).unwrap());
+        .claims(HostClaims::of([("email", serde_json::json!({"address": "a@example.com"}))]).unwrap());
     let login = world.create(new).unwrap();
     let claims = payload(login.token());
     let now = world.issuer.now().as_secs();
@@ -233,7 +233,7 @@ fn the_claims_of_a_signed_token_are_those_of_its_session() {
 #[test]
 fn a_check_says_when_the_session_has_newer_claims_than_its_token() {
     let world = World::new(Policy::default());
-    let named = |name: &str| HostClaims::new().with("name", name).unwrap();
+    let named = |name: &str| HostClaims::of([("name", name)]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(named("Alice"))).unwrap();
     assert!(!world.check(login.token()).unwrap().needs_refresh());
     let update = Update::as_host(login.session_id()).claims(named("Alicia"));

@@ -126,7 +126,7 @@ fn client_info(number: u64, client: Client) -> ClientInfo {
         Client::Bare => ClientInfo::new(),
         Client::Browser => {
             let address = std::net::Ipv4Addr::from_bits(number as u32);
-            ClientInfo::new().user_agent(AGENT).unwrap().with_ip(address.into())
+            ClientInfo::new().with_user_agent(AGENT).with_ip(address.into())
         }
     }
 }

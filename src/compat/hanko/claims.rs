@@ -53,20 +53,14 @@ impl Profile {
     /// When there is more than a token may carry: 4 KiB of JSON in all.
     pub fn claims(&self) -> Result<HostClaims, InvalidInput> {
         const OWN: [&str; 3] = ["email", "username", "session_id"];
-        let mut claims = HostClaims::new();
-        for (name, value) in &self.custom {
-            if !OWN.contains(&name.as_str()) && !RESERVED_CLAIMS.contains(&name.as_str()) {
-                claims = claims.with(name, value.clone())?;
-            }
-        }
-        if let Some(Email { address, is_primary, is_verified }) = &self.email {
-            let email = json!({ "address": address, "is_primary": is_primary, "is_verified": is_verified });
-            claims = claims.with("email", email)?;
-        }
-        match &self.username {
-            Some(username) => claims.with("username", username.as_str()),
-            None => Ok(claims),
-        }
+        let taken = |name: &str| OWN.contains(&name) || RESERVED_CLAIMS.contains(&name);
+        let custom = self.custom.iter().filter(|(name, _)| !taken(name));
+        let custom = custom.map(|(name, value)| (name.as_str(), value.clone()));
+        let email = self.email.as_ref().map(|Email { address, is_primary, is_verified }| {
+            ("email", json!({ "address": address, "is_primary": is_primary, "is_verified": is_verified }))
+        });
+        let username = self.username.as_deref().map(|username| ("username", username.into()));
+        HostClaims::of(custom.chain(email).chain(username))
     }
 }
 

@@ -70,7 +70,7 @@ impl Service {
             broken.push("user_id must be a valid uuid".to_owned());
         }
         let mut client = ClientInfo::new();
-        match client.clone().user_agent(user_agent) {
+        match client.clone().with_user_agent(user_agent).checked() {
             Ok(known) if self.acquire_user_agent => client = known,
             Ok(_) => {}
             Err(InvalidInput { problem: Problem::TooLong(_), .. }) => {
@@ -79,10 +79,11 @@ impl Service {
             }
             Err(input) => broken.push(format!("user_agent {}", input.problem)),
         }
-        match client.clone().ip_text(ip_address) {
-            Ok(known) if self.acquire_ip_address => client = known,
-            Ok(_) => {}
-            Err(_) => broken.push("ip_address must be a valid ip address (v4 or v6)".to_owned()),
+        match (ip_address, ip_address.parse()) {
+            ("", _) => {}
+            (_, Ok(ip)) if self.acquire_ip_address => client = client.with_ip(ip),
+            (_, Ok(_)) => {}
+            (_, Err(_)) => broken.push("ip_address must be a valid ip address (v4 or v6)".to_owned()),
         }
         user.filter(|_| broken.is_empty())
             .map(|user| (user, client))

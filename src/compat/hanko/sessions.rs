@@ -246,5 +246,5 @@ impl ProfileSession {
 }
 
 fn parts(client: &ClientInfo) -> (Option<String>, Option<String>) {
-    (client.agent().map(str::to_owned), client.ip().map(|ip| ip.to_string()))
+    (client.user_agent().map(str::to_owned), client.ip().map(|ip| ip.to_string()))
 }

@@ -52,17 +52,18 @@ impl Profile {
             requires_totp_mfa,
         } = self;
         let reason = restricted_reason.as_deref().or(is_anonymous.then_some("anonymous"));
-        HostClaims::new()
-            .with("role", "authenticated")?
-            .with("name", name.as_deref())?
-            .with("email", email.as_deref())?
-            .with("email_verified", *email_verified)?
-            .with("selected_team_id", selected_team_id.as_deref())?
-            .with("signed_up_at", signed_up_at.map(Timestamp::as_secs))?
-            .with("is_anonymous", *is_anonymous)?
-            .with("is_restricted", reason.is_some())?
-            .with("restricted_reason", reason.map(|reason| json!({ "type": reason })))?
-            .with("requires_totp_mfa", *requires_totp_mfa)
+        HostClaims::of([
+            ("role", json!("authenticated")),
+            ("name", json!(name)),
+            ("email", json!(email)),
+            ("email_verified", json!(email_verified)),
+            ("selected_team_id", json!(selected_team_id)),
+            ("signed_up_at", json!(signed_up_at.map(Timestamp::as_secs))),
+            ("is_anonymous", json!(is_anonymous)),
+            ("is_restricted", json!(reason.is_some())),
+            ("restricted_reason", json!(reason.map(|reason| json!({ "type": reason })))),
+            ("requires_totp_mfa", json!(requires_totp_mfa)),
+        ])
     }
 
     /// The kind of user.
@@ -129,9 +130,11 @@ impl Service {
         }
         let stays = self.profiles.is_none() && operation == Operation::Refresh;
         if let (Some((project, branch)), false) = (&self.project, stays) {
-            let claims = told.claims.unwrap_or_default().with("project_id", project.as_str());
-            let claims = claims.and_then(|claims| claims.with("branch_id", branch.as_str()));
-            told.claims = Some(claims.map_err(failed(ErrorKind::InvalidConfiguration))?);
+            let claims = told.claims.get_or_insert_default();
+            claims
+                .set("project_id", project.as_str())
+                .and_then(|()| claims.set("branch_id", branch.as_str()))
+                .map_err(failed(ErrorKind::InvalidConfiguration))?;
         }
         Ok(told)
     }

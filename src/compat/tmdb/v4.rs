@@ -71,7 +71,7 @@ impl V4<'_> {
         let app = caller.as_app()?;
         let token = required(&request.request_token)?;
         let (key, value) = ACCESS_TOKEN;
-        let mark = Metadata::new().with(key, value).map_err(|input| internal(input.into()))?;
+        let mark = Metadata::of([(key, value)]).map_err(|input| internal(input.into()))?;
         let exchange = Exchange::new(token, app.clone()).metadata(mark);
         let issued = self.0.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
         let account = issued.session().subject().ok_or_else(no_token)?;

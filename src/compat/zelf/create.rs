@@ -134,12 +134,10 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     }
     let is_web_extension = flag("isWebExtension", &request.is_web_extension)?.to_string();
     let kill_session = flag("killSession", &request.kill_session)?;
-    let metadata = Metadata::new()
-        .with(TYPE, kind)
-        .and_then(|metadata| metadata.with(IS_WEB_EXTENSION, is_web_extension));
+    let metadata = Metadata::of([(TYPE, kind), (IS_WEB_EXTENSION, &is_web_extension)]);
     let device = device(ip.as_deref(), &identifier).map_err(broken)?;
     // By which all sessions of an identifier are found when one of them is used up.
-    let mut client = ClientInfo::new().fingerprint(&identifier).map_err(broken)?;
+    let mut client = ClientInfo::new().with_fingerprint(&identifier).checked().map_err(broken)?;
     if let Some(ip) = caller.ip {
         client = client.with_ip(ip);
     }
@@ -161,10 +159,11 @@ fn device(ip: Option<&str>, identifier: &str) -> Result<DeviceId, InvalidInput> 
 }
 
 fn claims(domain: String, identifier: String, ip: Option<String>) -> Result<HostClaims, InvalidInput> {
-    HostClaims::new()
-        .with("domain", domain)?
-        .with("ethAddress", Value::Null)?
-        .with("identifier", identifier)?
-        .with("ip", ip)?
-        .with("tagName", Value::Null)
+    HostClaims::of([
+        ("domain", domain.into()),
+        ("ethAddress", Value::Null),
+        ("identifier", identifier.into()),
+        ("ip", ip.into()),
+        ("tagName", Value::Null),
+    ])
 }

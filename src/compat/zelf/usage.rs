@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Requirement, Revoke, SessionQuery,
+    client::ClientInfo,
     compat::{Field, from_object, query, redacted},
     error::{Error, ErrorClass, ErrorKind},
     id::SessionId,
@@ -66,7 +67,7 @@ impl Service {
         let checked = self.issuer.check(token, &need).await.map_err(not_active)?;
         let own = checked.session_id();
         let identifier = checked.session().and_then(SessionView::client);
-        let identifier = identifier.and_then(|client| client.get_fingerprint());
+        let identifier = identifier.and_then(ClientInfo::fingerprint);
         if let Some(identifier) = identifier {
             end_others(self, identifier, own).await.map_err(refused)?;
         }
@@ -254,7 +255,7 @@ impl SessionUse {
     /// Names the device; empty for a session that ZELF's door did not make.
     pub fn identifier(&self) -> &str {
         let client = self.checked.session().and_then(SessionView::client);
-        client.and_then(|client| client.get_fingerprint()).unwrap_or_default()
+        client.and_then(ClientInfo::fingerprint).unwrap_or_default()
     }
 
     /// What the session is for: one of [`TYPES`](super::TYPES), or empty for a session that ZELF's door did not make.

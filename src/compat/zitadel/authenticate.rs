@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Requirement,
+    client::ClientInfo,
     error::{Error, ErrorClass, ErrorKind, InvalidInput, Operation},
     id::CreatorId,
     session::Session,
@@ -47,7 +48,7 @@ impl Service {
         let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
         let mut caller =
             Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());
-        if let Some(fingerprint) = view.client().and_then(|client| client.get_fingerprint()) {
+        if let Some(fingerprint) = view.client().and_then(ClientInfo::fingerprint) {
             caller = caller.fingerprint(fingerprint).map_err(invalid)?;
         }
         Ok(caller)

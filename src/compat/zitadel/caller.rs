@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    client::ClientInfo,
     error::{InputField, InvalidInput},
     id::{CreatorId, SubjectId, check_text},
     issuer::SessionView,
@@ -90,7 +91,7 @@ impl Caller {
 
     /// The session was made in the user agent that the caller is in.
     pub(super) fn shares_agent(&self, view: &SessionView) -> bool {
-        let fingerprint = view.client().and_then(|client| client.get_fingerprint());
+        let fingerprint = view.client().and_then(ClientInfo::fingerprint);
         self.fingerprint.is_some() && self.fingerprint.as_deref() == fingerprint
     }
 

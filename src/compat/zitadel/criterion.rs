@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     SessionQuery, Timestamp,
+    client::ClientInfo,
     error::{InputField, InvalidInput},
     id::{CreatorId, SessionId, SubjectId, check_text},
     issuer::SessionView,
@@ -113,9 +114,7 @@ impl Criterion {
             Self::Ids(ids) => ids.contains(&view.id()),
             Self::User(user) => view.subject() == Some(user),
             Self::Creator(creator) => view.session().and_then(Session::creator) == Some(creator),
-            Self::Agent(fingerprint) => {
-                view.client().and_then(|client| client.get_fingerprint()) == Some(fingerprint)
-            }
+            Self::Agent(fingerprint) => view.client().and_then(ClientInfo::fingerprint) == Some(fingerprint),
             Self::Created(method, at) => method.holds(view.created_at(), *at),
             // What has no end ends after every date, and at none.
             Self::Ends(method, at) => method.holds(view.ends_at().unwrap_or(Timestamp::MAX), *at),

@@ -25,18 +25,22 @@ impl UserAgent {
             };
             Refusal::Rule(&[&format!("{request}.UserAgent"), field], &rule).error()
         };
-        let mut client = ClientInfo::new().ip_text(ip.as_deref().unwrap_or_default()).map_err(broken)?;
+        let mut client = ClientInfo::new();
+        if let Some(ip) = ip.filter(|ip| !ip.is_empty()) {
+            let malformed = |_| broken(InvalidInput::new(InputField::Ip, Problem::Malformed));
+            client = client.with_ip(ip.parse().map_err(malformed)?);
+        }
         if let Some(fingerprint) = fingerprint_id {
-            client = client.fingerprint(&fingerprint).map_err(broken)?;
+            client = client.with_fingerprint(&fingerprint);
         }
         if let Some(description) = description {
-            client = client.description(&description).map_err(broken)?;
+            client = client.with_description(&description);
         }
         for (name, UserAgentHeader { values }) in header.unwrap_or_default() {
             let values = values.unwrap_or_default();
-            client = client.header(&name, values.iter().map(String::as_str)).map_err(broken)?;
+            client = client.with_header(&name, values.iter().map(String::as_str));
         }
-        Ok(client)
+        client.checked().map_err(broken)
     }
 
     /// None of a client of which nothing is known that ZITADEL shows.
@@ -46,9 +50,9 @@ impl UserAgent {
             .map(|(name, values)| (name.to_owned(), UserAgentHeader { values: Some(values.to_vec()) }))
             .collect();
         let shown = Self {
-            fingerprint_id: client.get_fingerprint().map(str::to_owned),
+            fingerprint_id: client.fingerprint().map(str::to_owned),
             ip: client.ip().map(|ip| ip.to_string()),
-            description: client.get_description().map(str::to_owned),
+            description: client.description().map(str::to_owned),
             header: Some(header).filter(|header| !header.is_empty()),
         };
         (shown != Self::default()).then_some(shown)

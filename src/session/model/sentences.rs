@@ -231,7 +231,7 @@ fn the_row_ends_with_a_generation_that_was_not_marked_and_with_a_check_that_the_
 #[test]
 fn expired_inactive_and_other_clients_are_refused_at_every_generation_and_never_revoked() {
     // (19)
-    let other = ClientInfo::new().user_agent("thief").unwrap();
+    let other = ClientInfo::new().with_user_agent("thief");
     let ways = [(14 * DAY, EXPIRED), (IDLE, INACTIVE), (0, RefreshRefusal::ClientMismatch)];
     for (wait, refusal) in ways {
         for age in [0, 5 * SECOND, MINUTE, 25 * HOUR] {

@@ -114,7 +114,7 @@ impl Record {
             device_slot: self.device_slot(),
             actors: session.and_then(Session::actors).map_or(&[], |chain| chain.actors()),
             creator: session.and_then(Session::creator),
-            fingerprint: session.and_then(|session| session.client().get_fingerprint()),
+            fingerprint: session.and_then(|session| session.client().fingerprint()),
             created_at: self.created_at(),
             purge_at: self.purge_at(),
             ended: self.tombstone().is_some(),

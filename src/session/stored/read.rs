@@ -160,23 +160,24 @@ fn client(row: ClientRow<'_>) -> Read<ClientInfo> {
     let mut client = ClientInfo::new();
     if let Some(agent) = agent {
         filled(InputField::UserAgent, &agent)?;
-        client = client.user_agent(&agent.0)?;
+        client = client.with_user_agent(&agent.0);
     }
     if let Some(ip) = ip {
         filled(InputField::Ip, &ip)?;
-        client = client.ip_text(&ip.0)?;
+        let malformed = |_| InvalidInput::new(InputField::Ip, Problem::Malformed);
+        client = client.with_ip(ip.0.parse().map_err(malformed)?);
     }
     if let Some(fingerprint) = fingerprint {
-        client = client.fingerprint(&fingerprint.0)?;
+        client = client.with_fingerprint(&fingerprint.0);
     }
     if let Some(description) = description {
-        client = client.description(&description.0)?;
+        client = client.with_description(&description.0);
     }
     for (name, values) in headers.0 {
-        client = client.header(&name.0, values.iter().map(|value| &*value.0))?;
+        client = client.with_header(&name.0, values.iter().map(|value| &*value.0));
     }
     rule(client != ClientInfo::default(), "a client without parts")?;
-    Ok(client)
+    Ok(client.checked()?)
 }
 
 fn more(row: MoreRow<'_>) -> Read<Rare> {
@@ -207,9 +208,7 @@ fn more(row: MoreRow<'_>) -> Read<Rare> {
         actors: acting.map(actors).transpose()?,
         challenges,
         metadata: kept,
-        claims: HostClaims::from_row(
-            claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())),
-        )?,
+        claims: HostClaims::of(claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())))?,
         counters: Vec::new(),
         resource_owner: resource_owner.map(|owner| owner.0.into_owned()),
     })

@@ -110,10 +110,10 @@ fn client_row(client: &ClientInfo) -> Option<ClientRow<'_>> {
     let headers =
         client.headers().map(|(name, values)| (text(name), values.iter().map(|v| text(v)).collect()));
     (*client != ClientInfo::default()).then(|| ClientRow {
-        agent: client.agent().map(text),
+        agent: client.user_agent().map(text),
         ip: client.ip().map(|ip| Str(Cow::Owned(ip.to_string()))),
-        fingerprint: client.get_fingerprint().map(text),
-        description: client.get_description().map(text),
+        fingerprint: client.fingerprint().map(text),
+        description: client.description().map(text),
         headers: Members(headers.collect()),
     })
 }

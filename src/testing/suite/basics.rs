@@ -1,5 +1,7 @@
 //! What goes in comes out.
 
+use serde_json::json;
+
 use super::tools::*;
 use crate::{
     actor::{Actor, ActorChain},
@@ -52,20 +54,20 @@ pub async fn a_record_with_every_part_comes_back_whole(store: Store) {
         ActorChain::new(Actor::new(subject("support")).with_session(fixtures::session().build().id()), "T-1")
             .and_then(|chain| chain.behind(Actor::new(subject("root"))));
     let client = ClientInfo::new()
-        .user_agent("agent")
-        .and_then(|client| client.ip_text("2001:db8::1"))
-        .and_then(|client| client.fingerprint("print"))
-        .and_then(|client| client.description("Anna's laptop"))
-        .and_then(|client| client.header("accept", ["a", "b"]));
-    let claims = HostClaims::new().with("role", "admin").unwrap().with("n", vec![1, 2]).unwrap();
+        .with_user_agent("agent")
+        .with_ip("2001:db8::1".parse().unwrap())
+        .with_fingerprint("print")
+        .with_description("Anna's laptop")
+        .with_header("accept", ["a", "b"]);
+    let claims = HostClaims::of([("role", json!("admin")), ("n", json!([1, 2]))]).unwrap();
     let record = fixtures::session()
         .subject(alice.clone(), known)
         .factors(&[FactorKind::Subject, FactorKind::Password])
-        .client(client.unwrap())
+        .client(client)
         .device(device("d1"))
         .creator(CreatorId::new("service").unwrap())
         .actors(actors.unwrap())
-        .metadata(Metadata::new().with("bytes", [0, 255, 128]).unwrap())
+        .metadata(Metadata::of([("bytes", [0, 255, 128])]).unwrap())
         .claims(claims)
         .resource_owner("org")
         .build();

@@ -38,7 +38,7 @@ fn telltale(name: &SubjectId, known: Epoch, born: u64) -> Record {
     fixtures::session()
         .at(at(born))
         .subject(name.clone(), known)
-        .metadata(Metadata::new().with("telltale-key", "telltale-value").unwrap())
+        .metadata(Metadata::of([("telltale-key", "telltale-value")]).unwrap())
         .build()
 }
 

@@ -7,13 +7,12 @@ use crate::{client::ClientInfo, metadata::Metadata, store::StoreError};
 async fn telltale(store: &Store) -> SessionKey {
     let name = subject("telltale-subject");
     let known = epoch(store, &name).await;
-    let client =
-        ClientInfo::new().user_agent("telltale-agent").and_then(|client| client.ip_text("192.0.2.77"));
+    let client = ClientInfo::new().with_user_agent("telltale-agent").with_ip("192.0.2.77".parse().unwrap());
     let record = fixtures::session()
         .subject(name, known)
         .device(device("telltale-device"))
-        .client(client.unwrap())
-        .metadata(Metadata::new().with("telltale-key", "telltale-value").unwrap());
+        .client(client)
+        .metadata(Metadata::of([("telltale-key", "telltale-value")]).unwrap());
     create(store, record.build()).await
 }
 

@@ -134,28 +134,28 @@ fn largest(name: &SubjectId, known: Epoch) -> Record {
         chain = chain.behind(actor.with_session(fixtures::session().build().id())).unwrap();
     }
     let client = ClientInfo::new()
-        .user_agent(&line)
-        .and_then(|client| client.ip_text("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"))
-        .and_then(|client| client.fingerprint(&text))
-        .and_then(|client| client.description(&text))
-        .and_then(|client| client.header(&text, vec![line.as_str(); MAX_HEADERS]));
+        .with_user_agent(&line)
+        .with_ip("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap())
+        .with_fingerprint(&text)
+        .with_description(&text)
+        .with_header(&text, vec![line.as_str(); MAX_HEADERS]);
     let mut metadata = Metadata::new();
     for number in 0..MAX_ENTRIES {
         let bytes = if number < 3 { MAX_VALUE_BYTES } else { 50 };
         metadata.set(&number.to_string(), vec![255; bytes]).unwrap();
     }
-    let rest = (0..MAX_VALUE_BYTES).rev().find_map(|bytes| metadata.clone().with("3", vec![255; bytes]).ok());
+    let _ = (0..MAX_VALUE_BYTES).rev().find(|bytes| metadata.set("3", vec![255; *bytes]).is_ok());
     let claims =
-        (0..MAX_CLAIMS_BYTES).rev().find_map(|bytes| HostClaims::new().with("c", "\"".repeat(bytes)).ok());
+        (0..MAX_CLAIMS_BYTES).rev().find_map(|bytes| HostClaims::of([("c", "\"".repeat(bytes))]).ok());
     fixtures::session()
         .tenant(tenant(&longest('t')))
         .subject(name.clone(), known)
         .factors(FactorKind::ALL)
-        .client(client.unwrap())
+        .client(client)
         .device(device(&longest('d')))
         .creator(CreatorId::new(longest('c')).unwrap())
         .actors(chain)
-        .metadata(rest.unwrap())
+        .metadata(metadata)
         .claims(claims.unwrap())
         .resource_owner(&text)
         .build()
@@ -228,7 +228,7 @@ pub async fn the_longest_names_find_their_sessions(store: Store) {
     let known = epoch(&store, &alice).await;
     let mut keys = Vec::new();
     for end in ['x', 'y'] {
-        let client = ClientInfo::new().fingerprint(&longest(end)).unwrap();
+        let client = ClientInfo::new().with_fingerprint(&longest(end));
         let record = fixtures::session()
             .subject(alice.clone(), known)
             .device(device(&longest(end)))

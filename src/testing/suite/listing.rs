@@ -127,7 +127,7 @@ pub async fn sessions_are_found_by_what_they_carry(store: Store) {
         .subject(alice.clone(), known)
         .device(device("d"))
         .creator(CreatorId::new("service").unwrap())
-        .client(ClientInfo::new().fingerprint("print").unwrap())
+        .client(ClientInfo::new().with_fingerprint("print"))
         .actors(chain.unwrap())
         .build();
     let key = create(&store, record).await;

@@ -40,7 +40,7 @@ fn issuer_with(ring: KeyRing) -> Issuer {
 }
 
 fn login(issuer: &Issuer) -> session_issuer::issuer::Issued {
-    let claims = HostClaims::new().with("plan", "gold").unwrap();
+    let claims = HostClaims::of([("plan", "gold")]).unwrap();
     let new = NewSession::for_subject(SubjectId::new("alice").unwrap()).claims(claims);
     pollster::block_on(issuer.create(new)).unwrap()
 }

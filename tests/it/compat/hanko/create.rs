@@ -80,7 +80,7 @@ fn a_user_gets_a_token_that_names_the_session() {
     assert_eq!(session.last_seen_at(), session.created_at());
     assert_eq!(claims["exp"], json!(session.ends_at().unwrap().as_secs()));
     let record = session.session().unwrap();
-    assert_eq!(record.client().agent(), Some("curl/8.5.0"));
+    assert_eq!(record.client().user_agent(), Some("curl/8.5.0"));
     assert_eq!(record.creator().unwrap().as_str(), "admin-api");
     let json = serde_json::to_value(&answer).unwrap();
     assert_eq!(json, json!({ "session_token": answer.session_token.expose() }));
@@ -383,7 +383,7 @@ fn what_a_host_does_not_acquire_is_not_kept() {
     let answer = post(&blind, request).unwrap();
     let checked = world.check(answer.session_token.expose()).unwrap();
     let client = checked.session().unwrap().session().unwrap().client();
-    assert_eq!((client.agent(), client.ip()), (None, None));
+    assert_eq!((client.user_agent(), client.ip()), (None, None));
     assert_eq!(shown(post(&blind, json!({ "user_id": USER, "ip_address": "x" }))).0, 400);
 }
 

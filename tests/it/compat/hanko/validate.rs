@@ -265,7 +265,7 @@ fn claims_are_read_back_as_they_were_told() {
 #[test]
 fn a_malformed_claim_of_the_host_is_left_out_of_the_answer() {
     let world = world_of(Policy::hanko());
-    let claims = HostClaims::new().with("email", "mini@mouse.com").unwrap().with("username", 7).unwrap();
+    let claims = HostClaims::of([("email", json!("mini@mouse.com")), ("username", json!(7))]).unwrap();
     let login = world.create(NewSession::for_subject(id(USER)).claims(claims)).unwrap();
     let answer = get(&world, &[login.token()]);
     assert!(answer.is_valid);

@@ -247,7 +247,7 @@ fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there(
     let (token, _) = pair(&service(&world));
     let from = |ip: &str| {
         world.sink.take();
-        let caller = Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());
+        let caller = Caller::client().end_user(ClientInfo::new().with_ip(ip.parse().unwrap()));
         block_on(service(&world).refresh_session(&caller, &token)).unwrap();
         world.events().into_iter().find_map(|event| match event.kind {
             EventKind::RefreshReplayed { ip_changed, .. } => Some(ip_changed),
@@ -265,7 +265,7 @@ fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there(
 fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
-    let from = |ip: &str| Caller::client().end_user(ClientInfo::new().ip_text(ip).unwrap());
+    let from = |ip: &str| Caller::client().end_user(ClientInfo::new().with_ip(ip.parse().unwrap()));
     let item = || {
         let request = body::<ListSessions>(json!({ "user_id": USER }));
         let listed = block_on(service(&world).list_sessions(&server(), request)).unwrap();
@@ -376,8 +376,7 @@ fn a_refresh_that_races_a_sign_out_is_answered_or_refused_and_brings_nothing_bac
                     if round % 4 > 1 {
                         users.change(|user| user.name = Some(format!("name {n}")));
                     }
-                    let caller = Caller::client()
-                        .end_user(ClientInfo::new().ip_text(&format!("192.0.2.{n}")).unwrap());
+                    let caller = Caller::client().end_user(ClientInfo::new().with_ip([192, 0, 2, n].into()));
                     match block_on(service.refresh_session(&caller, token)) {
                         Ok(answer) => assert!(!answer.access_token.expose().is_empty()),
                         Err(error) => assert_eq!(shown::<(), _>(Err(error)), over()),

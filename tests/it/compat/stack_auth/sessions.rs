@@ -93,7 +93,7 @@ fn an_item_has_exactly_the_members_that_stack_auth_names() {
     let world = world_of(Policy::stack_auth());
     let (_, access) = pair(&service(&world));
     world.advance(SECOND);
-    let from = server().end_user(ClientInfo::new().ip_text("192.0.2.7").unwrap());
+    let from = server().end_user(ClientInfo::new().with_ip("192.0.2.7".parse().unwrap()));
     let newer = post(&service(&world), &from, json!({ "user_id": USER })).unwrap();
     let listed = block_on(
         service(&world)
@@ -448,7 +448,7 @@ fn nobody_is_signed_in_through_an_impersonation() {
 fn without_profiles_a_refresh_leaves_a_sessions_claims_as_they_are() {
     let world = world_of(Policy::stack_auth());
     let service = Service::new(world.issuer.clone()).project("project", "branch");
-    let claims = session_issuer::metadata::HostClaims::new().with("is_anonymous", true).unwrap();
+    let claims = session_issuer::metadata::HostClaims::of([("is_anonymous", true)]).unwrap();
     let login = world.create(session_issuer::NewSession::for_subject(id(USER)).claims(claims)).unwrap();
     let refreshed = refresh(&service, login.refresh_token().unwrap()).unwrap();
     assert_eq!(payload(refreshed.access_token.expose())["is_anonymous"], json!(true));

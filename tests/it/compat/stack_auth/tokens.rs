@@ -122,8 +122,12 @@ fn a_token_whose_claims_tell_another_kind_than_its_audience_is_not_parsable() {
     let world = world_of(Policy::stack_auth());
     let service = service_of_kinds(&world);
     let claims = |anonymous: Value, restricted: Value, reason: Value| {
-        let claims = HostClaims::new().with("is_anonymous", anonymous).unwrap();
-        claims.with("is_restricted", restricted).unwrap().with("restricted_reason", reason).unwrap()
+        HostClaims::of([
+            ("is_anonymous", anonymous),
+            ("is_restricted", restricted),
+            ("restricted_reason", reason),
+        ])
+        .unwrap()
     };
     let (yes, no, because) = (json!(true), json!(false), json!({ "type": "x" }));
     for kind in KINDS {

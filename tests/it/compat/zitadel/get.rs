@@ -33,7 +33,7 @@ pub fn admin() -> Caller {
 }
 
 pub fn browser(fingerprint: &str) -> ClientInfo {
-    ClientInfo::new().fingerprint(fingerprint).unwrap()
+    ClientInfo::new().with_fingerprint(fingerprint)
 }
 
 /// A session that this creator makes.
@@ -107,9 +107,9 @@ impl Profiles<Profile> for Names {
 fn a_session_is_shown_with_all_that_was_kept_on_it() {
     let world = world_of(Policy::zitadel());
     world.advance(MINUTE);
-    let client = browser("fp-1").ip_text("2001:db8::1").unwrap().description("phone").unwrap();
-    let client = client.header("accept", ["a", "b"]).unwrap().header("dnt", ["1"]).unwrap();
-    let metadata = Metadata::new().with("hello", "world").unwrap().with("bytes", [0xfb, 0xff]).unwrap();
+    let client = browser("fp-1").with_ip("2001:db8::1".parse().unwrap()).with_description("phone");
+    let client = client.with_header("accept", ["a", "b"]).with_header("dnt", ["1"]);
+    let metadata = Metadata::of([("hello", b"world".as_slice()), ("bytes", &[0xfb, 0xff])]).unwrap();
     let new = with_password(USER).client(client).metadata(metadata).lifetime(5 * MINUTE);
     let issued = made(&world, "login-page", new);
     let created = world.issuer.now();
@@ -378,8 +378,8 @@ fn a_door_reads_the_id_from_the_path_and_the_token_from_the_query() {
 #[test]
 fn what_is_shown_of_a_session_stays_out_of_logs() {
     let world = world_of(Policy::zitadel());
-    let client = browser("fp-1").ip_text("192.0.2.7").unwrap();
-    let metadata = Metadata::new().with("key", "hunter2").unwrap();
+    let client = browser("fp-1").with_ip("192.0.2.7".parse().unwrap());
+    let metadata = Metadata::of([("key", "hunter2")]).unwrap();
     let issued = made(&world, "login-page", with_password(USER).client(client).metadata(metadata));
     let service = service(&world).profiles(Names(true));
     let answer = get(&service, &admin(), &issued.session_id().to_string(), None).unwrap();

@@ -167,7 +167,7 @@ fn every_part_of_a_user_agent_is_bounded() {
             let header = json!({ "header": { bad: { "values": ["v"] } } });
             assert_eq!(shown(create(header)), broken("Header", length));
         }
-        for bad in ["999.1.1.1", "localhost", "192.0.2.7:80", "[::1]"] {
+        for bad in ["999.1.1.1", "1.2.3", "::g", "localhost", "192.0.2.7:80", " 1.2.3.4", "[::1]"] {
             assert_eq!(shown(create(json!({ "ip": bad }))), broken("Ip", "value is malformed"));
         }
         let many = json!({ "header": values(33) });
@@ -181,5 +181,8 @@ fn every_part_of_a_user_agent_is_bounded() {
     create(json!({ "fingerprintId": name, "description": name, "ip": "", "header": { name.clone(): { "values": [] } } }))
         .unwrap();
     create(json!({ "ip": "192.0.2.7", "header": values(32) })).unwrap();
+    for ip in ["2001:db8::1", "::ffff:192.0.2.1"] {
+        create(json!({ "ip": ip })).unwrap();
+    }
     create(json!({})).unwrap();
 }
