@@ -22,11 +22,10 @@ use session_issuer::{
     entropy::SystemEntropy,
     id::{SessionKey, SubjectId, SubjectKey},
     policy::{AccessFormat, Credentials},
-    session::{Use, is_purgeable},
+    session::{SubjectStamp, Tombstone, Use},
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-        RevocationBatch, Select, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged,
-        SubjectStamp, Swept, Tombstone,
+        RevocationBatch, Select, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged, Swept,
         act::{self, Row},
     },
     token::TokenKeys,
@@ -116,7 +115,7 @@ impl SessionStore for FileStore {
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
         self.0.write(|rows| {
-            let mut over = rows.records().filter(|record| is_purgeable(record, now));
+            let mut over = rows.records().filter(|record| record.is_purgeable(now));
             let gone: Vec<_> = over.by_ref().take(limit).map(|record| rows.snapshot(record)).collect();
             let writes = Writes::removing(gone.iter().map(|gone| gone.record.key()));
             (Ok(Swept::new(gone, over.next().is_some())), Ok(writes))

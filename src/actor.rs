@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How many actors a chain may name.
-pub const MAX_ACTORS: usize = 4;
+pub(crate) const MAX_ACTORS: usize = 4;
 
 /// Somebody who acts as somebody else: an operator, a support agent, a service.
 #[derive(Debug, Clone, PartialEq, Eq)]

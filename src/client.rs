@@ -10,7 +10,7 @@ use crate::{
 /// How many characters a user agent or a header value may have.
 pub const MAX_AGENT_CHARS: usize = 1024;
 /// How many header values a client may carry.
-pub const MAX_HEADERS: usize = 32;
+pub(crate) const MAX_HEADERS: usize = 32;
 
 /// The client: user agent, address, fingerprint, description, headers. All of it is optional, and
 /// none of it proves anything.

@@ -144,7 +144,7 @@ impl Timestamp {
 }
 
 /// The longest a signed token may live: 30 days. What is revoked is remembered for as long.
-pub const MAX_SIGNED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(crate) const MAX_SIGNED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

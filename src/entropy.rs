@@ -8,7 +8,7 @@ use std::{
 use rand::{TryRng, rngs::SysRng};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::EntropyError;
+pub use crate::error::joints::EntropyError;
 
 /// Where an issuer takes its randomness.
 ///
@@ -36,7 +36,7 @@ impl Entropy for SystemEntropy {
 /// and so do requests of 32 bytes and more: a key never comes from a block. A process that has forked begins a block of
 /// its own.
 #[derive(Default)]
-pub struct BlockEntropy(Mutex<Block>);
+pub(crate) struct BlockEntropy(Mutex<Block>);
 
 const BLOCK_BYTES: usize = 1024;
 const KEY_BYTES: usize = 32;

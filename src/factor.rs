@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many characters a password, code or login name may have (ZITADEL's bound).
-pub const MAX_CHECK_CHARS: usize = 200;
+const MAX_CHECK_CHARS: usize = 200;
 /// How many bytes a WebAuthn assertion may have (ZITADEL's bound).
 pub const MAX_ASSERTION_BYTES: usize = 1024 * 1024;
 
@@ -177,7 +177,7 @@ impl AssuranceLevel {
 }
 
 /// When the subject last proved anything: the latest factor but its name.
-pub fn authenticated_at(factors: &[Factor]) -> Option<Timestamp> {
+pub(crate) fn authenticated_at(factors: &[Factor]) -> Option<Timestamp> {
     factors.iter().filter(|factor| factor.kind != FactorKind::Subject).map(Factor::at).max()
 }
 

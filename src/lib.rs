@@ -47,6 +47,12 @@
 //! | speak the JSON of Hanko, Stack Auth, ZITADEL, TMDB, ZELF | [`compat`] |
 //! | test your own code | `testing` (feature) |
 //!
+//! # Paths
+//! Each item has one path: that of its module. The dozen names that most programs write stand at the root as well:
+//! [`Error`], [`Issuer`], [`NewSession`], [`Policy`], [`Refresh`], [`RequestTokens`], [`Requirement`], [`Revoke`],
+//! [`SessionIssuer`], [`SessionQuery`], [`Timestamp`], [`Update`]. The error of a joint lies beside the joint, as
+//! [`store::StoreError`] does.
+//!
 //! # Words
 //! A *session* has an id (not a secret), perhaps a *subject* (whom it is about), and a *generation* (where its tokens
 //! stand). An *access token* proves it for a short time, a *refresh token* buys the next pair, a *session token* is its

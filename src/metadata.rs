@@ -10,15 +10,15 @@ use crate::{
 };
 
 /// How many entries metadata may have.
-pub const MAX_ENTRIES: usize = 64;
+pub(crate) const MAX_ENTRIES: usize = 64;
 /// How many bytes one value may have.
-pub const MAX_VALUE_BYTES: usize = 4 * 1024;
+pub(crate) const MAX_VALUE_BYTES: usize = 4 * 1024;
 /// How many bytes all keys and values, or all claims as JSON, may have together.
-pub const MAX_TOTAL_BYTES: usize = 16 * 1024;
+const MAX_TOTAL_BYTES: usize = 16 * 1024;
 /// How many bytes the claims of one host may have together, as JSON: a token of 8 KiB must hold them.
-pub const MAX_CLAIMS_BYTES: usize = 4 * 1024;
+pub(crate) const MAX_CLAIMS_BYTES: usize = 4 * 1024;
 /// How deep claims may be nested.
-pub const MAX_CLAIMS_DEPTH: usize = 8;
+pub(crate) const MAX_CLAIMS_DEPTH: usize = 8;
 
 /// Keys and values that a host keeps on a session, and tokens never carry.
 ///

@@ -11,9 +11,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use session_issuer::{
     id::{DeviceId, SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Columns, Record},
+    session::{Columns, Record, SubjectStamp},
     store::{
-        RevocationEntry, Snapshot, StoreError, StoreErrorKind, SubjectStamp,
+        RevocationEntry, Snapshot, StoreError, StoreErrorKind,
         act::{Facts, Others, Plan, Row, Wants, Write as ActWrite},
     },
 };

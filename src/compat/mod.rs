@@ -97,7 +97,7 @@ pub use self::field::{Field, JsonType};
 use self::user_sessions::{Refusals, end_session, find_session, list_all, uuid_subject};
 use crate::secret::Secret;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
-use crate::{error::VerifyError, id::SubjectId};
+use crate::{id::SubjectId, verifier::VerifyError};
 
 /// What the host knows of users, for the claims of one system's tokens.
 ///

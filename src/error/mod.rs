@@ -6,7 +6,7 @@
 mod configuration;
 mod field;
 mod input;
-mod joints;
+pub(crate) mod joints;
 mod kind;
 
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 pub use configuration::ConfigurationProblems;
 pub use field::InputField;
 pub use input::{InvalidInput, Problem};
-pub use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
+pub(crate) use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
 pub use kind::{ErrorClass, ErrorKind, Remedy};
 
 use crate::reason::RevokeReason;

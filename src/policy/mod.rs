@@ -6,7 +6,6 @@ mod requirement;
 
 use std::{fmt, time::Duration};
 
-pub use crate::clock::MAX_SIGNED_LIFETIME;
 pub use choices::{
     AbsoluteLifetime, AccessFormat, AudienceForm, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure,
     Rotation, TokenType,
@@ -14,6 +13,7 @@ pub use choices::{
 pub use requirement::{Freshness, Noting, Requirement, Spend, Unmet};
 
 use crate::{
+    clock::MAX_SIGNED_LIFETIME,
     error::{InputField, InvalidInput, Problem},
     metadata::RESERVED_CLAIMS,
 };
@@ -23,11 +23,11 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest duration that any setting takes: ten years.
-pub const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 /// The longest overlap window: five minutes.
-pub const MAX_OVERLAP: Duration = Duration::from_secs(5 * 60);
+const MAX_OVERLAP: Duration = Duration::from_secs(5 * 60);
 /// The largest clock skew that may be tolerated: two minutes (ASVS 9.2.1).
-pub const MAX_SKEW: Duration = Duration::from_secs(120);
+const MAX_SKEW: Duration = Duration::from_secs(120);
 
 /// What the sessions of one issuer are like.
 ///

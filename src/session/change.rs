@@ -89,7 +89,7 @@ impl Use {
 
 /// A counter is at its limit, so none was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpendRefused;
+pub(crate) struct SpendRefused;
 
 impl Record {
     /// The record after a refresh: the generation after `from`, minted by this key. None when there is no session, or
@@ -195,7 +195,7 @@ impl Record {
 
     /// The record with a tombstone. One way: a record that has one keeps it.
     #[must_use]
-    pub fn ended(&self, tombstone: &Tombstone) -> Self {
+    pub(crate) fn ended(&self, tombstone: &Tombstone) -> Self {
         let mut next = self.clone();
         if next.tombstone.is_none() {
             next.version += 1;
@@ -208,7 +208,7 @@ impl Record {
     ///
     /// # Errors
     /// [`SpendRefused`] when a counter would pass its limit. Nothing at all is changed then.
-    pub fn note_use(&mut self, used: &Use) -> Result<(), SpendRefused> {
+    pub(crate) fn note_use(&mut self, used: &Use) -> Result<(), SpendRefused> {
         let generation = self.generation;
         let Body::Session(session) = &mut self.body else { return Ok(()) };
         if !used.spend.is_empty() {
@@ -226,7 +226,7 @@ impl Record {
     /// Makes this the record that follows `current`: the next version, with every use noted since.
     ///
     /// A store calls this inside the act that replaces `current`, after it has compared the versions.
-    pub fn follow(&mut self, current: &Self) {
+    pub(crate) fn follow(&mut self, current: &Self) {
         self.version = current.version + 1;
         let same_generation = self.generation == current.generation;
         if let (Body::Session(session), Body::Session(old)) = (&mut self.body, &current.body) {
@@ -253,9 +253,14 @@ impl Record {
         }
     }
 
+    /// True when it may be swept: it, and every token that names it, ended a while ago.
+    pub fn is_purgeable(&self, now: Timestamp) -> bool {
+        now >= self.purge_at()
+    }
+
     /// When it was revoked, from when on no signed token of it can be good: tokens live for 30 days at most, and none
     /// is signed after the end.
-    pub fn tokens_end_at(&self) -> Option<Timestamp> {
+    pub(crate) fn tokens_end_at(&self) -> Option<Timestamp> {
         Some(self.tombstone.as_ref()?.at.saturating_add(MAX_SIGNED_LIFETIME))
     }
 

@@ -58,7 +58,7 @@ impl SubjectStamp {
     }
 
     /// True while nothing of the subject was ever revoked: no session, and no factor.
-    pub fn is_first(&self) -> bool {
+    pub(crate) fn is_first(&self) -> bool {
         self.reason.is_none() && self.floors.is_none()
     }
 
@@ -101,18 +101,18 @@ impl SubjectStamp {
     }
 
     /// True when a record bound under `epoch` is not dead by a mass revocation.
-    pub fn spares(&self, id: SessionId, epoch: Epoch) -> bool {
+    pub(crate) fn spares(&self, id: SessionId, epoch: Epoch) -> bool {
         epoch >= self.epoch || self.kept == Some(id)
     }
 
     /// True when this proof still counts.
-    pub fn counts(&self, factor: &Factor) -> bool {
+    pub(crate) fn counts(&self, factor: &Factor) -> bool {
         let floors = self.floors.as_deref().unwrap_or_default();
         !floors.iter().any(|floor| floor.kind == factor.kind() && factor.at() <= floor.at)
     }
 
     /// The proofs of a session that still count.
-    pub fn counting(&self, session: &Session) -> Vec<Factor> {
+    pub(crate) fn counting(&self, session: &Session) -> Vec<Factor> {
         session.factors().iter().copied().filter(|factor| self.counts(factor)).collect()
     }
 }
@@ -134,7 +134,7 @@ pub enum Life {
 ///
 /// `stamp` is what the store knows of the record's subject. A record with a subject and without a stamp is not live:
 /// a missing epoch is never zero.
-pub fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Life {
+pub(crate) fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Life {
     if let Some(tombstone) = record.tombstone() {
         return Life::Revoked(tombstone.reason);
     }
@@ -160,21 +160,16 @@ pub fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Li
 }
 
 /// True for what a cap counts as long as it lives: a session that has its subject.
-pub fn is_session_of_subject(record: &Record) -> bool {
+pub(crate) fn is_session_of_subject(record: &Record) -> bool {
     record.session().is_some() && record.bound().is_some()
 }
 
 /// True when a commit may put `next` in the place of `current`: a subject, once set, never changes, and nothing takes a
 /// device's slot after its birth. A store refuses whatever else as [`Broken`](crate::error::StoreErrorKind::Broken).
-pub fn may_follow(current: &Record, next: &Record) -> bool {
+pub(crate) fn may_follow(current: &Record, next: &Record) -> bool {
     let subject =
         current.bound().is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
     subject && (next.device_slot().is_none() || next.device_slot() == current.device_slot())
-}
-
-/// True when a record may be swept: it, and every token that names it, ended a while ago.
-pub fn is_purgeable(record: &Record, now: Timestamp) -> bool {
-    now >= record.purge_at()
 }
 
 /// The cap that an insert or a binding commit must keep.
@@ -196,7 +191,7 @@ impl CapRule {
 
 /// What a cap says to one more session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
+pub(crate) enum Admission {
     /// It may come in; these must be ended first, in the same act.
     Admit(Vec<SessionId>),
     /// It may not.
@@ -206,7 +201,7 @@ pub enum Admission {
 /// Decides whether one more session of a subject may come in, and which others go.
 ///
 /// `others` are all records of the subject; those that are not live, not sessions, or impersonations do not count.
-pub fn admit<'a>(
+pub(crate) fn admit<'a>(
     rule: Option<CapRule>,
     newcomer: &Record,
     others: impl IntoIterator<Item = &'a Record>,

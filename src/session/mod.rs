@@ -37,14 +37,12 @@ pub(crate) use birth::Lifetime;
 pub(crate) use birth::{RequestBirth, SessionBirth};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use change::SessionChange;
-pub use change::{SpendRefused, Use};
+pub use change::Use;
 pub(crate) use check::{
     Age, AuthenticKind, AuthenticToken, CheckRefusal, counting, decide_check, decide_standing, decide_use,
 };
-pub use life::{
-    Admission, CapRule, FactorFloor, Life, SubjectStamp, admit, is_purgeable, is_session_of_subject, life,
-    may_follow,
-};
+pub(crate) use life::{Admission, admit, is_session_of_subject, life, may_follow};
+pub use life::{CapRule, FactorFloor, Life, SubjectStamp};
 pub(crate) use not_live::{NotLive, live};
 pub(crate) use record::MAX_REDIRECT_CHARS;
 pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};

@@ -40,7 +40,7 @@ pub(super) enum Body {
     Session(Session),
 }
 
-/// The state of a record. Expired is a fact of time and not a state: see [`life`](super::life()).
+/// The state of a record. Expired is a fact of time and not a state: see [`Life`](super::Life).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum State<'a> {
@@ -293,7 +293,7 @@ impl Record {
     }
 
     /// When it ends by itself: the earlier of its absolute end and its idle timeout; none when it has neither.
-    pub fn effective_end(&self) -> Option<Timestamp> {
+    pub(crate) fn effective_end(&self) -> Option<Timestamp> {
         let end = match &self.body {
             Body::Request(request) => request.ends_at,
             Body::Session(session) => session.ends_at.min(session.idle_end()),
@@ -308,9 +308,7 @@ impl Session {
         self.bound.as_ref().map(|(subject, _)| subject)
     }
 
-    /// What was proved, and when. A store's floors may void some: ask [`SubjectStamp::counting`] for those that count.
-    ///
-    /// [`SubjectStamp::counting`]: super::SubjectStamp::counting
+    /// What was proved, and when. The floors of its subject's stamp may have voided some.
     pub fn factors(&self) -> &[Factor] {
         self.factors.as_deref().unwrap_or_default()
     }

@@ -19,11 +19,8 @@ pub use key::{GeneratedKey, InvalidJwks, InvalidKey, Jwks, PublicKey, SecretKey}
 pub use key_ring::{KeyRing, KeyWarning};
 pub use live_ring::LiveKeyRing;
 
-use crate::clock::Timestamp;
-pub use crate::{
-    error::{SignError, SignErrorKind},
-    token::Algorithm,
-};
+pub use crate::error::joints::{SignError, SignErrorKind};
+use crate::{clock::Timestamp, token::Algorithm};
 
 /// Signs access tokens, and says whose signatures hold.
 ///

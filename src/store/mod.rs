@@ -5,10 +5,9 @@ mod revision;
 mod revocation;
 
 pub mod act;
-pub mod memory;
+mod memory;
 #[cfg(feature = "sqlite")]
-#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
-pub mod sqlite;
+mod sqlite;
 
 use std::{
     fmt::{Debug, Display},
@@ -23,18 +22,14 @@ pub use revision::Revision;
 pub use revocation::{Cursor, RevocationBatch, RevocationEntry};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
-pub use sqlite::SqliteStore;
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
+pub use crate::error::joints::{StoreError, StoreErrorKind};
 use crate::{
     clock::Timestamp,
     factor::FactorKind,
-    id::SessionId,
-    session::{CapRule, Epoch, Record, RevokeReason, Use},
-};
-pub use crate::{
-    error::{StoreError, StoreErrorKind},
-    id::{SessionKey, SubjectKey},
-    session::{SubjectStamp, Tombstone},
+    id::{SessionId, SessionKey, SubjectKey},
+    session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
 };
 
 /// Where sessions are kept.
@@ -107,7 +102,8 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// commit. A cursor older than the oldest kept entry answers [`RevocationBatch::Reset`].
     async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError>;
 
-    /// Removes records that [`is_purgeable`](crate::session::is_purgeable) at `now`, at most this many, in one act or several.
+    /// Removes records that are [purgeable](Record::is_purgeable) at `now`, at most this many, in one
+    /// act or several.
     ///
     /// A row that cannot be read MUST NOT stop it. It stays, and is reported once in a while.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
@@ -199,6 +195,11 @@ impl Snapshot {
         Self { record, subject, revision: Revision::default() }
     }
 
+    /// Whether the record is live at this time, and why not.
+    pub fn life(&self, now: Timestamp) -> Life {
+        life(&self.record, self.subject.as_ref(), now)
+    }
+
     /// The same, of a row at this revision.
     #[must_use]
     pub fn at(mut self, revision: Revision) -> Self {
@@ -212,8 +213,8 @@ impl Snapshot {
 pub struct Change {
     /// The record as it was read, with the version that the change was decided on.
     pub seen: Snapshot,
-    /// The record as it shall be. Its version, and uses that were noted in between, are the store's to carry over: see
-    /// [`Record::follow`].
+    /// The record as it shall be. [`act::commit`] carries over the version, and the uses that were
+    /// noted in between.
     pub next: Arc<Record>,
     /// The cap. It is enforced where this change makes the record a session of its subject: where a session gets its
     /// subject, and where an approved request becomes a session.

@@ -19,8 +19,8 @@ pub enum RevocationEntry {
     Session {
         /// The session.
         key: SessionKey,
-        /// From when on no token can name it any more, so that the entry may be forgotten:
-        /// [`Record::tokens_end_at`](crate::session::Record::tokens_end_at).
+        /// From when on no token can name it any more, so that the entry may be forgotten: 30 days
+        /// after the revocation.
         until: Timestamp,
     },
     /// A subject's sessions ended, or some of its factors were voided.

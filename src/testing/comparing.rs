@@ -16,7 +16,7 @@ use super::{Tampering, faulty::Pending};
 use crate::{
     clock::Timestamp,
     id::{DeviceId, SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Columns, Record, SubjectStamp, Tombstone, Use, is_purgeable},
+    session::{Columns, Record, SubjectStamp, Tombstone, Use},
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
         RecordPage, Revision, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, StoreError,
@@ -329,7 +329,7 @@ impl Tables {
             .records
             .iter()
             .filter_map(|(key, row)| self.snapshot(key, row).ok())
-            .filter(|snapshot| is_purgeable(&snapshot.record, now))
+            .filter(|snapshot| snapshot.record.is_purgeable(now))
             .take(limit.saturating_add(1))
             .collect();
         let more = over.len() > limit;

@@ -17,7 +17,7 @@ use crate::{entropy::Entropy, error::EntropyError};
 /// SeededEntropy::new(7).fill(&mut other)?;
 /// assert_eq!(one, other);
 /// assert!(SeededEntropy::failing().fill(&mut one).is_err());
-/// # Ok::<(), session_issuer::error::EntropyError>(())
+/// # Ok::<(), session_issuer::entropy::EntropyError>(())
 /// ```
 #[derive(Debug)]
 pub struct SeededEntropy {

@@ -23,8 +23,7 @@ pub(crate) use claims::{ActorClaim, Claims, Expected, Opening, parse as parse_cl
 pub use jws::{Algorithm, MAX_TOKEN_BYTES};
 pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, Unsigned};
 pub use keys::{InvalidTokenKey, TokenKeys};
-pub use opaque::TokenKind;
-pub(crate) use opaque::{Mint, OpaqueToken, looks_opaque};
+pub(crate) use opaque::{Mint, OpaqueToken, TokenKind, looks_opaque};
 
 /// Why a token is refused, for logs: it becomes the source of an error, and never holds a part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

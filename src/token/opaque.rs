@@ -34,8 +34,7 @@ const MAX_BYTES: usize = HEAD_BYTES + EXPIRY_BYTES + MAC_BYTES + SUM_BYTES;
 
 /// What an opaque token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TokenKind {
+pub(crate) enum TokenKind {
     /// Proof of a session, for a short time.
     Access,
     /// Buys the next pair.

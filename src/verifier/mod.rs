@@ -41,7 +41,7 @@ pub use self::{
     recovery_codes::{NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},
     verifiers::Verifiers,
 };
-pub use crate::error::VerifyError;
+pub use crate::error::joints::VerifyError;
 use crate::{
     clock::Timestamp,
     factor::{Challenge, Check, FactorDetails, SubjectRef},

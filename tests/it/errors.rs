@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use session_issuer::{
     Error, Issuer, Policy,
-    error::{ConfigurationProblems, ErrorClass, ErrorKind, Operation, StoreError, StoreErrorKind},
+    error::{ConfigurationProblems, ErrorClass, ErrorKind, Operation},
     policy::{AccessFormat, Cap, Credentials, OnFull},
     session::RevokeReason,
-    store::MemoryStore,
+    store::{MemoryStore, StoreError, StoreErrorKind},
     testing::{Fault, Verb},
     token::TokenKeys,
 };

@@ -10,12 +10,12 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     Error, Issuer, NewSession, Policy, Refresh, Requirement, Revoke, SessionQuery, Update,
-    error::{ErrorKind, SignError, SignErrorKind},
+    error::ErrorKind,
     factor::{Check, FactorKind},
     id::AppId,
     issuer::{CredentialChange, Decide, Exchange, OpenRequest},
     policy::{Cap, OnFull},
-    signer::{KeyRing, SignRequest, SigningKey, TokenSigner, VerifyRequest},
+    signer::{KeyRing, SignError, SignErrorKind, SignRequest, SigningKey, TokenSigner, VerifyRequest},
     testing::{Fault, FaultyStore, Verb, block_on},
     token::TokenKeys,
 };

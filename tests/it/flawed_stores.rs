@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use session_issuer::{
     Timestamp,
     id::{SessionKey, SubjectKey},
-    session::{Columns, Record, Use},
+    session::{Columns, Record, SubjectStamp, Tombstone, Use},
     store::{
         Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, MemoryStore, NewRecord, Noted,
         Query, RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind,
-        SubjectChange, SubjectChanged, SubjectStamp, Swept, Tombstone,
+        SubjectChange, SubjectChanged, Swept,
     },
     testing::{
         DurableStore, Tampering,

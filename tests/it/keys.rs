@@ -6,11 +6,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use session_issuer::{
     Issuer, NewSession, Policy, Refresh, Timestamp,
-    entropy::{Entropy, SystemEntropy},
-    error::{EntropyError, ErrorKind, SignErrorKind},
+    entropy::{Entropy, EntropyError, SystemEntropy},
+    error::ErrorKind,
     signer::{
-        InvalidJwks, InvalidKey, Jwks, KeyRing, LiveKeyRing, PublicKey, SecretKey, SignRequest, TokenSigner,
-        VerifyRequest,
+        InvalidJwks, InvalidKey, Jwks, KeyRing, LiveKeyRing, PublicKey, SecretKey, SignErrorKind,
+        SignRequest, TokenSigner, VerifyRequest,
     },
     testing::{ManualClock, SeededEntropy, block_on},
     token::{Algorithm, TokenKeys},

@@ -9,8 +9,8 @@ use std::{
 
 use session_issuer::{
     Issuer, NewSession, Policy, Timestamp, Update,
-    entropy::Entropy,
-    error::{EntropyError, ErrorKind},
+    entropy::{Entropy, EntropyError},
+    error::ErrorKind,
     factor::{Challenge, Check, FactorKind},
     id::TenantId,
     issuer::Issued,

@@ -78,6 +78,34 @@ fn no_room_imports_what_lies_above_or_beside_it() {
 }
 
 #[test]
+fn each_public_item_has_one_path_and_a_dozen_have_one_at_the_root() {
+    // Rooms that are not public: what lies there is shown in another.
+    const HIDDEN: &[&str] = &["epoch", "reason", "error::joints", "store_suite"];
+    let mut shown = BTreeSet::<&str>::new();
+    for (file, text) in sources() {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let exports =
+            || text.split("pub use ").skip(1).filter_map(|rest| rest.split_once(';')).map(|(tree, _)| tree);
+        if file == "lib.rs" {
+            let names: usize = exports().map(|tree| tree.split(',').count()).sum();
+            assert!((1..=12).contains(&names), "{names} names stand at the root");
+            continue;
+        }
+        for tree in exports() {
+            let group = tree.strip_prefix("crate::").unwrap_or_default().trim_start_matches('{');
+            for path in group.split(", ").filter(|path| path.starts_with(char::is_lowercase)) {
+                let hidden = HIDDEN.iter().find(|hidden| path.starts_with(*hidden));
+                assert!(hidden.is_some(), "{file} shows crate::{path} on a second path");
+                shown.extend(hidden);
+            }
+            let room = tree.trim_start_matches("self::").split("::").next().unwrap();
+            assert!(!text.contains(&format!("pub mod {room};")), "{file} shows {tree} on a second path");
+        }
+    }
+    assert_eq!(shown.len(), HIDDEN.len(), "the reader of exports has gone blind: {shown:?}");
+}
+
+#[test]
 fn the_rules_are_pure() {
     let mut rules = BTreeSet::new();
     for (file, text) in sources() {

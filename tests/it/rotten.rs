@@ -11,13 +11,14 @@ use session_issuer::{
     NewSession, Policy, Revoke, SessionQuery, Timestamp,
     actor::{Actor, ActorChain},
     compat::{hanko, zelf},
-    error::{ErrorKind, StoreError, StoreErrorKind},
+    error::ErrorKind,
     event::EventKind,
     id::{SessionId, SessionKey, SubjectKey},
     session::{SubjectStamp, Tombstone, Use},
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, SubjectChange, SubjectChanged, Swept,
+        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
+        Swept,
     },
     testing::{FaultyStore, ManualClock, Verb, block_on},
 };

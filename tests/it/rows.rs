@@ -10,7 +10,6 @@ use session_issuer::{
     Timestamp,
     actor::{Actor, ActorChain},
     client::ClientInfo,
-    error::{StoreError, StoreErrorKind},
     factor::{Challenge, FactorDetails, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId},
     metadata::{HostClaims, Metadata},
@@ -18,6 +17,10 @@ use session_issuer::{
     session::{
         Columns, CredentialsKind, Epoch, FactorFloor, MAX_ROW_BYTES, Record, RevokeReason, SubjectStamp,
         Tombstone, Use,
+    },
+    store::{
+        Noted, Snapshot, StoreError, StoreErrorKind,
+        act::{self, Facts, Row, Write},
     },
     testing::fixtures::{self, SessionBuilder},
 };
@@ -49,15 +52,37 @@ fn request(number: u8) -> Record {
     fixtures::request(AppId::new("tv").unwrap()).id(id(number)).at(BORN).build()
 }
 
-fn spent(mut record: Record, spends: Vec<Spend>) -> Record {
-    record.note_use(&Use::new(BORN).spending(spends)).unwrap();
-    record
+/// The record as a store writes it once its use was noted.
+fn used(record: Record, used: &Use) -> Record {
+    let stamp = record.bound().map(|(_, epoch)| SubjectStamp::new(epoch, None, None, []));
+    let seen = Snapshot::new(record.into(), stamp);
+    let plan = act::note_use(used, Facts::assumed_by_note_use(&seen));
+    assert_eq!(plan.answer.unwrap(), Noted::Done);
+    let noted = plan.writes.into_iter().find_map(|write| match write {
+        Write::NoteUse { next } => Some(next),
+        _ => None,
+    });
+    Record::clone(&noted.unwrap())
 }
 
-fn seen(mut record: Record, secs: u64) -> Record {
-    let used = Use::new(at(secs)).seen().of_generation(record.generation());
-    record.note_use(&used).unwrap();
-    record
+fn spent(record: Record, spends: Vec<Spend>) -> Record {
+    used(record, &Use::new(BORN).spending(spends))
+}
+
+fn seen(record: Record, secs: u64) -> Record {
+    let generation = record.generation();
+    used(record, &Use::new(at(secs)).seen().of_generation(generation))
+}
+
+/// The record as a store writes it once it was ended.
+fn ended(record: Record, tombstone: &Tombstone) -> Record {
+    let key = record.key();
+    let facts = Facts { current: Row::Record(Snapshot::new(record.into(), None)), ..Facts::held() };
+    let written = act::end(&key, tombstone, facts).writes.into_iter().find_map(|write| match write {
+        Write::End { record, .. } => record,
+        _ => None,
+    });
+    Record::clone(&written.unwrap())
 }
 
 fn impersonation(number: u8) -> SessionBuilder {
@@ -98,7 +123,7 @@ fn everything() -> Record {
     let marked = fixtures::replayed(&rotated, at(60)).unwrap();
     let counted = spent(marked, vec![Spend::one("posts", 9), Spend::one("exports", 9).amount(4)]);
     let by = Some(subject("boss"));
-    counted.ended(&Tombstone::new(RevokeReason::Admin, at(61)).by(by))
+    ended(counted, &Tombstone::new(RevokeReason::Admin, at(61)).by(by))
 }
 
 /// Every state and every part, by the name of its file.
@@ -167,13 +192,13 @@ fn records() -> Vec<(String, Record)> {
                 fixtures::challenged(&record, challenge, at(1)).unwrap()
             }),
         ),
-        ("request-revoked", request(21).ended(&Tombstone::new(RevokeReason::Admin, at(9)))),
+        ("request-revoked", ended(request(21), &Tombstone::new(RevokeReason::Admin, at(9)))),
     ]
     .into_iter()
     .map(|(name, record)| (name.to_owned(), record))
     .collect::<Vec<_>>();
     for (number, reason) in (100..).zip(RevokeReason::ALL) {
-        let ended = of_alice(number).build().ended(&Tombstone::new(*reason, at(9)));
+        let ended = ended(of_alice(number).build(), &Tombstone::new(*reason, at(9)));
         all.push((format!("ended-{}", reason.code().replace('_', "-")), ended));
     }
     all

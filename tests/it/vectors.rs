@@ -4,11 +4,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use session_issuer::{
     Issuer,
-    error::SignErrorKind,
     id::SessionId,
     policy::{Policy, TokenType},
     signer::{
-        InvalidJwks, InvalidKey, Jwks, KeyRing, PublicKey, SecretKey, SignRequest, TokenSigner, VerifyRequest,
+        InvalidJwks, InvalidKey, Jwks, KeyRing, PublicKey, SecretKey, SignErrorKind, SignRequest,
+        TokenSigner, VerifyRequest,
     },
     testing::{ManualClock, block_on},
     token::{Algorithm, TokenKeys},

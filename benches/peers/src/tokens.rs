@@ -63,7 +63,7 @@ pub fn cases() -> Vec<Case> {
 #[cfg(feature = "fast")]
 fn asymmetric() -> [Case; 3] {
     use jsonwebtoken::Algorithm as Peers;
-    use session_issuer::signer::{Algorithm, SecretKey};
+    use session_issuer::{signer::SecretKey, token::Algorithm};
 
     macro_rules! key {
         ($file:literal) => {

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     compat::{Field, from_object, query, redacted},
-    error::{Error, ErrorKind, InputField, Operation, Problem, VerifyError},
+    error::{Error, ErrorKind, InputField, Operation, Problem},
     id::check_text,
+    verifier::VerifyError,
 };
 
 /// The metadata entry of a session that is left to the host's encryption: a key's name, or a wrapped key.

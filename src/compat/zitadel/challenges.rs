@@ -12,10 +12,10 @@ use super::{
     refusals::Refusal,
 };
 use crate::{
-    error::{Error, ErrorKind, Operation, VerifyError},
+    error::{Error, ErrorKind, Operation},
     factor::FactorKind,
     id::SessionId,
-    verifier::{Ask, Asked, Challenger, Channel},
+    verifier::{Ask, Asked, Challenger, Channel, VerifyError},
 };
 
 /// Challenges that keep every rule of the schema, and what came of them.

@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::wire::challenges::UserVerificationRequirement;
 use crate::{
     Timestamp,
-    error::VerifyError,
     factor::Challenge,
     id::SessionId,
-    verifier::{Channel, CodeRequest, Holder, OneTimeCode},
+    verifier::{Channel, CodeRequest, Holder, OneTimeCode, VerifyError},
 };
 
 /// Makes challenges, and sends codes: the host's WebAuthn server, and its mail and SMS.

@@ -2,7 +2,7 @@
 //! of some order in which one came after the other.
 
 use super::{
-    super::{Record, RefreshDecision, SpendRefused, Use},
+    super::{Record, RefreshDecision, Use, change::SpendRefused},
     MINUTE, OVERLAP, SEED,
     issuer::Issuer,
     search::Dice,

@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// How many entries the revocation log keeps unless told otherwise: some megabytes at most.
-pub const DEFAULT_LOG_CAPACITY: usize = 65_536;
+const DEFAULT_LOG_CAPACITY: usize = 65_536;
 
 /// A store in memory: all of it is forgotten when the process ends.
 ///

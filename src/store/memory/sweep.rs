@@ -12,7 +12,6 @@ use super::{
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectKey},
-    session::is_purgeable,
     store::{Snapshot, StoreError, Swept},
 };
 
@@ -45,12 +44,12 @@ impl MemoryStore {
     fn purgeable(&self, index: usize, now: Timestamp, limit: usize) -> Result<Vec<SessionKey>, StoreError> {
         let shard = self.shards.read(index)?;
         let slots = shard.tenants.iter().flat_map(|(_, tenant)| &tenant.records);
-        Ok(slots.filter(|slot| is_purgeable(&slot.0, now)).take(limit).map(|slot| slot.0.key()).collect())
+        Ok(slots.filter(|slot| slot.0.is_purgeable(now)).take(limit).map(|slot| slot.0.key()).collect())
     }
 
     fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
         let (mut held, found) = self.shards.look(ShardSet::of(key.id), |held| {
-            let found = held.record(&key.tenant, key.id)?.filter(|record| is_purgeable(record, now));
+            let found = held.record(&key.tenant, key.id)?.filter(|record| record.is_purgeable(now));
             let Some(record) = found else { return Ok(None) };
             held.require(ShardSet::of_record(record))?;
             Ok(Some(held.snapshot(record)?))

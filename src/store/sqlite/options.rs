@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How a file is opened.
+/// The settings under which an SQLite store opens its file.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     pub(super) busy_timeout: Duration,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Record, is_purgeable},
+    session::Record,
     store::{StoreError, Swept},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn sweep(tables: &Connection, now: Timestamp, limit: u32) -> Result<S
     let mut swept = Swept::new(Vec::new(), is_full(records.len(), limit));
     for (tenant, found) in records {
         match found.snapshot {
-            Ok(snapshot) if is_purgeable(&snapshot.record, now) => {
+            Ok(snapshot) if snapshot.record.is_purgeable(now) => {
                 rows::remove(tables, found.number)?;
                 look_at_subjects(tables, &snapshot.record, now)?;
                 swept.removed.push(snapshot);

@@ -125,6 +125,7 @@ pub fn run_durable<P, Made, Done>(
 /// ```
 ///
 /// A store that is kept in a file, whole: `examples/own_store.rs`. `cargo test races::` runs one group.
+#[doc(hidden)] // shown as `testing::store_suite!`
 #[macro_export]
 macro_rules! store_suite {
     ($(#[$meta:meta])* mod $name:ident; store: $make:expr $(;)?) => {

@@ -13,7 +13,7 @@ pub(super) use crate::{
     factor::FactorKind,
     id::{SessionId, SessionKey, SubjectId, SubjectKey, TenantId},
     policy::{OnFull, Spend},
-    session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
+    session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use},
     store::{
         Binding, Bump, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
         RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SubjectChange, SubjectChanged,
@@ -101,8 +101,7 @@ pub(super) async fn load(store: &Store, key: &SessionKey) -> Snapshot {
 }
 
 pub(super) async fn life_of(store: &Store, key: &SessionKey, now: u64) -> Life {
-    let found = load(store, key).await;
-    life(&found.record, found.subject.as_ref(), at(now))
+    load(store, key).await.life(at(now))
 }
 
 pub(super) async fn is_live(store: &Store, key: &SessionKey, now: u64) -> bool {

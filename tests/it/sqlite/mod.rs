@@ -17,11 +17,11 @@ use rusqlite::Connection;
 use session_issuer::{
     Timestamp,
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
-    session::{Columns, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
+    session::{Columns, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use},
     store::{
-        Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
-        RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError,
-        StoreErrorKind, SubjectChange, SubjectChanged, Swept, sqlite::OpenError,
+        Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, OpenError,
+        Query, RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError,
+        StoreErrorKind, SubjectChange, SubjectChanged, Swept,
     },
     testing::{ManualClock, block_on, fixtures},
 };
@@ -146,8 +146,7 @@ fn load(store: &impl SessionStore, key: &SessionKey) -> Snapshot {
 }
 
 fn life_of(store: &impl SessionStore, key: &SessionKey) -> Life {
-    let found = load(store, key);
-    life(&found.record, found.subject.as_ref(), at(9))
+    load(store, key).life(at(9))
 }
 
 fn end(store: &impl SessionStore, key: &SessionKey) -> Result<Ended, StoreError> {

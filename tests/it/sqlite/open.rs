@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use session_issuer::{
     session::Life,
-    store::{SqliteStore, sqlite::OpenError},
+    store::{OpenError, SqliteStore},
 };
 
 use super::{House, life_of, login};

@@ -283,7 +283,7 @@ fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
     assert_eq!(item()["last_used_at_end_user_ip_info"], json!({ "ip": "2001:db8::1" }), "nothing newer");
     let row = || {
         let id = world.check_for(&access, &Requirement::new().freshness(Freshness::Stateless)).unwrap();
-        let key = session_issuer::store::SessionKey::new(Default::default(), id.session_id());
+        let key = session_issuer::id::SessionKey::new(Default::default(), id.session_id());
         block_on(session_issuer::store::SessionStore::load(&*world.store, &key)).unwrap().unwrap().record
     };
     block_on(service(&world).sign_out(&token)).unwrap();
@@ -301,7 +301,7 @@ fn what_the_store_holds_signs_nobody_in() {
     let (token, access) = pair(&service(&world));
     assert!((70..=80).contains(&token.len()), "{}", token.len());
     let id = world.check(&access).unwrap().session_id();
-    let key = session_issuer::store::SessionKey::new(Default::default(), id);
+    let key = session_issuer::id::SessionKey::new(Default::default(), id);
     let kept = block_on(session_issuer::store::SessionStore::load(&*world.store, &key)).unwrap();
     let kept = format!("{kept:?}");
     assert!(!kept.contains(&token) && !kept.contains(&access) && kept.contains(&id.to_string()));
