@@ -40,7 +40,7 @@ WHAT_deny="denied crates, licences and sources of the whole tree"
 WHAT_features="each feature by itself"
 WHAT_readme="examples with the features that the README names"
 WHAT_tree="the default tree stays small"
-WHAT_outside="the five systems from outside: compat uses nothing that a host has not"
+WHAT_outside="the five systems compile from outside, and with a private item they do not"
 WHAT_docs="documentation"
 WHAT_doctests="examples in the documentation"
 WHAT_package="the package holds what a user needs, and builds, runs and tests when unpacked"
@@ -291,10 +291,25 @@ tree() {
     [ "$crates" -le 45 ] || give_up "more than 45"
 }
 
-outside() (
-    cd tests/outside
-    cargo check --locked --quiet
-)
+outside() {
+    (cd tests/outside && cargo check --locked --quiet)
+    private_item_fails
+}
+
+# The check above must be able to fail: a copy of compat that uses a private item does not compile.
+private_item_fails() {
+    local copy=$TEMP/private errors
+    mkdir -p "$copy/src" "$copy/tests/outside"
+    cp -R src/compat "$copy/src/"
+    cp -R tests/outside/{Cargo.toml,Cargo.lock,src} "$copy/tests/outside/"
+    sed -i "s|path = \"../..\"|path = \"$PWD\"|" "$copy/tests/outside/Cargo.toml"
+    echo 'const _: fn([u8; 16]) -> crate::id::SessionId = crate::id::SessionId::from_bytes;' \
+        >>"$copy/src/compat/mod.rs"
+    errors=$(cd "$copy/tests/outside" && cargo check --locked --quiet 2>&1) &&
+        give_up "compat has used a private item, and compiles from outside"
+    grep -q '^error\[E0624\].*`from_bytes` is private' <<<"$errors" || give_up "$errors"
+    echo "a private item fails"
+}
 
 docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --quiet
