@@ -94,7 +94,7 @@ use self::field::from_object;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "tmdb", feature = "zelf"))]
 pub use self::field::{Field, JsonType};
 #[cfg(any(feature = "hanko", feature = "stack-auth"))]
-use self::user_sessions::{Refusals, end_session, find_session, list_all, uuid_subject};
+use self::user_sessions::{end_session, find_session, list_all, uuid_subject};
 use crate::secret::Secret;
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 use crate::{id::SubjectId, verifier::VerifyError};

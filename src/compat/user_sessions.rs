@@ -10,8 +10,8 @@ use crate::{
     store::Select,
 };
 
-/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and told in lower case, so that one
-/// user has one name.
+/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and written in lower
+/// case, so that one user has one name.
 pub(super) fn uuid_subject(text: &str) -> Option<SubjectId> {
     let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
     SubjectId::new(uuid.hyphenated().to_string()).ok()
@@ -39,30 +39,28 @@ pub(super) async fn find_session(issuer: &Issuer, id: SessionId) -> Result<Optio
     Ok(found.filter(|session| !matches!(session.life(issuer.now()), Life::Revoked(_))))
 }
 
-/// How a system shows that a session cannot be ended.
-pub(super) struct Refusals<B> {
-    /// There is no such session, or not any more.
-    pub(super) not_found: fn() -> ApiError<B>,
-    /// The issuer refused for another reason.
-    pub(super) refused: fn(Error) -> ApiError<B>,
-}
-
-/// Ends one session of this user. Of two callers who end it at once, one is told of success.
+/// Ends one session of this user. Of two callers who end it at once, one succeeds.
+///
+/// # Errors
+/// `not_found` for a session that is unknown or has ended.
 pub(super) async fn end_session<B>(
     issuer: &Issuer,
     (user, id): (SubjectId, SessionId),
     by: Option<SubjectId>,
-    shown: Refusals<B>,
-) -> Result<(), ApiError<B>> {
+    not_found: fn() -> ApiError<B>,
+) -> Result<(), ApiError<B>>
+where
+    ApiError<B>: From<Error>,
+{
     let mut revoke = Revoke::session_of(user, id);
     if let Some(by) = by {
         revoke = revoke.by(by);
     }
     match issuer.revoke(revoke).await {
-        Ok(revoked) if revoked.sessions().is_empty() => Err((shown.not_found)()),
+        Ok(revoked) if revoked.sessions().is_empty() => Err(not_found()),
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err((shown.not_found)().caused_by(error)),
-        Err(error) => Err((shown.refused)(error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(not_found().caused_by(error)),
+        Err(error) => Err(error.into()),
     }
 }
 

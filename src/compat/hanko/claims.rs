@@ -1,4 +1,4 @@
-//! What Hanko's tokens tell of a user, and how a valid token is told.
+//! The claims of Hanko's tokens, and the answer that shows them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use crate::{
     token::VerifiedClaims,
 };
 
-/// What the host knows of a user, as Hanko's tokens tell it.
+/// What the host knows of a user, for the claims of Hanko's tokens.
 #[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
@@ -64,7 +64,7 @@ impl Profile {
     }
 }
 
-/// The claims of a valid token, as the answer to a validation tells them.
+/// The claims of a valid token, as the answer to a validation has them.
 ///
 /// What is absent is left out. Instants are RFC 3339, in whole seconds.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub struct Claims {
 redacted!(Profile, Email, Claims);
 
 impl Claims {
-    /// What the verified claims of a token of this issuer tell; none without a subject.
+    /// Those of verified claims of a token of this issuer; none without a subject.
     pub fn of(claims: &VerifiedClaims, issuer: &str) -> Option<Self> {
         let bare = Self {
             subject: claims.subject()?.clone(),
@@ -116,7 +116,7 @@ impl Claims {
         Some(bare.with_host(claims.host()))
     }
 
-    /// What a checked token tells: a signed one its own claims, an opaque one those of its session.
+    /// Those of a checked token: its own where it is signed, or else those of its session.
     pub(super) fn of_checked(checked: &Checked, issuer: &str) -> Option<Self> {
         if let Some(claims) = checked.claims() {
             return Self::of(claims, issuer);

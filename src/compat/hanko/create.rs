@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ApiError, Caller, Service, answer, forbidden, refused, text};
+use super::{ApiError, Caller, Service, answer, forbidden, text};
 use crate::{
     NewSession,
     client::{ClientInfo, MAX_AGENT_CHARS},
@@ -25,9 +25,9 @@ impl Service {
     ) -> Result<CreateSessionResponse, ApiError> {
         let Caller::Admin(admin) = caller else { return Err(forbidden()) };
         let (user, client) = self.checked(&request)?;
-        let claims = self.claims(&user).await.map_err(refused)?;
+        let claims = self.claims(&user).await?;
         let new = NewSession::for_subject(user).client(client).claims(claims).creator(admin.clone());
-        let issued = self.issuer.create(new).await.map_err(refused)?;
+        let issued = self.issuer.create(new).await?;
         Ok(CreateSessionResponse { session_token: issued.token().into() })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ApiError, Service, answer, refused};
+use super::{ApiError, Service, answer};
 use crate::{
     Revoke,
     error::{Error, ErrorClass},
@@ -29,7 +29,7 @@ impl Service {
             }
         }
         match (ended, failed) {
-            (_, Some(error)) if error.class() != ErrorClass::Rejected => Err(refused(error)),
+            (_, Some(error)) if error.class() != ErrorClass::Rejected => Err(error.into()),
             (true, _) => Ok(self.deleted_cookie()),
             (false, Some(error)) => Err(answer(401, "Unauthorized").caused_by(error)),
             (false, None) => Err(answer(401, "Unauthorized")),

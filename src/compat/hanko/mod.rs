@@ -219,17 +219,19 @@ fn forbidden() -> ApiError {
     answer(403, "Forbidden")
 }
 
-/// How Hanko shows an error of the issuer.
-fn refused(error: Error) -> ApiError {
-    let shown = match error.kind() {
-        ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => {
-            answer(404, "user not found")
-        }
-        _ if error.class() == ErrorClass::Rejected => {
-            let public = error.public();
-            answer(public.http_status, public.message)
-        }
-        _ => answer(500, "Internal Server Error"),
-    };
-    shown.caused_by(error)
+/// An error of the issuer, as Hanko shows it.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let shown = match error.kind() {
+            ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => {
+                answer(404, "user not found")
+            }
+            _ if error.class() == ErrorClass::Rejected => {
+                let public = error.public();
+                answer(public.http_status, public.message)
+            }
+            _ => answer(500, "Internal Server Error"),
+        };
+        shown.caused_by(error)
+    }
 }

@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::{
     ApiError, Caller, Service, answer,
     claims::{date_time, optional_date_time},
-    forbidden, refused,
+    forbidden,
 };
 use crate::{
     Revoke, SessionQuery, Timestamp,
     client::ClientInfo,
-    compat::{Refusals, end_session, find_session, list_all, redacted, uuid_subject},
+    compat::{end_session, find_session, list_all, redacted, uuid_subject},
     error::ErrorKind,
     id::{SessionId, SubjectId},
     issuer::SessionView,
@@ -25,7 +25,7 @@ impl Service {
         let Caller::Admin(_) = caller else { return Err(forbidden()) };
         let user = self.known_user(user_id).await?;
         let query = SessionQuery::of_subject(user).impersonations_too();
-        let sessions = list_all(&self.issuer, query).await.map_err(refused)?;
+        let sessions = list_all(&self.issuer, query).await?;
         Ok(sessions.iter().filter_map(SessionRow::of).collect())
     }
 
@@ -61,8 +61,7 @@ impl Service {
     /// 403 for an administrator, who is no user; 500 when a part did not answer.
     pub async fn profile_sessions(&self, caller: &Caller) -> Result<Vec<ProfileSession>, ApiError> {
         let Caller::User { user, session, .. } = caller else { return Err(forbidden()) };
-        let sessions =
-            list_all(&self.issuer, SessionQuery::of_subject(user.clone())).await.map_err(refused)?;
+        let sessions = list_all(&self.issuer, SessionQuery::of_subject(user.clone())).await?;
         Ok(sessions.iter().filter_map(|view| ProfileSession::of(view, *session)).collect())
     }
 
@@ -97,7 +96,8 @@ impl Service {
         if let Ok(by) = SubjectId::new(admin.as_str()) {
             revoke = revoke.by(by);
         }
-        self.issuer.revoke(revoke).await.map(drop).map_err(refused)
+        self.issuer.revoke(revoke).await?;
+        Ok(())
     }
 }
 
@@ -113,7 +113,7 @@ impl Service {
         match self.issuer.profile(user).await {
             Err(error) if error.kind() == ErrorKind::SubjectUnknown => Err(not_found().caused_by(error)),
             Err(error) if !matches!(error.kind(), ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked) => {
-                Err(refused(error))
+                Err(error.into())
             }
             _ => Ok(()),
         }
@@ -126,11 +126,11 @@ impl Service {
         by: Option<SubjectId>,
     ) -> Result<(), ApiError> {
         let id = id.ok_or_else(not_found)?;
-        let found = find_session(&self.issuer, id).await.map_err(refused)?;
+        let found = find_session(&self.issuer, id).await?;
         if found.is_none_or(|session| session.subject() != Some(user)) {
             return Err(not_found());
         }
-        end_session(&self.issuer, (user.clone(), id), by, Refusals { not_found, refused }).await
+        end_session(&self.issuer, (user.clone(), id), by, not_found).await
     }
 }
 

@@ -1,11 +1,11 @@
-//! `/sessions/validate`: whether a token is good, and what it tells.
+//! `/sessions/validate`: whether a token is good, and its claims.
 
 use serde::Serialize;
 
 use super::{
     ApiError, Caller, Claims, Service, answer,
     claims::{idle_end, optional_date_time},
-    mistyped, refused,
+    mistyped,
 };
 use crate::{
     Requirement, Revoke, Timestamp,
@@ -30,17 +30,17 @@ impl Service {
         let mut failed = None;
         for token in tokens {
             match self.issuer.check(*token, &Requirement::new().noting(Noting::Never)).await {
-                Ok(checked) => return Ok(valid(self, &checked)),
+                Ok(checked) => return Ok(self.valid(&checked)),
                 Err(error) if error.class() == ErrorClass::Rejected => {}
                 Err(error) => failed = Some(error),
             }
         }
-        failed.map_or_else(|| Ok(ValidateSessionResponse::default()), |error| Err(refused(error)))
+        failed.map_or_else(|| Ok(ValidateSessionResponse::default()), |error| Err(error.into()))
     }
 
     /// `POST /sessions/validate`: whether this token is good. Status 200, also when it is not.
     ///
-    /// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, and told of.
+    /// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, with its event.
     ///
     /// # Errors
     /// 400 without a token, or for one that is no text; 500 when a part did not answer.
@@ -54,9 +54,9 @@ impl Service {
             return Err(answer(400, "session_token is a required field"));
         }
         match self.used(token, &Requirement::new().noting(Noting::AtOnce)).await {
-            Ok(checked) => Ok(valid(self, &checked)),
+            Ok(checked) => Ok(self.valid(&checked)),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -86,7 +86,7 @@ impl Service {
             }
         }
         Err(match failed {
-            Some(error) if error.class() != ErrorClass::Rejected => refused(error),
+            Some(error) if error.class() != ErrorClass::Rejected => error.into(),
             Some(error) => answer(401, "Unauthorized").caused_by(error),
             None => answer(401, "Unauthorized"),
         })
@@ -94,13 +94,28 @@ impl Service {
 }
 
 impl Service {
-    /// Checks a token, and notes its use. What was idle for too long is ended at once, so that the host is told.
+    /// Checks a token, and notes its use. What was idle for too long is ended at once, so that its event is emitted.
     async fn used(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
         let checked = self.issuer.check(token, need).await;
         if checked.as_ref().is_err_and(|error| error.kind() == ErrorKind::Inactive) {
             self.issuer.revoke(Revoke::token(token).reason(RevokeReason::Idle)).await?;
         }
         checked
+    }
+
+    /// The answer for a good token. A token without a user is good for nothing that Hanko knows.
+    fn valid(&self, checked: &Checked) -> ValidateSessionResponse {
+        let Some(claims) = Claims::of_checked(checked, self.issuer.name()) else {
+            return ValidateSessionResponse::default();
+        };
+        let session = checked.session().and_then(|view| view.session());
+        ValidateSessionResponse {
+            is_valid: true,
+            idle_expires_at: session.and_then(|session| idle_end(session, claims.expiration)),
+            expiration_time: Some(claims.expiration),
+            user_id: Some(claims.subject.clone()),
+            claims: Some(claims),
+        }
     }
 }
 
@@ -121,7 +136,7 @@ from_object!(ValidateSession { session_token: "session_token" });
 pub struct ValidateSessionResponse {
     /// The token is good.
     pub is_valid: bool,
-    /// What it tells.
+    /// The claims of the token; absent where it is not good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
     /// When the session ends unless it is used: never after the token does. Absent without an idle timeout.
@@ -133,19 +148,4 @@ pub struct ValidateSessionResponse {
     /// Deprecated by Hanko: `claims.subject`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<SubjectId>,
-}
-
-/// A token without a user is good for nothing that Hanko knows.
-fn valid(service: &Service, checked: &Checked) -> ValidateSessionResponse {
-    let Some(claims) = Claims::of_checked(checked, service.issuer.name()) else {
-        return ValidateSessionResponse::default();
-    };
-    let session = checked.session().and_then(|view| view.session());
-    ValidateSessionResponse {
-        is_valid: true,
-        idle_expires_at: session.and_then(|session| idle_end(session, claims.expiration)),
-        expiration_time: Some(claims.expiration),
-        user_id: Some(claims.subject.clone()),
-        claims: Some(claims),
-    }
 }

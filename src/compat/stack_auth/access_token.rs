@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{ApiError, Service, UserKind, answer, refused, session_over};
+use super::{ApiError, Service, UserKind, answer, session_over};
 use crate::{
     Requirement,
     compat::redacted,
@@ -40,7 +40,7 @@ impl Service {
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {
                     failed = failed.or(Some(error));
                 }
-                Err(error) => return Err(token_refused(error, token)),
+                Err(error) => return Err(access_error(error, token)),
             }
         }
         let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
@@ -48,7 +48,7 @@ impl Service {
         if self.issuers().any(|(_, issuer)| issuer.verify(token).is_ok()) {
             return Err(session_over(failed));
         }
-        Err(token_refused(failed, token))
+        Err(access_error(failed, token))
     }
 }
 
@@ -85,7 +85,7 @@ impl AccessToken {
         self.is_impersonation
     }
 
-    /// What it tells of the user: `name`, `email`, and so on.
+    /// The claims about the user: `name`, `email`, and so on.
     pub fn claims(&self) -> &HostClaims {
         &self.claims
     }
@@ -97,10 +97,10 @@ impl Service {
         let stored = || checked.session().and_then(|view| view.session()).and_then(Session::claims);
         let claims = checked.claims().map(VerifiedClaims::host).or_else(stored);
         let claims = claims.cloned().unwrap_or_default();
-        let told = kind_told(&claims);
-        let kind = match (kind, told) {
-            (None, Some(told)) => told,
-            (Some(kind), Some(told)) if kind == told => kind,
+        let claimed = kind_of(&claims);
+        let kind = match (kind, claimed) {
+            (None, Some(claimed)) => claimed,
+            (Some(kind), Some(claimed)) if kind == claimed => kind,
             _ => return Err(unparsable()),
         };
         let user = checked.subject().map_err(|_| unparsable())?.clone();
@@ -110,8 +110,8 @@ impl Service {
     }
 }
 
-/// The kind of user that the claims tell; none where they contradict each other.
-fn kind_told(claims: &HostClaims) -> Option<UserKind> {
+/// The kind of user that the claims name; none where they contradict each other.
+fn kind_of(claims: &HostClaims) -> Option<UserKind> {
     let flag = |name: &str| match claims.get(name) {
         None => Some(false),
         Some(value) => value.as_bool(),
@@ -127,7 +127,7 @@ fn kind_told(claims: &HostClaims) -> Option<UserKind> {
 }
 
 /// How Stack Auth shows why an access token is not good.
-fn token_refused(error: Error, token: &str) -> ApiError {
+fn access_error(error: Error, token: &str) -> ApiError {
     match error.kind() {
         ErrorKind::TokenExpired | ErrorKind::RefreshRequired => expired(token).caused_by(error),
         ErrorKind::MalformedToken
@@ -135,7 +135,7 @@ fn token_refused(error: Error, token: &str) -> ApiError {
         | ErrorKind::WrongAudience
         | ErrorKind::WrongTokenKind => unparsable().caused_by(error),
         _ if error.class() == ErrorClass::Rejected => session_over(error),
-        _ => refused(error),
+        _ => error.into(),
     }
 }
 
@@ -143,12 +143,12 @@ fn unparsable() -> ApiError {
     answer(401, "UNPARSABLE_ACCESS_TOKEN", "Access token is not parsable.", [])
 }
 
-/// The signature of such a token has held, so what it tells is what was signed.
+/// The signature of such a token has held, so its claims are what was signed.
 fn expired(token: &str) -> ApiError {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let told: Value = payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-    let claim = |name: &str| told.get(name).cloned().unwrap_or_default();
-    let expired_at = told.get("exp").and_then(Value::as_i64).map(|exp| exp.saturating_mul(1000));
+    let claims: Value = payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    let claim = |name: &str| claims.get(name).cloned().unwrap_or_default();
+    let expired_at = claims.get("exp").and_then(Value::as_i64).map(|exp| exp.saturating_mul(1000));
     let details = [
         ("expired_at_millis", json!(expired_at)),
         ("project_id", claim("project_id")),

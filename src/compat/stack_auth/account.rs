@@ -1,6 +1,6 @@
 //! What happens to sessions when a user's password changes, or the user goes.
 
-use super::{ApiError, Service, refused};
+use super::{ApiError, Service};
 use crate::{
     Revoke,
     error::{ErrorClass, ErrorKind},
@@ -27,10 +27,11 @@ impl Service {
                 Ok(_) => return Ok(()),
                 // It has ended in the meantime: there is none to keep.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(error.into()),
             }
         }
-        self.issuer.credential_changed(change()).await.map(drop).map_err(refused)
+        self.issuer.credential_changed(change()).await?;
+        Ok(())
     }
 
     /// The password was set by an administrator, or reset by a code: all sessions of the user end, in one act.
@@ -39,7 +40,8 @@ impl Service {
     /// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
     pub async fn password_reset(&self, user: &SubjectId) -> Result<(), ApiError> {
         let change = CredentialChange::new(user.clone(), FactorKind::Password);
-        self.issuer.credential_changed(change).await.map(drop).map_err(refused)
+        self.issuer.credential_changed(change).await?;
+        Ok(())
     }
 
     /// The user is deleted or disabled: all sessions end, in one act.
@@ -49,7 +51,8 @@ impl Service {
     /// # Errors
     /// 500 when a part did not answer: whether the sessions have ended is not known, and the call may be repeated.
     pub async fn user_deleted(&self, user: &SubjectId) -> Result<(), ApiError> {
-        self.issuer.revoke(Revoke::subject_disabled(user.clone())).await.map(drop).map_err(refused)
+        self.issuer.revoke(Revoke::subject_disabled(user.clone())).await?;
+        Ok(())
     }
 }
 
@@ -69,7 +72,7 @@ impl Service {
             }
             Ok(_) => Ok(None),
             Err(error) if error.class() == ErrorClass::Rejected => Ok(None),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

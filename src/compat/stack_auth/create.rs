@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ApiError, Caller, Service, answer, me_without_user, mistyped, refused, schema_error};
+use super::{
+    ApiError, Caller, Service, answer, me_without_user, mistyped, profile::UserClaims, schema_error,
+};
 use crate::{
     NewSession,
     actor::ActorChain,
@@ -37,26 +39,26 @@ impl Service {
         request: CreateSession,
     ) -> Result<CreateSessionResponse, ApiError> {
         let operator = caller.operator().ok_or_else(insufficient_access)?;
-        let Checked { user, lifetime, is_impersonation } = checked(caller, &request)?;
-        let refused = |error| refused_user(error, &user);
+        let CheckedRequest { user, lifetime, is_impersonation } = checked(caller, &request)?;
+        let shown = |error| user_error(error, &user);
         let mut new = match is_impersonation {
             true => {
                 let chain = ActorChain::new(operator.clone(), &caller.reason);
-                NewSession::impersonating(user.clone(), chain.map_err(|input| refused(input.into()))?)
+                NewSession::impersonating(user.clone(), chain.map_err(|input| shown(input.into()))?)
             }
             false => NewSession::for_subject(user.clone()),
         };
-        let told = self.told(&user, Operation::Create).await.map_err(refused)?;
-        new = new.claims(told.claims.unwrap_or_default());
+        let UserClaims { kind, claims } = self.user_claims(&user, Operation::Create).await.map_err(shown)?;
+        new = new.claims(claims.unwrap_or_default());
         if let Some(client) = &caller.client {
             new = new.client(client.clone());
         }
         if let Some(lifetime) = lifetime {
             new = new.lifetime(lifetime);
         }
-        let issued = self.issuer_for(told.kind).create(new).await.map_err(refused)?;
+        let issued = self.issuer_for(kind).create(new).await.map_err(shown)?;
         let refresh_token = issued.refresh_token().ok_or_else(|| {
-            refused(
+            shown(
                 Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
                     .with_source("the issuer's policy hands out no refresh tokens"),
             )
@@ -97,14 +99,14 @@ pub struct CreateSessionResponse {
 }
 
 /// What a request asks for.
-struct Checked {
+struct CheckedRequest {
     user: SubjectId,
     lifetime: Option<Duration>,
     is_impersonation: bool,
 }
 
 /// What a request asks for, or every rule that it breaks.
-fn checked(caller: &Caller, request: &CreateSession) -> Result<Checked, ApiError> {
+fn checked(caller: &Caller, request: &CreateSession) -> Result<CheckedRequest, ApiError> {
     let mut broken = Vec::new();
     let user = match request.user_id.strict() {
         // An impersonation would lose its actor here.
@@ -135,7 +137,7 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<Checked, ApiError
         return Err(schema_error(ROUTE, &broken));
     }
     let is_impersonation = impersonation.copied().unwrap_or_default();
-    user.map(|user| Checked { user, lifetime, is_impersonation }).ok_or_else(me_without_user)
+    user.map(|user| CheckedRequest { user, lifetime, is_impersonation }).ok_or_else(me_without_user)
 }
 
 /// A lifetime of so many milliseconds, or the rule that it breaks.
@@ -160,7 +162,7 @@ fn insufficient_access() -> ApiError {
 }
 
 /// How Stack Auth shows an error of the issuer about this user.
-fn refused_user(error: Error, user: &SubjectId) -> ApiError {
+fn user_error(error: Error, user: &SubjectId) -> ApiError {
     match error.kind() {
         ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => answer(
             400,
@@ -169,6 +171,6 @@ fn refused_user(error: Error, user: &SubjectId) -> ApiError {
             [("user_id", json!(user.as_str()))],
         )
         .caused_by(error),
-        _ => refused(error),
+        _ => error.into(),
     }
 }

@@ -23,7 +23,7 @@
 //! [`Service::kinds`]. A session belongs to none of the three: a user who signs up has a regular token at the next refresh.
 //! Each keeps its own view of the revocation log: where a check asks for `Freshness::AtMost`,
 //! [`sync_revocations`](crate::Issuer::sync_revocations) is called on each. Without kinds, all tokens have one audience, and
-//! their claims tell the kind.
+//! their claims name the kind.
 //!
 //! # Algorithms
 //! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
@@ -176,7 +176,7 @@ pub struct ErrorBody {
     /// The known error's name, in capitals; empty, and left out, for those that Stack Auth answers as plain text.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub code: String,
-    /// What the known error tells; absent for most.
+    /// The details of the known error; absent for most.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
     /// One sentence for people.
@@ -226,18 +226,20 @@ fn session_over(error: Error) -> ApiError {
             let text = "Refresh token not found for this project, or the session has expired/been revoked.";
             answer(401, "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED", text, []).caused_by(error)
         }
-        _ => refused(error),
+        _ => error.into(),
     }
 }
 
-/// How Stack Auth shows an error of the issuer.
-fn refused(error: Error) -> ApiError {
-    let shown = match error.class() {
-        ErrorClass::Rejected => {
-            let public = error.public();
-            answer(public.http_status, public.code.to_uppercase(), public.message, [])
-        }
-        _ => answer(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", []),
-    };
-    shown.caused_by(error)
+/// An error of the issuer, as Stack Auth shows it.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let shown = match error.class() {
+            ErrorClass::Rejected => {
+                let public = error.public();
+                answer(public.http_status, public.code.to_uppercase(), public.message, [])
+            }
+            _ => answer(500, "INTERNAL_SERVER_ERROR", "Something went wrong.", []),
+        };
+        shown.caused_by(error)
+    }
 }

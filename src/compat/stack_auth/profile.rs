@@ -1,4 +1,4 @@
-//! What Stack Auth's access tokens tell of a user, and which kind of user they are for.
+//! The claims of Stack Auth's access tokens, and which kind of user they are for.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     metadata::HostClaims,
 };
 
-/// What the host knows of a user, as Stack Auth's access tokens tell it.
+/// What the host knows of a user, for the claims of Stack Auth's access tokens.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
@@ -23,7 +23,7 @@ pub struct Profile {
     pub email_verified: bool,
     /// The team that the user works in; `null` without one.
     pub selected_team_id: Option<String>,
-    /// When the user signed up: told in seconds since the epoch; `null` when unknown.
+    /// When the user signed up: in seconds since the epoch; `null` when unknown.
     pub signed_up_at: Option<Timestamp>,
     /// The user has not signed up yet. Such a user is restricted too, for the reason `anonymous`.
     pub is_anonymous: bool,
@@ -110,33 +110,38 @@ impl UserKind {
     }
 }
 
-/// What a token is to tell of a user, and which kind it is for.
-pub(super) struct Told {
+/// The claims about a user that a token shall have, and the kind of user that it is for.
+pub(super) struct UserClaims {
     pub(super) kind: UserKind,
     /// None where the host knows nothing, and what a session has stays.
     pub(super) claims: Option<HostClaims>,
 }
 
 impl Service {
-    pub(super) async fn told(&self, user: &SubjectId, operation: Operation) -> Result<Told, Error> {
+    /// What the host knows of this user, asked for this operation.
+    pub(super) async fn user_claims(
+        &self,
+        user: &SubjectId,
+        operation: Operation,
+    ) -> Result<UserClaims, Error> {
         let failed = |kind| move |source| Error::new(kind, operation).with_source(source);
-        let mut told = Told { kind: UserKind::Regular, claims: None };
+        let mut known = UserClaims { kind: UserKind::Regular, claims: None };
         if let Some(profiles) = &self.profiles {
             let profile = profiles.profile(user).await;
             let profile = profile
                 .map_err(|source| Error::new(ErrorKind::Unavailable, operation).with_source(source))?;
-            told.kind = profile.kind();
-            told.claims = Some(profile.claims().map_err(failed(ErrorKind::InvalidConfiguration))?);
+            known.kind = profile.kind();
+            known.claims = Some(profile.claims().map_err(failed(ErrorKind::InvalidConfiguration))?);
         }
         let stays = self.profiles.is_none() && operation == Operation::Refresh;
         if let (Some((project, branch)), false) = (&self.project, stays) {
-            let claims = told.claims.get_or_insert_default();
+            let claims = known.claims.get_or_insert_default();
             claims
                 .set("project_id", project.as_str())
                 .and_then(|()| claims.set("branch_id", branch.as_str()))
                 .map_err(failed(ErrorKind::InvalidConfiguration))?;
         }
-        Ok(told)
+        Ok(known)
     }
 
     /// Who issues tokens for this kind of user.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ApiError, Caller, Service, session_over};
+use super::{ApiError, Caller, Service, profile::UserClaims, session_over};
 use crate::{
     Refresh,
     compat::exposed,
@@ -13,7 +13,7 @@ use crate::{
 impl Service {
     /// `POST /auth/sessions/current/refresh`: the next access token for a refresh token. Status 200.
     ///
-    /// What the token tells of the user is read anew. The refresh token stays, unless the issuer's policy rotates it.
+    /// The claims about the user are read anew. The refresh token stays, unless the issuer's policy rotates it.
     ///
     /// # Errors
     /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its session or its user; 500 when
@@ -33,15 +33,15 @@ impl Service {
         let user = seen.session().subject();
         let user = user.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Refresh))?;
         self.issuer.profile(user).await?;
-        let told = self.told(user, Operation::Refresh).await?;
+        let UserClaims { kind, claims } = self.user_claims(user, Operation::Refresh).await?;
         let mut refresh = Refresh::new(refresh_token);
-        if let Some(claims) = told.claims {
+        if let Some(claims) = claims {
             refresh = refresh.claims(claims);
         }
         if let Some(client) = &caller.client {
             refresh = refresh.client(client).client_moves();
         }
-        let issued = self.issuer_for(told.kind).refresh(refresh).await?;
+        let issued = self.issuer_for(kind).refresh(refresh).await?;
         let rotated = issued.refresh_token().filter(|next| *next != refresh_token);
         Ok(RefreshSessionResponse {
             access_token: issued.token().into(),

@@ -3,12 +3,11 @@
 use serde::Serialize;
 
 use super::{
-    ApiError, Caller, Service, Success, answer, me_without_user, mistyped, plain, refused, schema_error,
-    session_over,
+    ApiError, Caller, Service, Success, answer, me_without_user, mistyped, plain, schema_error, session_over,
 };
 use crate::{
     Revoke, SessionQuery,
-    compat::{Field, Refusals, end_session, find_session, from_object, list_all, redacted, uuid_subject},
+    compat::{Field, end_session, find_session, from_object, list_all, redacted, uuid_subject},
     error::{Error, ErrorClass, ErrorKind, Operation},
     id::{SessionId, SubjectId},
     issuer::SessionView,
@@ -43,7 +42,7 @@ impl Service {
         if caller.is_admin() {
             query = query.impersonations_too();
         }
-        let sessions = list_all(&self.issuer, query).await.map_err(refused)?;
+        let sessions = list_all(&self.issuer, query).await?;
         let items = sessions.iter().filter_map(|view| SessionItem::of(view, caller.session)).collect();
         Ok(ListSessionsResponse { items, is_paginated: false })
     }
@@ -60,7 +59,7 @@ impl Service {
             return Err(schema_error(ROUTE, &["params.id must be a valid UUID".to_owned()]));
         }
         let id: SessionId = id.parse().map_err(|_| not_found())?;
-        let found = find_session(&self.issuer, id).await.map_err(refused)?.ok_or_else(not_found)?;
+        let found = find_session(&self.issuer, id).await?.ok_or_else(not_found)?;
         let user = found.subject().cloned().ok_or_else(not_found)?;
         if caller.is_client() && caller.user.as_ref() != Some(&user) {
             return Err(not_found());
@@ -74,7 +73,7 @@ impl Service {
             return Err(answer(400, "CANNOT_DELETE_CURRENT_SESSION", error, []));
         }
         let by = caller.name().cloned();
-        end_session(&self.issuer, (user, id), by, Refusals { not_found, refused }).await?;
+        end_session(&self.issuer, (user, id), by, not_found).await?;
         Ok(Success::default())
     }
 }
@@ -101,7 +100,7 @@ impl Service {
                 Ok(_) => return Ok(Success::default()),
                 // It may be for another kind of user.
                 Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(error.into()),
             }
         }
         let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Revoke));

@@ -103,7 +103,7 @@ impl Service {
     }
 
     /// How long a guest's session may go unused: above zero, and at most what the policy says, if it says anything. 60
-    /// minutes is what some clients tell of.
+    /// minutes is what some clients expect.
     #[must_use]
     pub fn guest_idle_timeout(mut self, idle: Duration) -> Self {
         self.guest_idle = idle;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service, Status,
-    status::{internal, refused},
+    status::{internal_error, issuer_error},
     wire::{CreateRequestTokenResponse, date_time, optional, required, text},
 };
 use crate::{
@@ -26,7 +26,7 @@ impl Service {
         &self,
         caller: &Caller,
     ) -> Result<CreateRequestTokenResponse, ApiError> {
-        let opened = open(self, OpenRequest::new(caller.as_app()?.clone())).await?;
+        let opened = self.opened(OpenRequest::new(caller.as_app()?.clone())).await?;
         let token = opened.token().ok_or_else(no_token)?;
         Ok(CreateRequestTokenResponse {
             success: true,
@@ -34,14 +34,15 @@ impl Service {
             request_token: token.into(),
         })
     }
-}
 
-pub(super) async fn open(service: &Service, open: OpenRequest) -> Result<OpenedRequest, ApiError> {
-    service.issuer.open(open).await.map_err(refused(Status::InvalidParameters))
+    /// What this opens.
+    pub(super) async fn opened(&self, open: OpenRequest) -> Result<OpenedRequest, ApiError> {
+        self.issuer.open(open).await.map_err(issuer_error(Status::InvalidParameters))
+    }
 }
 
 pub(super) fn no_token() -> ApiError {
-    internal(Error::new(ErrorKind::Internal, Operation::Open))
+    internal_error(Error::new(ErrorKind::Internal, Operation::Open))
 }
 
 impl Service {
@@ -57,7 +58,7 @@ impl Service {
     ) -> Result<RequestTokenPage, ApiError> {
         caller.as_user()?;
         let token = request.checked()?;
-        let seen = self.issuer.request(token).await.map_err(refused(Status::InvalidRequestToken))?;
+        let seen = self.issuer.request(token).await.map_err(issuer_error(Status::InvalidRequestToken))?;
         page(&seen, &request)
     }
 
@@ -80,7 +81,7 @@ impl Service {
         if let Some(epoch) = epoch {
             decide = decide.epoch(epoch);
         }
-        self::decide(self, decide, &request).await
+        self.decided(decide, &request).await
     }
 
     /// The page's no. Final (step 2).
@@ -94,19 +95,20 @@ impl Service {
         request: DecideRequestToken,
     ) -> Result<RequestTokenPage, ApiError> {
         caller.as_user()?;
-        decide(self, Decide::deny(request.checked()?), &request).await
+        self.decided(Decide::deny(request.checked()?), &request).await
     }
-}
 
-async fn decide(
-    service: &Service,
-    decide: Decide<'_>,
-    request: &DecideRequestToken,
-) -> Result<RequestTokenPage, ApiError> {
-    let address = text(&request.redirect_to)?.map(String::as_str).unwrap_or_default();
-    let decide = decide.redirect(address).map_err(|_| Status::InvalidParameters.error())?;
-    let decided = service.issuer.decide(decide).await.map_err(refused(Status::InvalidRequestToken))?;
-    page(&decided, request)
+    /// The page after this decision, which keeps the address of the request.
+    async fn decided(
+        &self,
+        decide: Decide<'_>,
+        request: &DecideRequestToken,
+    ) -> Result<RequestTokenPage, ApiError> {
+        let address = text(&request.redirect_to)?.map(String::as_str).unwrap_or_default();
+        let decide = decide.redirect(address).map_err(|_| Status::InvalidParameters.error())?;
+        let decided = self.issuer.decide(decide).await;
+        page(&decided.map_err(issuer_error(Status::InvalidRequestToken))?, request)
+    }
 }
 
 impl Service {
@@ -116,8 +118,8 @@ impl Service {
     /// [`FactorVerifier`](crate::verifier::FactorVerifier); after a wrong one the token waits on.
     ///
     /// # Security
-    /// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked is told so, as
-    /// TMDB does. Attempts are the verifier's to count.
+    /// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked
+    /// learns so, as in TMDB. Attempts are the verifier's to count.
     ///
     /// # Errors
     /// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or for a broken rule; 33 (401)
@@ -131,7 +133,7 @@ impl Service {
     ) -> Result<CreateRequestTokenResponse, ApiError> {
         let app = caller.as_app()?;
         let (checks, token) = request.checked()?;
-        let rejected = refused(Status::InvalidRequestToken);
+        let rejected = issuer_error(Status::InvalidRequestToken);
         // To any app but its own a token is unknown, whatever has been decided.
         self.issuer.request(FindRequest::new(token).opened_by(app)).await.map_err(&rejected)?;
         let decide = Decide::approve_by_checks(token, checks);

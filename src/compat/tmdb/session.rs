@@ -2,7 +2,7 @@
 
 use super::{
     ApiError, Caller, Service, Status,
-    status::{internal, refused},
+    status::{internal_error, issuer_error},
     wire::{
         CreateGuestSessionResponse, CreateSession, CreateSessionResponse, DeleteSession,
         DeleteSessionResponse, optional, required,
@@ -29,7 +29,7 @@ impl Service {
     /// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown, another app's, expired or
     /// consumed; 17 (401) for one that the user denied; 41 (422) for one that waits for the user, after which it can still
     /// be exchanged; 31 (401) and 45 (403) for a user that was disabled or locked since; 25 (429) where the policy has a cap
-    /// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) tells those of 33 apart.
+    /// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) separates those of 33.
     pub async fn create_session(
         &self,
         caller: &Caller,
@@ -37,7 +37,8 @@ impl Service {
     ) -> Result<CreateSessionResponse, ApiError> {
         let app = caller.as_app()?;
         let exchange = Exchange::new(required(&request.request_token)?, app.clone());
-        let issued = self.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+        let issued =
+            self.issuer.exchange(exchange).await.map_err(issuer_error(Status::InvalidRequestToken))?;
         Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
     }
 
@@ -54,12 +55,14 @@ impl Service {
         let app = caller.as_app()?;
         let new = NewSession::anonymous().idle_timeout(self.guest_idle).creator(owner(app)?);
         let issued = self.issuer.create(new).await.map_err(|error| match error.kind() {
-            // The policy allows less than the self was told.
-            ErrorKind::InvalidInput => internal(error),
-            _ => refused(Status::Internal)(error),
+            // The policy allows less than the service was set to.
+            ErrorKind::InvalidInput => internal_error(error),
+            _ => issuer_error(Status::Internal)(error),
         })?;
         let expires_at = issued.session().ends_at().ok_or_else(|| {
-            internal(Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"))
+            internal_error(
+                Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"),
+            )
         })?;
         Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
     }
@@ -78,8 +81,8 @@ impl Service {
         let app = caller.as_app()?;
         let [session_id, guest_session_id] = [given(&request.session_id)?, given(&request.guest_session_id)?];
         let checked = match (session_id, guest_session_id) {
-            (Some(id), _) => USERS.check(self, id, app).await?,
-            (None, Some(id)) => GUESTS.check(self, id, app).await?,
+            (Some(id), _) => self.check_at(USERS, id, app).await?,
+            (None, Some(id)) => self.check_at(GUESTS, id, app).await?,
             (None, None) => return Err(Status::AuthenticationFailed.error()),
         };
         Ok(SessionAccess { checked })
@@ -97,7 +100,7 @@ impl Service {
     ) -> Result<DeleteSessionResponse, ApiError> {
         let app = caller.as_app()?;
         let id = required(&request.session_id)?;
-        DELETIONS.end(self, id, app).await?;
+        self.end_at(DELETIONS, id, app).await?;
         Ok(DeleteSessionResponse { success: true })
     }
 }
@@ -110,7 +113,7 @@ pub(super) enum Kind {
     AccessToken,
 }
 
-/// The metadata that tells a v4 access token from a v3 session.
+/// The metadata that marks a v4 access token, which a v3 session has not.
 pub(super) const ACCESS_TOKEN: (&str, &str) = ("tmdb", "access_token");
 
 fn kind(session: &SessionView) -> Kind {
@@ -123,7 +126,8 @@ fn kind(session: &SessionView) -> Kind {
     }
 }
 
-/// Which sessions a door is for, and what it says to all others.
+/// Which sessions a call is for, and the status for all others.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Door {
     pub(super) kinds: &'static [Kind],
     pub(super) rejected: Status,
@@ -133,43 +137,38 @@ const USERS: Door = Door { kinds: &[Kind::User], rejected: Status::Authenticatio
 const GUESTS: Door = Door { kinds: &[Kind::Guest], rejected: Status::AuthenticationFailed };
 const DELETIONS: Door = Door { kinds: &[Kind::User, Kind::Guest], rejected: Status::SessionNotFound };
 
-impl Door {
+impl Service {
     /// A good session of this app, of a kind that the door is for. That it was used is noted once that is known, so
     /// that nobody else keeps it alive.
-    pub(super) async fn check(
-        &self,
-        service: &Service,
-        token: &str,
-        app: &AppId,
-    ) -> Result<Checked, ApiError> {
-        let seen = self.look(service, token, app).await?;
+    pub(super) async fn check_at(&self, door: Door, token: &str, app: &AppId) -> Result<Checked, ApiError> {
+        let seen = self.look_at(door, token, app).await?;
         let due = seen.session().is_some_and(|view| {
             let idle = view.session().and_then(Session::idle_timeout);
-            let since = service.issuer.now().since(view.last_seen_at());
-            since >= service.issuer.policy().noting_throttle(idle)
+            let since = self.issuer.now().since(view.last_seen_at());
+            since >= self.issuer.policy().noting_throttle(idle)
         });
         match due {
-            true => self.ask(service, token, &Requirement::new()).await,
+            true => self.ask_at(door, token, &Requirement::new()).await,
             false => Ok(seen),
         }
     }
 
     /// Ends a session of this app. Once.
-    pub(super) async fn end(&self, service: &Service, token: &str, app: &AppId) -> Result<(), ApiError> {
-        let id = self.look(service, token, app).await?.session_id();
+    pub(super) async fn end_at(&self, door: Door, token: &str, app: &AppId) -> Result<(), ApiError> {
+        let id = self.look_at(door, token, app).await?.session_id();
         let revoke = Revoke::session(id).reason(RevokeReason::Logout);
-        let revoked = service.issuer.revoke(revoke).await.map_err(refused(self.rejected))?;
-        if revoked.sessions().is_empty() { Err(self.rejected.error()) } else { Ok(()) }
+        let revoked = self.issuer.revoke(revoke).await.map_err(issuer_error(door.rejected))?;
+        if revoked.sessions().is_empty() { Err(door.rejected.error()) } else { Ok(()) }
     }
 
-    async fn look(&self, service: &Service, token: &str, app: &AppId) -> Result<Checked, ApiError> {
-        let checked = self.ask(service, token, &Requirement::new().noting(Noting::Never)).await?;
-        let fits = checked.session().is_some_and(|view| self.kinds.contains(&kind(view)) && is_of(view, app));
-        if fits { Ok(checked) } else { Err(self.rejected.error()) }
+    async fn look_at(&self, door: Door, token: &str, app: &AppId) -> Result<Checked, ApiError> {
+        let checked = self.ask_at(door, token, &Requirement::new().noting(Noting::Never)).await?;
+        let fits = checked.session().is_some_and(|view| door.kinds.contains(&kind(view)) && is_of(view, app));
+        if fits { Ok(checked) } else { Err(door.rejected.error()) }
     }
 
-    async fn ask(&self, service: &Service, token: &str, need: &Requirement) -> Result<Checked, ApiError> {
-        service.issuer.check(token, need).await.map_err(refused(self.rejected))
+    async fn ask_at(&self, door: Door, token: &str, need: &Requirement) -> Result<Checked, ApiError> {
+        self.issuer.check(token, need).await.map_err(issuer_error(door.rejected))
     }
 }
 
@@ -183,7 +182,7 @@ fn is_of(view: &SessionView, app: &AppId) -> bool {
 
 /// The app, as the creator of a session that no request token opened.
 pub(super) fn owner(app: &AppId) -> Result<CreatorId, ApiError> {
-    CreatorId::new(app.as_str()).map_err(|input| internal(Error::from(input)))
+    CreatorId::new(app.as_str()).map_err(|input| internal_error(Error::from(input)))
 }
 
 fn given(id: &Field<Secret>) -> Result<Option<&str>, ApiError> {

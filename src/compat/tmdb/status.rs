@@ -70,7 +70,7 @@ statuses! {
     TooMany: 25, 429, "Your request count is over the allowed limit.";
     /// A login without a name or a password.
     CredentialsMissing: 26, 400, "You must provide a username and password.";
-    /// A wrong password, or nobody of that name: the two cannot be told apart.
+    /// A wrong password, or nobody of that name: the answer is the same.
     InvalidLogin: 30, 401, "Invalid username and/or password: You did not provide a valid login.";
     /// The user is disabled, or gone.
     AccountDisabled: 31, 401, "Account disabled: Your account is no longer active. Contact TMDB if this is an error.";
@@ -112,8 +112,9 @@ pub struct ErrorBody {
     pub status_message: &'static str,
 }
 
-/// How TMDB shows an error of the issuer: `rejected` stands for a credential that is not good for this call.
-pub(super) fn refused(rejected: Status) -> impl Fn(Error) -> ApiError {
+/// An error of the issuer, as TMDB shows it: `rejected` stands for a credential that is not good for
+/// this call.
+pub(super) fn issuer_error(rejected: Status) -> impl Fn(Error) -> ApiError {
     move |error| {
         let status = match error.kind() {
             ErrorKind::NotApproved => Status::NotApproved,
@@ -135,6 +136,6 @@ pub(super) fn refused(rejected: Status) -> impl Fn(Error) -> ApiError {
 }
 
 /// For what must not happen: a part of this crate, or its configuration, is at fault.
-pub(super) fn internal(error: Error) -> ApiError {
+pub(super) fn internal_error(error: Error) -> ApiError {
     Status::Internal.error().caused_by(error)
 }

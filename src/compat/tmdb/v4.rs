@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service, Status,
-    request_token::{no_token, open},
+    request_token::no_token,
     session::{ACCESS_TOKEN, Door, Kind, owner},
-    status::{internal, refused},
+    status::{internal_error, issuer_error},
     wire::{CreateSessionResponse, one_secret, required, text},
 };
 use crate::{
@@ -53,7 +53,7 @@ impl V4<'_> {
         let lifetime = REQUEST_LIFETIME.min(self.0.issuer.policy().longest_request());
         let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(lifetime);
         let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
-        let opened = open(self.0, new.map_err(|_| Status::InvalidParameters.error())?).await?;
+        let opened = self.0.opened(new.map_err(|_| Status::InvalidParameters.error())?).await?;
         let Done { success, status_code, status_message } = Done::new(Status::Success);
         let request_token = opened.token().ok_or_else(no_token)?.into();
         Ok(CreateRequestTokenResponse { success, status_code, status_message, request_token })
@@ -71,9 +71,10 @@ impl V4<'_> {
         let app = caller.as_app()?;
         let token = required(&request.request_token)?;
         let (key, value) = ACCESS_TOKEN;
-        let mark = Metadata::of([(key, value)]).map_err(|input| internal(input.into()))?;
+        let mark = Metadata::of([(key, value)]).map_err(|input| internal_error(input.into()))?;
         let exchange = Exchange::new(token, app.clone()).metadata(mark);
-        let issued = self.0.issuer.exchange(exchange).await.map_err(refused(Status::InvalidRequestToken))?;
+        let issued =
+            self.0.issuer.exchange(exchange).await.map_err(issuer_error(Status::InvalidRequestToken))?;
         let account = issued.session().subject().ok_or_else(no_token)?;
         let Done { success, status_code, status_message } = Done::new(Status::Success);
         let (account_id, access_token) = (account.clone(), issued.token().into());
@@ -91,7 +92,7 @@ impl V4<'_> {
         request: AccessToken,
     ) -> Result<SubjectId, ApiError> {
         let token = required(&request.access_token)?;
-        approved(self.0, token, caller.as_app()?).await
+        self.user_of(token, caller.as_app()?).await
     }
 
     /// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live on.
@@ -101,7 +102,7 @@ impl V4<'_> {
     pub async fn delete_access_token(&self, caller: &Caller, request: AccessToken) -> Result<Done, ApiError> {
         let app = caller.as_app()?;
         let token = required(&request.access_token)?;
-        DOOR.end(self.0, token, app).await?;
+        self.0.end_at(DOOR, token, app).await?;
         Ok(Done::new(Status::Deleted))
     }
 
@@ -119,20 +120,20 @@ impl V4<'_> {
     ) -> Result<CreateSessionResponse, ApiError> {
         let app = caller.as_app()?;
         let token = required(&request.access_token)?;
-        let user = approved(self.0, token, app).await?;
+        let user = self.user_of(token, app).await?;
         // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
-        let epoch = self.0.issuer.epoch(&user).await.map_err(refused(Status::InvalidToken))?;
-        approved(self.0, token, app).await?;
+        let epoch = self.0.issuer.epoch(&user).await.map_err(issuer_error(Status::InvalidToken))?;
+        self.user_of(token, app).await?;
         let new = NewSession::for_subject(user).epoch(epoch).creator(owner(app)?);
-        let issued = self.0.issuer.create(new).await.map_err(refused(Status::InvalidToken))?;
+        let issued = self.0.issuer.create(new).await.map_err(issuer_error(Status::InvalidToken))?;
         Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
     }
-}
 
-/// The user of a good access token of this app.
-async fn approved(service: &Service, token: &str, app: &AppId) -> Result<SubjectId, ApiError> {
-    let checked = DOOR.check(service, token, app).await?;
-    checked.subject().cloned().map_err(refused(Status::InvalidToken))
+    /// The user of a good access token of this app.
+    async fn user_of(&self, token: &str, app: &AppId) -> Result<SubjectId, ApiError> {
+        let checked = self.0.check_at(DOOR, token, app).await?;
+        checked.subject().cloned().map_err(issuer_error(Status::InvalidToken))
+    }
 }
 
 /// The body of `POST /4/auth/request_token`.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ApiError, Caller, Service,
-    status::{broken, invalid, mistyped, refused},
+    status::{broken, invalid, mistyped},
 };
 use crate::{
     NewSession,
@@ -42,13 +42,11 @@ impl Service {
     ) -> Result<CreateSessionResponse, ApiError> {
         self.admits(caller)?;
         let new = checked(caller, &request)?;
-        let issued = self.issuer.create(new).await.map_err(refused)?;
+        let issued = self.issuer.create(new).await?;
         let view = issued.session();
         let expires_at = view.ends_at().ok_or_else(|| {
-            refused(
-                Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
-                    .with_source("the issuer's policy has sessions without an end"),
-            )
+            Error::new(ErrorKind::InvalidConfiguration, Operation::Create)
+                .with_source("the issuer's policy has sessions without an end")
         })?;
         Ok(CreateSessionResponse {
             data: SessionData {

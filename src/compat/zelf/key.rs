@@ -5,10 +5,7 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 use serde::Serialize;
 
-use super::{
-    ApiError, Caller, Service,
-    status::{invalid, refused},
-};
+use super::{ApiError, Caller, Service, status::invalid};
 use crate::{
     compat::{Field, from_object, query, redacted},
     error::{Error, ErrorKind, InputField, Operation, Problem},
@@ -27,7 +24,7 @@ pub const KEY_SLOT: &str = "yek";
 /// # Contract
 /// - Asked again for the same, it MUST answer the same key while that key's session lives.
 /// - The private key MUST stay with the host. This crate sees none.
-/// - An error says that nothing is known: the client is told to try again.
+/// - An error says that nothing is known: the answer asks the client to try again.
 ///
 /// ZELF takes one key for each address in production, and one for each identifier in development.
 ///
@@ -82,9 +79,9 @@ impl Service {
         self.admits(caller)?;
         let wanted = WantedKey { identifier: request.checked()?, ip: caller.ip };
         let failed = |kind| Error::new(kind, Operation::Input);
-        let keys = self.keys.as_ref().ok_or_else(|| refused(failed(ErrorKind::NotSupported)))?;
+        let keys = self.keys.as_ref().ok_or_else(|| failed(ErrorKind::NotSupported))?;
         let key = keys.public_key(wanted).await;
-        let data = key.map_err(|source| refused(failed(ErrorKind::Unavailable).with_source(source)))?;
+        let data = key.map_err(|source| failed(ErrorKind::Unavailable).with_source(source))?;
         Ok(PublicKeyResponse { data })
     }
 }

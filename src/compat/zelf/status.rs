@@ -63,12 +63,14 @@ pub(super) fn invalid(message: &str) -> ApiError {
     ApiError::new(409, ErrorBody::ValidationError(message.to_owned()))
 }
 
-/// How ZELF shows an error of the issuer.
-pub(super) fn refused(error: Error) -> ApiError {
-    let (status, message) = match error.class() {
-        ErrorClass::Rejected => (error.public().http_status, error.public().message),
-        ErrorClass::Unavailable => (500, "The service is busy. Try again."),
-        _ => (500, "Something went wrong."),
-    };
-    ApiError::new(status, ErrorBody::Error(message.to_owned())).caused_by(error)
+/// An error of the issuer, as ZELF shows it.
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let (status, message) = match error.class() {
+            ErrorClass::Rejected => (error.public().http_status, error.public().message),
+            ErrorClass::Unavailable => (500, "The service is busy. Try again."),
+            _ => (500, "Something went wrong."),
+        };
+        ErrorBody::Error(message.to_owned()).with(status).caused_by(error)
+    }
 }

@@ -4,7 +4,6 @@ use super::{
     ApiError, ErrorBody, Service,
     create::{IS_WEB_EXTENSION, TYPE},
     key::KEY_SLOT,
-    status::refused,
 };
 use crate::{
     Requirement, Revoke, SessionQuery,
@@ -34,15 +33,15 @@ impl Service {
     /// where a quota is named, 403 `{validationError: "Session is not active"}` for one that has ended and 403
     /// `{validationError: "Search limit exceeded"}` and its like at that limit; 500 `{error}` when a part did not answer.
     pub async fn use_session(&self, request: UseSession) -> Result<SessionUse, ApiError> {
-        let token = request.verified(self)?;
-        let mut need = Requirement::new().spend(Quota::Global.spend(self));
+        let token = self.verified(&request)?;
+        let mut need = Requirement::new().spend(self.spend(Quota::Global));
         if request.quota != Quota::Global {
-            need = need.spend(request.quota.spend(self));
+            need = need.spend(self.spend(request.quota));
         }
         match self.issuer.check(token, &need).await {
             Ok(checked) => Ok(SessionUse { checked }),
             Err(error) if error.kind() == ErrorKind::QuotaExceeded => {
-                Err(exceeded(self, token, request.quota).await.caused_by(error))
+                Err(self.exceeded(token, request.quota).await.caused_by(error))
             }
             Err(error) => Err(inactive(request.quota)(error)),
         }
@@ -50,7 +49,7 @@ impl Service {
 
     /// The end of an operation that a session is good for once: its token is refused from now on.
     ///
-    /// All sessions of its identifier end with it, at whatever address. Of several calls at once, one is told of success:
+    /// All sessions of its identifier end with it, at whatever address. Of several calls at once, one succeeds:
     /// where an operation must happen once, finish first. A call that failed with 500 can be made again.
     ///
     /// # Security
@@ -62,18 +61,18 @@ impl Service {
     /// forged or expired; 403 `{validationError: "Session is not active"}` for a session that has ended; 500 `{error}` when
     /// a part did not answer.
     pub async fn finish_session(&self, request: UseSession) -> Result<(), ApiError> {
-        let token = request.verified(self)?;
+        let token = self.verified(&request)?;
         let need = Requirement::new().noting(Noting::Never);
         let checked = self.issuer.check(token, &need).await.map_err(not_active)?;
         let own = checked.session_id();
         let identifier = checked.session().and_then(SessionView::client);
         let identifier = identifier.and_then(ClientInfo::fingerprint);
         if let Some(identifier) = identifier {
-            end_others(self, identifier, own).await.map_err(refused)?;
+            self.end_others(identifier, own).await?;
         }
         // Last, so that a call that failed half-way can be made again.
         let revoke = Revoke::session(own).reason(RevokeReason::Logout);
-        let revoked = self.issuer.revoke(revoke).await.map_err(refused)?;
+        let revoked = self.issuer.revoke(revoke).await?;
         match revoked.sessions().is_empty() {
             true => Err(ErrorBody::not_active()),
             false => Ok(()),
@@ -81,32 +80,51 @@ impl Service {
     }
 }
 
-async fn end_others(service: &Service, identifier: &str, own: SessionId) -> Result<(), Error> {
-    let mut query = SessionQuery::select(Select::Fingerprint(identifier.to_owned())).limit(PAGE);
-    loop {
-        let page = service.issuer.list(query.clone()).await?;
-        let found = page.sessions().iter().map(SessionView::id).chain(page.damaged().iter().copied());
-        let others = Revoke::sessions(found.filter(|id| *id != own)).reason(RevokeReason::Logout);
-        match service.issuer.revoke(others).await {
-            // What cannot be read is no session, and holds nobody up: the rest has ended.
-            Err(error) if error.kind() == ErrorKind::Damaged => {}
-            outcome => drop(outcome?),
-        }
-        let Some(next) = page.next() else { return Ok(()) };
-        query = query.after(next);
+impl Service {
+    /// The token, if its signature holds and its time is not over. The store is not asked.
+    fn verified<'a>(&self, request: &'a UseSession) -> Result<&'a str, ApiError> {
+        let token = request.token.given().map(Secret::expose).ok_or_else(ErrorBody::protected)?;
+        self.issuer.verify(token).map(|_| token).map_err(|error| match error.class() {
+            ErrorClass::Rejected => ErrorBody::protected().caused_by(error),
+            _ => error.into(),
+        })
     }
-}
 
-/// Which of two limits refused: the global one is told first.
-async fn exceeded(service: &Service, token: &str, quota: Quota) -> ApiError {
-    let now = service.issuer.check(token, &Requirement::new().noting(Noting::Never)).await.ok();
-    let session = now.as_ref().and_then(Checked::session).and_then(SessionView::session);
-    let is_full = |quota: Quota| {
-        session.is_some_and(|session| session.counter(quota.name()) >= service.limit_of(quota))
-    };
-    match quota == Quota::Global || is_full(Quota::Global) {
-        true => ErrorBody::invalid_session(),
-        false => ErrorBody::ValidationError(quota.exceeded().to_owned()).with(403),
+    /// One use that counts against this quota.
+    fn spend(&self, quota: Quota) -> Spend {
+        Spend::one(quota.name(), self.limit_of(quota))
+    }
+
+    /// Which of two limits refused: the global one goes first.
+    async fn exceeded(&self, token: &str, quota: Quota) -> ApiError {
+        let now = self.issuer.check(token, &Requirement::new().noting(Noting::Never)).await.ok();
+        let session = now.as_ref().and_then(Checked::session).and_then(SessionView::session);
+        let is_full = |quota: Quota| {
+            session.is_some_and(|session| session.counter(quota.name()) >= self.limit_of(quota))
+        };
+        match quota == Quota::Global || is_full(Quota::Global) {
+            true => ErrorBody::invalid_session(),
+            false => ErrorBody::ValidationError(quota.exceeded().to_owned()).with(403),
+        }
+    }
+
+    /// Ends the other sessions of this identifier, page by page.
+    async fn end_others(&self, identifier: &str, own: SessionId) -> Result<(), Error> {
+        let select = Select::Fingerprint(identifier.to_owned());
+        let mut query = SessionQuery::select(select).limit(PAGE);
+        loop {
+            let page = self.issuer.list(query.clone()).await?;
+            let found = page.sessions().iter().map(SessionView::id);
+            let found = found.chain(page.damaged().iter().copied());
+            let others = Revoke::sessions(found.filter(|id| *id != own)).reason(RevokeReason::Logout);
+            match self.issuer.revoke(others).await {
+                // What cannot be read is no session, and holds nobody up: the rest has ended.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                outcome => drop(outcome?),
+            }
+            let Some(next) = page.next() else { return Ok(()) };
+            query = query.after(next);
+        }
     }
 }
 
@@ -121,7 +139,7 @@ fn inactive(quota: Quota) -> impl Fn(Error) -> ApiError {
 fn not_active(error: Error) -> ApiError {
     match error.class() {
         ErrorClass::Rejected => ErrorBody::not_active().caused_by(error),
-        _ => refused(error),
+        _ => error.into(),
     }
 }
 
@@ -172,10 +190,6 @@ impl Quota {
             Self::Lease => "Lease limit exceeded",
             Self::Decrypt => "Decrypt limit exceeded",
         }
-    }
-
-    fn spend(self, service: &Service) -> Spend {
-        Spend::one(self.name(), service.limit_of(self))
     }
 }
 
@@ -233,15 +247,6 @@ impl UseSession {
     pub fn counting(mut self, quota: Quota) -> Self {
         self.quota = quota;
         self
-    }
-
-    /// The token, if its signature holds and its time is not over. The store is not asked.
-    fn verified(&self, service: &Service) -> Result<&str, ApiError> {
-        let token = self.token.given().map(Secret::expose).ok_or_else(ErrorBody::protected)?;
-        service.issuer.verify(token).map(|_| token).map_err(|error| match error.class() {
-            ErrorClass::Rejected => ErrorBody::protected().caused_by(error),
-            _ => refused(error),
-        })
     }
 }
 

@@ -246,7 +246,7 @@ impl Service {
         self
     }
 
-    /// How much a failed login tells.
+    /// How much the answer to a failed login says.
     #[must_use]
     pub fn answers(mut self, answers: Answers) -> Self {
         self.answers = answers;
@@ -254,7 +254,7 @@ impl Service {
     }
 }
 
-/// How much the answer to a failed login tells.
+/// How much the answer to a failed login says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answers {

@@ -18,7 +18,7 @@ impl Service {
     ///
     /// Who may: the service's [`TokenRule`]. One call is one change: all of it is stored, or
     /// nothing. A change replaces the session's token, and the old one is dead at once; a call that
-    /// changes nothing tells the details, and in v2alpha the caller's own token.
+    /// changes nothing answers the details, and in v2alpha the caller's own token.
     ///
     /// # Errors
     /// As for [`create_session`](super::Service::create_session), and `PERMISSION_DENIED` (403) for

@@ -8,7 +8,7 @@ use crate::{
     secret::Secret,
 };
 
-/// What `DELETE /v2alpha/sessions/{session_id}` is told.
+/// The request of `DELETE /v2alpha/sessions/{session_id}`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
