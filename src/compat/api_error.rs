@@ -8,8 +8,8 @@ use crate::error::Error;
 
 /// An error as one of the systems answers it: a status and a body.
 ///
-/// It serializes as its body alone. What it keeps from callers, [`cause`](Self::cause) keeps for logs. `Debug` shows no
-/// body: some echo what was sent.
+/// It serializes as its body alone. What it keeps from callers, [`cause`](Self::cause) keeps for
+/// logs. `Debug` shows no body: some echo what was sent.
 pub struct ApiError<B> {
     /// The HTTP status, 400 to 599.
     pub status: u16,
@@ -28,7 +28,8 @@ impl<B> ApiError<B> {
         self
     }
 
-    /// The issuer's own error, for logs: more precise than the answer. None when the request broke a rule of the system.
+    /// The issuer's own error, for logs: more precise than the answer. None when the request broke
+    /// a rule of the system.
     pub fn cause(&self) -> Option<&Error> {
         self.cause.as_deref()
     }

@@ -12,8 +12,8 @@ use crate::secret::Secret;
 
 /// A field of a request, as it was sent.
 ///
-/// A value of a wrong JSON type does not keep a request from being read: the handler refuses it, in its system's words.
-/// `Debug` shows no value.
+/// A value of a wrong JSON type does not keep a request from being read: the handler refuses it, in
+/// its system's words. `Debug` shows no value.
 ///
 /// # Examples
 /// ```
@@ -31,7 +31,8 @@ pub enum Field<T> {
     Absent,
     /// Its value.
     Given(T),
-    /// A value of this other type. `null` is one: whether it counts as absent is the system's to say.
+    /// A value of this other type. `null` is one: whether it counts as absent is the system's to
+    /// say.
     Mistyped(JsonType),
 }
 
@@ -154,8 +155,8 @@ impl<'de> Deserialize<'de> for Field<f64> {
     }
 }
 
-/// Reads a request from an object alone: what serde derives takes an array too, by the order of its fields. As in
-/// JavaScript and Go, of a name that comes twice the last counts.
+/// Reads a request from an object alone: what serde derives takes an array too, by the order of its
+/// fields. As in JavaScript and Go, of a name that comes twice the last counts.
 macro_rules! from_object {
     ($name:ident { $($field:ident: $key:expr),* }) => {
         impl<'de> serde::Deserialize<'de> for $name {

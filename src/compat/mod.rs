@@ -1,7 +1,8 @@
-//! The APIs of five systems, spoken in process: their JSON, their rules, their errors, over one [`Issuer`].
+//! The APIs of five systems, spoken in process: their JSON, their rules, their errors, over one
+//! [`Issuer`].
 //!
-//! Each module is behind a feature of its own, and `compat` is all five; none is on by default. They are built on what every
-//! host has: nothing here could not be written outside of this crate.
+//! Each module is behind a feature of its own, and `compat` is all five; none is on by default.
+//! They are built on what every host has: nothing here could not be written outside of this crate.
 //!
 //! | module | system | what `create_session` speaks | what else is there | policy |
 //! | --- | --- | --- | --- | --- |
@@ -11,22 +12,23 @@
 //! | [`tmdb`] | TMDB | `POST /3/authentication/session/new` | request tokens, decisions, guests, use, deletion, v4 | [`Policy::tmdb`] |
 //! | [`zelf`] | ZELF | `POST /api/sessions` | use with quotas, the end of an operation, public keys | [`Policy::zelf`] |
 //!
-//! Each module has the same four parts: a `Service` (an issuer and that system's settings), a `Caller` (which of the
-//! system's authorities asks, and as whom: the host finds that out), requests and responses with the system's exact
-//! names, and a method of the `Service` for each operation. There is no HTTP in it: a status is a number, and a body serializes.
+//! Each module has the same four parts: a `Service` (an issuer and that system's settings), a
+//! `Caller` (which of the system's authorities asks, and as whom: the host finds that out),
+//! requests and responses with the system's exact names, and a method of the `Service` for each
+//! operation. There is no HTTP in it: a status is a number, and a body serializes.
 //!
-//! Who calls whom in each flow, what the store does in one act, and every difference from the five systems, with its reason
-//! and the test that shows it: [`guide::flows`](crate::guide::flows).
+//! Who calls whom in each flow, what the store does in one act, and every difference from the five
+//! systems, with its reason and the test that shows it: [`guide::flows`](crate::guide::flows).
 //!
-//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's words: [`Field`]; a request
-//! of ZITADEL's does not parse then, as at its own gateway. JSON that does not parse, or is no object, never gets here: that
-//! is for the host's door to refuse.
+//! Unknown fields of a request are ignored. A value of a wrong type is refused in the system's
+//! words: [`Field`]; a request of ZITADEL's does not parse then, as at its own gateway. JSON that
+//! does not parse, or is no object, never gets here: that is for the host's door to refuse.
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, compat::hanko, entropy::{Entropy, SystemEntropy}, id::CreatorId, signer::KeyRing,
-//!     store::MemoryStore, token::TokenKeys,
+//!     Issuer, Policy, compat::hanko, entropy::{Entropy, SystemEntropy}, id::CreatorId,
+//!     signer::KeyRing, store::MemoryStore, token::TokenKeys,
 //! };
 //!
 //! # pollster::block_on(async {
@@ -38,7 +40,8 @@
 //!     .signer(KeyRing::hs256("k1", &secret)?)
 //!     .policy(Policy::hanko())
 //!     .build()?;
-//! let (service, admin) = (hanko::Service::new(issuer), hanko::Caller::Admin(CreatorId::new("admin-api")?));
+//! let service = hanko::Service::new(issuer);
+//! let admin = hanko::Caller::Admin(CreatorId::new("admin-api")?);
 //!
 //! let request = serde_json::from_str(r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"}"#)?;
 //! let answer = service.create_session(&admin, request).await?;
@@ -46,7 +49,8 @@
 //!
 //! let refused = service.create_session(&admin, serde_json::from_str("{}")?).await.unwrap_err();
 //! assert_eq!(refused.status, 400);
-//! assert_eq!(serde_json::to_string(&refused)?, r#"{"code":400,"message":"user_id is a required field"}"#);
+//! let body = serde_json::to_string(&refused)?;
+//! assert_eq!(body, r#"{"code":400,"message":"user_id is a required field"}"#);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -102,8 +106,9 @@ use crate::{id::SubjectId, verifier::VerifyError};
 /// What the host knows of users, for the claims of one system's tokens.
 ///
 /// # Contract
-/// - It is asked before a session is created, also for users that do not exist: a profile of defaults is the answer
-///   then. Whether a user exists is for the [`SubjectDirectory`](crate::verifier::SubjectDirectory) to say.
+/// - It is asked before a session is created, also for users that do not exist: a profile of
+///   defaults is the answer then. Whether a user exists is for the
+///   [`SubjectDirectory`](crate::verifier::SubjectDirectory) to say.
 /// - An error says that nothing is known: no session is created.
 #[cfg(any(feature = "hanko", feature = "stack-auth", feature = "zitadel"))]
 #[async_trait]

@@ -10,8 +10,8 @@ use crate::{
     store::Select,
 };
 
-/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and written in lower
-/// case, so that one user has one name.
+/// A user id of a system whose ids are UUIDs. Only the hyphenated form is read, and written in
+/// lower case, so that one user has one name.
 pub(super) fn uuid_subject(text: &str) -> Option<SubjectId> {
     let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
     SubjectId::new(uuid.hyphenated().to_string()).ok()

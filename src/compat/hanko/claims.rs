@@ -23,7 +23,8 @@ pub struct Profile {
     pub email: Option<Email>,
     /// The user name; no `username` claim without one.
     pub username: Option<String>,
-    /// Claims of the host's template (`session.jwt_template.claims`). Names that belong to Hanko or to JWT are ignored.
+    /// Claims of the host's template (`session.jwt_template.claims`). Names that belong to Hanko or
+    /// to JWT are ignored.
     pub custom: Map<String, Value>,
 }
 
@@ -92,7 +93,8 @@ pub struct Claims {
     pub username: Option<String>,
     /// The session.
     pub session_id: SessionId,
-    /// The template's claims, beside the others. One that has the name of another member is left out.
+    /// The template's claims, beside the others. One that has the name of another member is left
+    /// out.
     #[serde(flatten)]
     pub custom: Map<String, Value>,
 }
@@ -157,7 +159,8 @@ impl Claims {
     }
 }
 
-/// When an idle session ends unless it is used: never after its token. None without an idle timeout.
+/// When an idle session ends unless it is used: never after its token. None without an idle
+/// timeout.
 pub(super) fn idle_end(session: &Session, expiration: Timestamp) -> Option<Timestamp> {
     Some(session.last_seen_at().saturating_add(session.idle_timeout()?).min(expiration))
 }

@@ -16,8 +16,9 @@ impl Service {
     /// `POST /sessions`: a session for a user, and its token. Status 200.
     ///
     /// # Errors
-    /// 400 for a value that is no text, or for each broken rule, joined with " and "; 403 for a user; 404 `user not found`, also for one that may have no
-    /// sessions; 500 when a part did not answer. Nothing is stored then, and nothing evicted.
+    /// 400 for a value that is no text, or for each broken rule, joined with " and "; 403 for a
+    /// user; 404 `user not found`, also for one that may have no sessions; 500 when a part did not
+    /// answer. Nothing is stored then, and nothing evicted.
     pub async fn create_session(
         &self,
         caller: &Caller,
@@ -38,7 +39,8 @@ impl Service {
 pub struct CreateSession {
     /// Whom the session is for: a hyphenated UUID. Required.
     pub user_id: Field<String>,
-    /// The user agent: at most 1024 characters, without controls (ours; Hanko has no rule). Empty counts as none.
+    /// The user agent: at most 1024 characters, without controls (ours; Hanko has no rule). Empty
+    /// counts as none.
     pub user_agent: Field<String>,
     /// The address: IPv4 or IPv6. Empty counts as none.
     pub ip_address: Field<String>,

@@ -9,14 +9,15 @@ use crate::{
 };
 
 impl Service {
-    /// `POST /logout`: ends the sessions that these tokens name. Status 204, with a cookie to delete.
+    /// `POST /logout`: ends the sessions that these tokens name. Status 204, with a cookie to
+    /// delete.
     ///
-    /// The tokens are what the `Authorization` header and the cookie have. One that has expired, or whose session has ended,
-    /// is as good: whoever logs out twice is logged out.
+    /// The tokens are what the `Authorization` header and the cookie have. One that has expired, or
+    /// whose session has ended, is as good: whoever logs out twice is logged out.
     ///
     /// # Errors
-    /// 401 when no token is authentic; 500 when a part did not answer, after what the other tokens name has ended. The host may
-    /// delete the cookie in any case: [`Service::deleted_cookie`].
+    /// 401 when no token is authentic; 500 when a part did not answer, after what the other tokens
+    /// name has ended. The host may delete the cookie in any case: [`Service::deleted_cookie`].
     pub async fn logout(&self, tokens: &[&str]) -> Result<DeletedCookie, ApiError> {
         let mut ended = false;
         let mut failed: Option<Error> = None;
@@ -24,7 +25,8 @@ impl Service {
             match self.issuer.revoke(Revoke::token(token)).await {
                 Ok(_) => ended = true,
                 Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
-                // A session that may live on is worse news than a token that is nobody's, and no reason to keep another.
+                // A session that may live on is worse news than a token that is nobody's, and no
+                // reason to keep another.
                 Err(error) => failed = Some(error),
             }
         }

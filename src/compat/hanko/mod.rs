@@ -1,7 +1,8 @@
 //! Hanko's sessions: a signed token for a user, validated, listed, revoked (flow A).
 //!
-//! Build the issuer with [`Policy::hanko`](crate::Policy::hanko): tokens of 12 hours, 5 sessions a user, the oldest goes.
-//! The token's audience is the issuer's: Hanko's default is the relying party's id, and a configured list replaces it.
+//! Build the issuer with [`Policy::hanko`](crate::Policy::hanko): tokens of 12 hours, 5 sessions a
+//! user, the oldest goes. The token's audience is the issuer's: Hanko's default is the relying
+//! party's id, and a configured list replaces it.
 //!
 //! | call | Hanko | who | success |
 //! | --- | --- | --- | --- |
@@ -16,20 +17,22 @@
 //! | [`logout`](Service::logout) | `POST /logout` | anyone with a token | 204 |
 //! | [`SessionDeleted::of`] | webhooks `session.delete.*` | an event sink | |
 //!
-//! Finding the bearer token and the cookie in a request, and writing the cookie, is the host's. What happens at each call, and
-//! where we differ from Hanko: [`guide::flows`](crate::guide::flows).
+//! Finding the bearer token and the cookie in a request, and writing the cookie, is the host's.
+//! What happens at each call, and where we differ from Hanko:
+//! [`guide::flows`](crate::guide::flows).
 //!
 //! # Algorithms
-//! Hanko signs RS256. Here, the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: RS256 with the feature
-//! `aws-lc-rs`, ES256 and EdDSA with that or `rust-crypto`, HS256 without either. The newest key signs and all of them
-//! verify, as there. What `GET /.well-known/jwks.json` answers is
-//! [`KeyRing::jwks`](crate::signer::KeyRing::jwks): `serde_json::to_string(&ring.jwks(issuer.now()))`.
+//! Hanko signs RS256. Here, the [`KeyRing`](crate::signer::KeyRing) that the host builds decides:
+//! RS256 with the feature `aws-lc-rs`, ES256 and EdDSA with that or `rust-crypto`, HS256 without
+//! either. The newest key signs and all of them verify, as there. What `GET /.well-known/jwks.json`
+//! answers is [`KeyRing::jwks`](crate::signer::KeyRing::jwks):
+//! `serde_json::to_string(&ring.jwks(issuer.now()))`.
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, compat::hanko::{Caller, Service}, entropy::{Entropy, SystemEntropy}, id::CreatorId,
-//!     signer::KeyRing, store::MemoryStore, token::TokenKeys,
+//!     Issuer, Policy, compat::hanko::{Caller, Service}, entropy::{Entropy, SystemEntropy},
+//!     id::CreatorId, signer::KeyRing, store::MemoryStore, token::TokenKeys,
 //! };
 //!
 //! # pollster::block_on(async {
@@ -106,8 +109,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// This issuer, with Hanko's defaults: addresses and user agents are kept, users may revoke, the cookie is `hanko`.
-    /// Without profiles.
+    /// This issuer, with Hanko's defaults: addresses and user agents are kept, users may revoke,
+    /// the cookie is `hanko`. Without profiles.
     pub fn new(issuer: Issuer) -> Self {
         Self {
             issuer,

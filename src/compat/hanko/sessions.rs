@@ -20,7 +20,8 @@ impl Service {
     /// `GET /users/{user_id}/sessions`: a user's live sessions, the newest first. Status 200.
     ///
     /// # Errors
-    /// 400 for an id that is empty or no UUID; 403 for a user; 404 for an unknown user; 500 when a part did not answer.
+    /// 400 for an id that is empty or no UUID; 403 for a user; 404 for an unknown user; 500 when a
+    /// part did not answer.
     pub async fn list_sessions(&self, caller: &Caller, user_id: &str) -> Result<Vec<SessionRow>, ApiError> {
         let Caller::Admin(_) = caller else { return Err(forbidden()) };
         let user = self.known_user(user_id).await?;
@@ -32,8 +33,8 @@ impl Service {
     /// `DELETE /users/{user_id}/sessions/{session_id}`: ends one session of a user. Status 204.
     ///
     /// # Errors
-    /// 400 for ids that are no UUIDs; 403 for a user; 404 for an unknown user, and for a session that is unknown, revoked or
-    /// another user's; 500 when a part did not answer.
+    /// 400 for ids that are no UUIDs; 403 for a user; 404 for an unknown user, and for a session
+    /// that is unknown, revoked or another user's; 500 when a part did not answer.
     pub async fn delete_session(
         &self,
         caller: &Caller,
@@ -55,7 +56,8 @@ impl Service {
         self.end(&user, id, by).await
     }
 
-    /// The sessions that a user's profile shows: live ones, the newest first, and which of them is the user's own. Status 200.
+    /// The sessions that a user's profile shows: live ones, the newest first, and which of them is
+    /// the user's own. Status 200.
     ///
     /// # Errors
     /// 403 for an administrator, who is no user; 500 when a part did not answer.
@@ -68,9 +70,10 @@ impl Service {
     /// Ends another session of the user's own (`session_delete` of the profile). Status 204.
     ///
     /// # Errors
-    /// 400 for an id that is no UUID; 403 for an administrator, for whoever acts in the user's place, where users may not
-    /// revoke, and for the session that the user is in: that one is logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part did
-    /// not answer.
+    /// 400 for an id that is no UUID; 403 for an administrator, for whoever acts in the user's
+    /// place, where users may not revoke, and for the session that the user is in: that one is
+    /// logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part
+    /// did not answer.
     pub async fn profile_delete_session(&self, caller: &Caller, session_id: &str) -> Result<(), ApiError> {
         let Caller::User { user, session, actors } = caller else { return Err(forbidden()) };
         if !self.allow_revocation || actors.is_some() {

@@ -19,10 +19,11 @@ use crate::{
 };
 
 impl Service {
-    /// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none is.
+    /// `GET /sessions/validate`: whether one of these tokens is good. Status 200, also when none
+    /// is.
     ///
-    /// They are tried in their order: what the `Authorization` header has, then the cookie. The first good one answers. This
-    /// is not use: nothing is written.
+    /// They are tried in their order: what the `Authorization` header has, then the cookie. The
+    /// first good one answers. This is not use: nothing is written.
     ///
     /// # Errors
     /// 500 when a part did not answer, and no token was good without it.
@@ -40,7 +41,8 @@ impl Service {
 
     /// `POST /sessions/validate`: whether this token is good. Status 200, also when it is not.
     ///
-    /// This is use: it moves the idle timeout, at once. A session that has been idle for too long is ended, with its event.
+    /// This is use: it moves the idle timeout, at once. A session that has been idle for too long
+    /// is ended, with its event.
     ///
     /// # Errors
     /// 400 without a token, or for one that is no text; 500 when a part did not answer.
@@ -62,7 +64,8 @@ impl Service {
 
     /// Who calls Hanko's public API, by the first of these tokens that is good. This is use.
     ///
-    /// The answer names those who act in the user's place, where the host has made a session for them.
+    /// The answer names those who act in the user's place, where the host has made a session for
+    /// them.
     ///
     /// # Errors
     /// 401 when none is good; 500 when a part did not answer, and no token was good without it.
@@ -94,7 +97,8 @@ impl Service {
 }
 
 impl Service {
-    /// Checks a token, and notes its use. What was idle for too long is ended at once, so that its event is emitted.
+    /// Checks a token, and notes its use. What was idle for too long is ended at once, so that its
+    /// event is emitted.
     async fn used(&self, token: &str, need: &Requirement) -> Result<Checked, Error> {
         let checked = self.issuer.check(token, need).await;
         if checked.as_ref().is_err_and(|error| error.kind() == ErrorKind::Inactive) {
@@ -139,7 +143,8 @@ pub struct ValidateSessionResponse {
     /// The claims of the token; absent where it is not good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims: Option<Claims>,
-    /// When the session ends unless it is used: never after the token does. Absent without an idle timeout.
+    /// When the session ends unless it is used: never after the token does. Absent without an idle
+    /// timeout.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time::serialize")]
     pub idle_expires_at: Option<Timestamp>,
     /// Deprecated by Hanko: `claims.expiration`.

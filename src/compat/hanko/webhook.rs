@@ -38,8 +38,9 @@ pub struct SessionDeleted {
     pub session_id: SessionId,
     /// The user.
     pub user_id: SubjectId,
-    /// From when on no token of the session can be good, in seconds since the epoch: a list of revoked sessions may
-    /// forget it then. Of one that was revoked, never earlier than its token's own `exp`.
+    /// From when on no token of the session can be good, in seconds since the epoch: a list of
+    /// revoked sessions may forget it then. Of one that was revoked, never earlier than its token's
+    /// own `exp`.
     #[serde(serialize_with = "seconds")]
     pub exp: Timestamp,
 }

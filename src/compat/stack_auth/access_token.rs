@@ -19,13 +19,15 @@ use crate::{
 impl Service {
     /// Says whether an access token is good, and whose it is.
     ///
-    /// `Freshness::Stateless` is Stack Auth's way: a session that was signed out of is good until its access token expires.
-    /// `Freshness::Store` refuses it at once. Either way the user must still be there.
+    /// `Freshness::Stateless` is Stack Auth's way: a session that was signed out of is good until
+    /// its access token expires. `Freshness::Store` refuses it at once. Either way the user must
+    /// still be there.
     ///
     /// # Errors
-    /// 401 `ACCESS_TOKEN_EXPIRED`: refresh; 401 `UNPARSABLE_ACCESS_TOKEN` for what is malformed, forged, for somebody else, or
-    /// tells another kind of user than it is for; 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a session that is over, as the
-    /// store has it, and for a user that is gone; 500 when a part did not answer.
+    /// 401 `ACCESS_TOKEN_EXPIRED`: refresh; 401 `UNPARSABLE_ACCESS_TOKEN` for what is malformed,
+    /// forged, for somebody else, or names another kind of user than it is for; 401
+    /// `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a session that is over, as the store has it, and
+    /// for a user that is gone; 500 when a part did not answer.
     pub async fn check_access_token(
         &self,
         token: &str,
@@ -75,7 +77,8 @@ impl AccessToken {
         self.session
     }
 
-    /// The kind of user. Stack Auth's own endpoints refuse all but regular ones unless they are asked not to.
+    /// The kind of user. Stack Auth's own endpoints refuse all but regular ones unless they are
+    /// asked not to.
     pub fn kind(&self) -> UserKind {
         self.kind
     }

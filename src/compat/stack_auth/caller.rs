@@ -33,7 +33,8 @@ impl Caller {
         Self::with(Access::Client, "")
     }
 
-    /// With a secret server key. The operator, or the server itself by a name of its own, stands behind impersonations.
+    /// With a secret server key. The operator, or the server itself by a name of its own, stands
+    /// behind impersonations.
     pub fn server(operator: Actor) -> Self {
         Self::with(Access::Server(operator), "server key")
     }
@@ -50,7 +51,8 @@ impl Caller {
         self
     }
 
-    /// The user of this access token, in its session. Whoever acts in the user's place can sign in nobody by it.
+    /// The user of this access token, in its session. Whoever acts in the user's place can sign in
+    /// nobody by it.
     #[must_use]
     pub fn signed_in_with(mut self, token: &AccessToken) -> Self {
         self.user = Some(token.user().clone());
@@ -59,7 +61,8 @@ impl Caller {
         self
     }
 
-    /// The end user's own client, as the host sees it: kept at each refresh, as where the session was last used.
+    /// The end user's own client, as the host sees it: kept at each refresh, as where the session
+    /// was last used.
     #[must_use]
     pub fn end_user(mut self, client: ClientInfo) -> Self {
         self.client = Some(client);

@@ -26,13 +26,13 @@ const MILLIS: &str = "body.expires_in_millis";
 impl Service {
     /// `POST /auth/sessions`: a refresh token and an access token for a user. Status 200.
     ///
-    /// With `is_impersonation` the session carries who made it: it is not listed among the user's own, does not count
-    /// against a cap, and ends when the operator's own session does.
+    /// With `is_impersonation` the session carries who made it: it is not listed among the user's
+    /// own, does not count against a cap, and ends when the operator's own session does.
     ///
     /// # Errors
-    /// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule; 400
-    /// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may have no sessions; 500 when a
-    /// part did not answer. Nothing is stored then.
+    /// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule;
+    /// 400 `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may
+    /// have no sessions; 500 when a part did not answer. Nothing is stored then.
     pub async fn create_session(
         &self,
         caller: &Caller,
@@ -73,7 +73,8 @@ impl Service {
 pub struct CreateSession {
     /// Whom the session is for: a hyphenated UUID, or `me`. Required.
     pub user_id: Field<String>,
-    /// How long the session lives, in milliseconds: a whole number from 1 to 31 708 800 000 (367 days); 365 days when absent.
+    /// How long the session lives, in milliseconds: a whole number from 1 to 31 708 800 000 (367
+    /// days); 365 days when absent.
     pub expires_in_millis: Field<f64>,
     /// The caller acts in the user's place; false when absent.
     pub is_impersonation: Field<bool>,

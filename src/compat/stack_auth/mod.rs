@@ -1,8 +1,10 @@
-//! Stack Auth's sessions: refresh and access tokens for a user, by a server or an operator (flow B).
+//! Stack Auth's sessions: refresh and access tokens for a user, by a server or an operator (flow
+//! B).
 //!
-//! Build the issuer with [`Policy::stack_auth`](crate::Policy::stack_auth): refresh tokens of 365 days that do not
-//! rotate, access tokens of 10 minutes. With
-//! [`Policy::rotation`](crate::Policy::rotation)`(Rotation::default())` they rotate, and a refresh answers the next one.
+//! Build the issuer with [`Policy::stack_auth`](crate::Policy::stack_auth): refresh tokens of 365
+//! days that do not rotate, access tokens of 10 minutes. With
+//! [`Policy::rotation`](crate::Policy::rotation)`(Rotation::default())` they rotate, and a refresh
+//! answers the next one.
 //!
 //! | call | Stack Auth | who | success |
 //! | --- | --- | --- | --- |
@@ -15,26 +17,29 @@
 //! | [`password_changed`](Service::password_changed), [`password_reset`](Service::password_reset), [`user_deleted`](Service::user_deleted) | what its own endpoints do to sessions | the host | |
 //! | [`TokenRefresh::of`] | event `$token-refresh` | an event sink | |
 //!
-//! What happens at each call, and where we differ from Stack Auth: [`guide::flows`](crate::guide::flows).
+//! What happens at each call, and where we differ from Stack Auth:
+//! [`guide::flows`](crate::guide::flows).
 //!
 //! # Kinds of users
-//! An [`Issuer`] has one name and one audience. Where anonymous and restricted users shall have their own,
-//! the host builds three issuers over **one** store, one policy and one ring of token keys, and gives the other two to
-//! [`Service::kinds`]. A session belongs to none of the three: a user who signs up has a regular token at the next refresh.
-//! Each keeps its own view of the revocation log: where a check asks for `Freshness::AtMost`,
-//! [`sync_revocations`](crate::Issuer::sync_revocations) is called on each. Without kinds, all tokens have one audience, and
-//! their claims name the kind.
+//! An [`Issuer`] has one name and one audience. Where anonymous and restricted users shall have
+//! their own, the host builds three issuers over **one** store, one policy and one ring of token
+//! keys, and gives the other two to [`Service::kinds`]. A session belongs to none of the three: a
+//! user who signs up has a regular token at the next refresh. Each keeps its own view of the
+//! revocation log: where a check asks for `Freshness::AtMost`,
+//! [`sync_revocations`](crate::Issuer::sync_revocations) is called on each. Without kinds, all
+//! tokens have one audience, and their claims name the kind.
 //!
 //! # Algorithms
-//! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds decides: ES256 with the feature
-//! `aws-lc-rs` or `rust-crypto`, HS256 without. Each of three issuers may have a ring of its own, as there.
+//! Stack Auth signs ES256. Here the [`KeyRing`](crate::signer::KeyRing) that the host builds
+//! decides: ES256 with the feature `aws-lc-rs` or `rust-crypto`, HS256 without. Each of three
+//! issuers may have a ring of its own, as there.
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
 //!     Issuer, Policy, actor::Actor, compat::stack_auth::{Caller, Service, UserKind},
-//!     entropy::{Entropy, SystemEntropy}, id::SubjectId, policy::Freshness, signer::KeyRing, store::MemoryStore,
-//!     token::TokenKeys,
+//!     entropy::{Entropy, SystemEntropy}, id::SubjectId, policy::Freshness, signer::KeyRing,
+//!     store::MemoryStore, token::TokenKeys,
 //! };
 //!
 //! # pollster::block_on(async {
@@ -132,8 +137,9 @@ impl Service {
         Self { issuer, kinds: None, profiles: None, project: None }
     }
 
-    /// Who issues the access tokens of anonymous and of restricted users: issuers over the same store, with the same
-    /// policy and token keys, whose names and audiences are [theirs](UserKind::audience).
+    /// Who issues the access tokens of anonymous and of restricted users: issuers over the same
+    /// store, with the same policy and token keys, whose names and audiences are
+    /// [theirs](UserKind::audience).
     #[must_use]
     pub fn kinds(mut self, anonymous: Issuer, restricted: Issuer) -> Self {
         self.kinds = Some(Arc::new(Kinds { anonymous, restricted }));
@@ -147,7 +153,8 @@ impl Service {
         self
     }
 
-    /// Where the claims about a user come from: asked at every creation and every refresh. Without it, tokens carry none.
+    /// Where the claims about a user come from: asked at every creation and every refresh. Without
+    /// it, tokens carry none.
     #[must_use]
     pub fn profiles(mut self, profiles: impl Profiles<Profile> + 'static) -> Self {
         self.profiles = Some(Arc::new(profiles));
@@ -173,7 +180,8 @@ impl Default for Success {
 #[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ErrorBody {
-    /// The known error's name, in capitals; empty, and left out, for those that Stack Auth answers as plain text.
+    /// The known error's name, in capitals; empty, and left out, for those that Stack Auth answers
+    /// as plain text.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub code: String,
     /// The details of the known error; absent for most.

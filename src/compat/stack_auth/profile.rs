@@ -90,7 +90,8 @@ pub enum UserKind {
 }
 
 impl UserKind {
-    /// The issuer's name for tokens of this kind, below the address of the API (`https://api.example/api/v1`).
+    /// The issuer's name for tokens of this kind, below the address of the API
+    /// (`https://api.example/api/v1`).
     pub fn issuer_name(self, api: &str, project: &str) -> String {
         let path = match self {
             Self::Regular => "projects",
@@ -153,7 +154,8 @@ impl Service {
         }
     }
 
-    /// Every issuer of this service, and the kind of user that its tokens are for; none where it has one for all.
+    /// Every issuer of this service, and the kind of user that its tokens are for; none where it
+    /// has one for all.
     pub(super) fn issuers(&self) -> impl Iterator<Item = (Option<UserKind>, &Issuer)> {
         let others = self.kinds.as_ref().map(|kinds| {
             [(Some(UserKind::Anonymous), &kinds.anonymous), (Some(UserKind::Restricted), &kinds.restricted)]

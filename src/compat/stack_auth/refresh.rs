@@ -11,13 +11,16 @@ use crate::{
 };
 
 impl Service {
-    /// `POST /auth/sessions/current/refresh`: the next access token for a refresh token. Status 200.
+    /// `POST /auth/sessions/current/refresh`: the next access token for a refresh token. Status
+    /// 200.
     ///
-    /// The claims about the user are read anew. The refresh token stays, unless the issuer's policy rotates it.
+    /// The claims about the user are read anew. The refresh token stays, unless the issuer's policy
+    /// rotates it.
     ///
     /// # Errors
-    /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its session or its user; 500 when
-    /// a part did not answer, after which the same token may be tried again.
+    /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its
+    /// session or its user; 500 when a part did not answer, after which the same token may be tried
+    /// again.
     pub async fn refresh_session(
         &self,
         caller: &Caller,

@@ -20,7 +20,8 @@ impl Service {
     ///
     /// # Errors
     /// 400 `SCHEMA_ERROR` without a `user_id`, or with one that is neither a UUID nor `me`; 400
-    /// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 403 for a client that asks for another user's; 500 when a part did not answer.
+    /// `CANNOT_GET_OWN_USER_WITHOUT_USER`; 403 for a client that asks for another user's; 500 when
+    /// a part did not answer.
     pub async fn list_sessions(
         &self,
         caller: &Caller,
@@ -50,9 +51,10 @@ impl Service {
     /// `DELETE /auth/sessions/{id}`: ends one session. Status 200.
     ///
     /// # Errors
-    /// 400 `SCHEMA_ERROR` for an id that is no UUID; 404 for a session that is unknown or revoked, and to a client for another
-    /// user's, or for any but its own where somebody acts in the user's place; 400 `CANNOT_DELETE_CURRENT_SESSION` for the
-    /// caller's own: that one is [signed out](Service::sign_out) of; 500 when a part did not answer.
+    /// 400 `SCHEMA_ERROR` for an id that is no UUID; 404 for a session that is unknown or revoked,
+    /// and to a client for another user's, or for any but its own where somebody acts in the user's
+    /// place; 400 `CANNOT_DELETE_CURRENT_SESSION` for the caller's own: that one is [signed
+    /// out](Service::sign_out) of; 500 when a part did not answer.
     pub async fn delete_session(&self, caller: &Caller, id: &str) -> Result<Success, ApiError> {
         const ROUTE: &str = "DELETE /api/v1/auth/sessions/[id]";
         if uuid_subject(id).is_none() {
@@ -88,8 +90,8 @@ impl Service {
     /// The access token alone will do, also when it has expired, and so will the refresh token.
     ///
     /// # Errors
-    /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a token that is not authentic, and for a session that has been ended
-    /// before; 500 when a part did not answer.
+    /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for a token that is not authentic, and for a
+    /// session that has been ended before; 500 when a part did not answer.
     pub async fn sign_out(&self, token: &str) -> Result<Success, ApiError> {
         let mut failed = None;
         for (_, issuer) in self.issuers() {

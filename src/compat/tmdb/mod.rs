@@ -1,7 +1,8 @@
 //! TMDB's authentication: an approved request token for a session, once (flow D).
 //!
-//! Build the issuer with [`Policy::tmdb`](crate::Policy::tmdb): request tokens of 60 minutes, sessions without an end. It
-//! needs a [`FactorVerifier`](crate::verifier::FactorVerifier) for [`validate_with_login`](Service::validate_with_login) alone, and a
+//! Build the issuer with [`Policy::tmdb`](crate::Policy::tmdb): request tokens of 60 minutes,
+//! sessions without an end. It needs a [`FactorVerifier`](crate::verifier::FactorVerifier) for
+//! [`validate_with_login`](Service::validate_with_login) alone, and a
 //! [`SubjectDirectory`](crate::verifier::SubjectDirectory) to know who may not approve any more.
 //!
 //! | TMDB | handler | who calls |
@@ -16,27 +17,34 @@
 //! | `POST /4/auth/request_token`, `POST` and `DELETE /4/auth/access_token` | [`Service::v4`] | app |
 //! | every route that takes a `session_id` | [`check_session`](Service::check_session) | app |
 //!
-//! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of them either way. What
-//! happens at each call, and where we differ from TMDB: [`guide::flows`](crate::guide::flows).
+//! A request is read from JSON by serde, or from a query by its `from_query`: clients send some of
+//! them either way. What happens at each call, and where we differ from TMDB:
+//! [`guide::flows`](crate::guide::flows).
 //!
-//! A session must not be [updated](crate::Issuer::update): that gives it another token, and its app has only the first.
+//! A session must not be [updated](crate::Issuer::update): that gives it another token, and its app
+//! has only the first.
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, entropy::SystemEntropy, id::{AppId, SubjectId}, store::MemoryStore, token::TokenKeys,
-//!     compat::tmdb::{self, Caller, CheckSession, CreateSession, DecideRequestToken, DeleteSession},
+//!     Issuer, Policy, entropy::SystemEntropy, id::{AppId, SubjectId}, store::MemoryStore,
+//!     compat::tmdb::{
+//!         self, Caller, CheckSession, CreateSession, DecideRequestToken, DeleteSession,
+//!     },
+//!     token::TokenKeys,
 //! };
 //!
 //! # pollster::block_on(async {
 //! let issuer = Issuer::builder()
 //!     .store(MemoryStore::new())
-//!     .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives the process
+//!     // A real host loads a secret that outlives the process.
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?)
 //!     .policy(Policy::tmdb())
 //!     .build()?;
 //! let service = tmdb::Service::new(issuer);
 //! // The host knows the app by its API key, and the user by the login of its own pages.
-//! let (app, user) = (Caller::app(AppId::new("film-club")?), Caller::user(SubjectId::new("alice")?));
+//! let app = Caller::app(AppId::new("film-club")?);
+//! let user = Caller::user(SubjectId::new("alice")?);
 //!
 //! let opened = service.create_request_token(&app).await?;
 //! let token = opened.request_token.expose();
@@ -102,8 +110,8 @@ impl Service {
         Self { issuer, guest_idle: GUEST_IDLE_TIMEOUT }
     }
 
-    /// How long a guest's session may go unused: above zero, and at most what the policy says, if it says anything. 60
-    /// minutes is what some clients expect.
+    /// How long a guest's session may go unused: above zero, and at most what the policy says, if
+    /// it says anything. 60 minutes is what some clients expect.
     #[must_use]
     pub fn guest_idle_timeout(mut self, idle: Duration) -> Self {
         self.guest_idle = idle;
@@ -134,8 +142,8 @@ impl Caller {
         Self(Who::User(user, None))
     }
 
-    /// The user's epoch, read by [`Issuer::epoch`] before the host verified that it is that user: if all sessions of the
-    /// user are revoked in between, nothing is approved. An app has none.
+    /// The user's epoch, read by [`Issuer::epoch`] before the host verified that it is that user:
+    /// if all sessions of the user are revoked in between, nothing is approved. An app has none.
     #[must_use]
     pub fn epoch(mut self, at: Epoch) -> Self {
         if let Who::User(_, epoch) = &mut self.0 {

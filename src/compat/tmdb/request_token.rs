@@ -46,11 +46,12 @@ pub(super) fn no_token() -> ApiError {
 }
 
 impl Service {
-    /// `GET /authenticate/{request_token}`: what the page shows a signed-in user before asking (step 2).
+    /// `GET /authenticate/{request_token}`: what the page shows a signed-in user before asking
+    /// (step 2).
     ///
     /// # Errors
-    /// 3 (401) when no user calls; 5 (422) for a broken rule; 17 (401) when it was denied; 33 (401) for one that is unknown,
-    /// expired or used; 9 (503) when a part did not answer.
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 17 (401) when it was denied; 33 (401)
+    /// for one that is unknown, expired or used; 9 (503) when a part did not answer.
     pub async fn read_request_token(
         &self,
         caller: &Caller,
@@ -62,15 +63,17 @@ impl Service {
         page(&seen, &request)
     }
 
-    /// The page's yes: the signed-in user approves, if the directory still knows that user (step 2).
+    /// The page's yes: the signed-in user approves, if the directory still knows that user (step
+    /// 2).
     ///
     /// Where the user goes next is kept with the token. A page whose answer got lost learns both by
     /// [`read_request_token`](Service::read_request_token).
     ///
     /// # Errors
-    /// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled or gone; 45 (403) for one
-    /// that is locked; 33 (401) for a token that is unknown, expired, or decided before; 9 (503) when a part did not answer,
-    /// or the user's sessions were all revoked meanwhile.
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 31 (401) for a user that is disabled
+    /// or gone; 45 (403) for one that is locked; 33 (401) for a token that is unknown, expired, or
+    /// decided before; 9 (503) when a part did not answer, or the user's sessions were all revoked
+    /// meanwhile.
     pub async fn approve_request_token(
         &self,
         caller: &Caller,
@@ -87,8 +90,8 @@ impl Service {
     /// The page's no. Final (step 2).
     ///
     /// # Errors
-    /// 3 (401) when no user calls; 5 (422) for a broken rule; 33 (401) for a token that is unknown, expired, or decided
-    /// before; 9 (503) when a part did not answer.
+    /// 3 (401) when no user calls; 5 (422) for a broken rule; 33 (401) for a token that is unknown,
+    /// expired, or decided before; 9 (503) when a part did not answer.
     pub async fn deny_request_token(
         &self,
         caller: &Caller,
@@ -112,20 +115,22 @@ impl Service {
 }
 
 impl Service {
-    /// `POST /3/authentication/token/validate_with_login`: the user's name and password approve (step 2 without a page).
+    /// `POST /3/authentication/token/validate_with_login`: the user's name and password approve
+    /// (step 2 without a page).
     ///
     /// The same token comes back, approved. The password is the business of the issuer's
     /// [`FactorVerifier`](crate::verifier::FactorVerifier); after a wrong one the token waits on.
     ///
     /// # Security
-    /// An unknown name and a wrong password are one answer after the same work. Who is disabled or locked
-    /// learns so, as in TMDB. Attempts are the verifier's to count.
+    /// An unknown name and a wrong password are one answer after the same work. Who is disabled or
+    /// locked learns so, as in TMDB. Attempts are the verifier's to count.
     ///
     /// # Errors
-    /// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or for a broken rule; 33 (401)
-    /// for a token that is unknown, another app's, expired, or decided before; 17 (401) when it was denied; 30 (401) for a
-    /// wrong name or password; 31 (401), 32 (401) and 45 (403) for a user that is disabled, not verified, or locked; 9 (503)
-    /// when a part did not answer.
+    /// 3 (401) when no app calls; 26 (400) without name or password; 5 (422) without a token, or
+    /// for a broken rule; 33 (401) for a token that is unknown, another app's, expired, or decided
+    /// before; 17 (401) when it was denied; 30 (401) for a wrong name or password; 31 (401), 32
+    /// (401) and 45 (403) for a user that is disabled, not verified, or locked; 9 (503) when a part
+    /// did not answer.
     pub async fn validate_with_login(
         &self,
         caller: &Caller,
@@ -155,8 +160,8 @@ impl Service {
 pub struct DecideRequestToken {
     /// The token, from the page's address. Required.
     pub request_token: Field<Secret>,
-    /// Where the user shall go afterwards: at most 2048 characters without controls. An address that was kept with the
-    /// token (v4) goes before it.
+    /// Where the user shall go afterwards: at most 2048 characters without controls. An address
+    /// that was kept with the token (v4) goes before it.
     pub redirect_to: Field<String>,
 }
 
@@ -213,7 +218,8 @@ impl ValidateWithLogin {
         Self { username: username.into(), password: password.into(), request_token: request_token.into() }
     }
 
-    /// As some clients send it: in the query of the address, or in a form, which is written like one.
+    /// As some clients send it: in the query of the address, or in a form, which is written like
+    /// one.
     pub fn from_query(query: &str) -> Self {
         Self {
             username: query::value(query, "username").into(),
@@ -255,7 +261,8 @@ pub struct RequestTokenPage {
     /// From when on the token is no longer good; `YYYY-MM-DD HH:MM:SS UTC` in JSON.
     #[serde(serialize_with = "date_time")]
     pub expires_at: Timestamp,
-    /// Where the user goes next; none to stay. The app chose it: whether it may is the host's to decide.
+    /// Where the user goes next; none to stay. The app chose it: whether it may is the host's to
+    /// decide.
     pub redirect_to: Option<String>,
 }
 

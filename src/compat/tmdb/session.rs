@@ -1,4 +1,5 @@
-//! Sessions: from an approved request token, of a guest; used by the host's other routes, and deleted.
+//! Sessions: from an approved request token, of a guest; used by the host's other routes, and
+//! deleted.
 
 use super::{
     ApiError, Caller, Service, Status,
@@ -22,14 +23,16 @@ use crate::{
 impl Service {
     /// `POST /3/authentication/session/new`: a session for an approved request token (step 3).
     ///
-    /// The token is consumed: a second call is refused, and the session lives on. Clients that send a `GET` with a query are
-    /// read by [`CreateSession::from_query`].
+    /// The token is consumed: a second call is refused, and the session lives on. Clients that send
+    /// a `GET` with a query are read by [`CreateSession::from_query`].
     ///
     /// # Errors
-    /// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown, another app's, expired or
-    /// consumed; 17 (401) for one that the user denied; 41 (422) for one that waits for the user, after which it can still
-    /// be exchanged; 31 (401) and 45 (403) for a user that was disabled or locked since; 25 (429) where the policy has a cap
-    /// that refuses; 9 (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause) separates those of 33.
+    /// 3 (401) when no app calls; 5 (422) without a token; 33 (401) for one that is unknown,
+    /// another app's, expired or consumed; 17 (401) for one that the user denied; 41 (422) for one
+    /// that waits for the user, after which it can still be exchanged; 31 (401) and 45 (403) for a
+    /// user that was disabled or locked since; 25 (429) where the policy has a cap that refuses; 9
+    /// (503) when a part did not answer. [`ApiError::cause`](crate::compat::ApiError::cause)
+    /// separates those of 33.
     pub async fn create_session(
         &self,
         caller: &Caller,
@@ -44,7 +47,8 @@ impl Service {
 
     /// `GET /3/authentication/guest_session/new`: a session without a user.
     ///
-    /// Unused for as long as [`Service::guest_idle_timeout`] says it is gone; every use in time keeps it.
+    /// Unused for as long as [`Service::guest_idle_timeout`] says it is gone; every use in time
+    /// keeps it.
     ///
     /// # Errors
     /// 3 (401) when no app calls; 9 (503) when a part did not answer.
@@ -67,11 +71,13 @@ impl Service {
         Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
     }
 
-    /// For the host's other routes: whether a session id is good now, for the calling app, and who stands behind it.
+    /// For the host's other routes: whether a session id is good now, for the calling app, and who
+    /// stands behind it.
     ///
     /// # Errors
-    /// 5 (422) for an id that is no text; 3 (401) without one, for one that is not good, and for one of another app, or in the other's place: a guest's as
-    /// `session_id`, a user's as `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
+    /// 5 (422) for an id that is no text; 3 (401) without one, for one that is not good, and for
+    /// one of another app, or in the other's place: a guest's as `session_id`, a user's as
+    /// `guest_session_id`; 9 (503) when a part did not answer, which is never a reason to log
     /// anybody out.
     pub async fn check_session(
         &self,
@@ -91,8 +97,8 @@ impl Service {
     /// `DELETE /3/authentication/session`: ends a session of the calling app, a guest's too.
     ///
     /// # Errors
-    /// 3 (401) when no app calls; 5 (422) without an id; 37 (404) for a session that is unknown, another app's, or gone; 9
-    /// (503) when a part did not answer.
+    /// 3 (401) when no app calls; 5 (422) without an id; 37 (404) for a session that is unknown,
+    /// another app's, or gone; 9 (503) when a part did not answer.
     pub async fn delete_session(
         &self,
         caller: &Caller,
@@ -138,8 +144,8 @@ const GUESTS: Door = Door { kinds: &[Kind::Guest], rejected: Status::Authenticat
 const DELETIONS: Door = Door { kinds: &[Kind::User, Kind::Guest], rejected: Status::SessionNotFound };
 
 impl Service {
-    /// A good session of this app, of a kind that the door is for. That it was used is noted once that is known, so
-    /// that nobody else keeps it alive.
+    /// A good session of this app, of a kind that the door is for. That it was used is noted once
+    /// that is known, so that nobody else keeps it alive.
     pub(super) async fn check_at(&self, door: Door, token: &str, app: &AppId) -> Result<Checked, ApiError> {
         let seen = self.look_at(door, token, app).await?;
         let due = seen.session().is_some_and(|view| {

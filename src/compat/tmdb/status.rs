@@ -9,7 +9,8 @@ macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident: $code:literal, $http:literal, $message:literal;)*) => {
         /// A line of TMDB's table of status codes.
         ///
-        /// The handlers answer most of them; the rest is for a host's own door, such as a bad API key.
+        /// The handlers answer most of them; the rest is for a host's own door, such as a bad API
+        /// key.
         ///
         /// # Examples
         /// ```
@@ -112,8 +113,8 @@ pub struct ErrorBody {
     pub status_message: &'static str,
 }
 
-/// An error of the issuer, as TMDB shows it: `rejected` stands for a credential that is not good for
-/// this call.
+/// An error of the issuer, as TMDB shows it: `rejected` stands for a credential that is not good
+/// for this call.
 pub(super) fn issuer_error(rejected: Status) -> impl Fn(Error) -> ApiError {
     move |error| {
         let status = match error.kind() {

@@ -1,8 +1,11 @@
-//! TMDB's v4 tokens: a request token of 15 minutes for an access token without an end, and that for a v3 session.
+//! TMDB's v4 tokens: a request token of 15 minutes for an access token without an end, and that for
+//! a v3 session.
 //!
-//! The paths begin with `/4/auth/`, but for [`convert_session`](V4::convert_session). The user approves on the same page as in v3, with
-//! [`approve_request_token`](super::Service::approve_request_token). A request token of either version may be exchanged at either
-//! door: it buys what its user approved, for the app that opened it.
+//! The paths begin with `/4/auth/`, but for [`convert_session`](V4::convert_session). The user
+//! approves on the same page as in v3, with
+//! [`approve_request_token`](super::Service::approve_request_token). A request token of either
+//! version may be exchanged at either door: it buys what its user approved, for the app that opened
+//! it.
 
 use std::time::Duration;
 
@@ -81,11 +84,12 @@ impl V4<'_> {
         Ok(CreateAccessTokenResponse { success, status_code, status_message, account_id, access_token })
     }
 
-    /// For the host's own v4 routes: whether an access token is good now, for the calling app, and whose it is.
+    /// For the host's own v4 routes: whether an access token is good now, for the calling app, and
+    /// whose it is.
     ///
     /// # Errors
-    /// 3 (401) when no app calls; 5 (422) without a token; 35 (401) for one that is none of a user, of another app, or not
-    /// good; 9 (503) when a part did not answer.
+    /// 3 (401) when no app calls; 5 (422) without a token; 35 (401) for one that is none of a user,
+    /// of another app, or not good; 9 (503) when a part did not answer.
     pub async fn check_access_token(
         &self,
         caller: &Caller,
@@ -95,7 +99,8 @@ impl V4<'_> {
         self.user_of(token, caller.as_app()?).await
     }
 
-    /// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live on.
+    /// `DELETE /4/auth/access_token`: ends an access token. Sessions that were made from it live
+    /// on.
     ///
     /// # Errors
     /// Those of [`check_access_token`](V4::check_access_token).
@@ -111,8 +116,8 @@ impl V4<'_> {
     /// An app's own read token is no access token of a user, and is refused.
     ///
     /// # Errors
-    /// Those of [`check_access_token`](V4::check_access_token); 31 (401) and 45 (403) for a user that is disabled or locked; 25 (429) where the
-    /// policy has a cap that refuses.
+    /// Those of [`check_access_token`](V4::check_access_token); 31 (401) and 45 (403) for a user
+    /// that is disabled or locked; 25 (429) where the policy has a cap that refuses.
     pub async fn convert_session(
         &self,
         caller: &Caller,
@@ -121,7 +126,8 @@ impl V4<'_> {
         let app = caller.as_app()?;
         let token = required(&request.access_token)?;
         let user = self.user_of(token, app).await?;
-        // The token must be good after the epoch was read: whatever revokes all sessions from here on wins.
+        // The token must be good after the epoch was read: whatever revokes all sessions from here
+        // on wins.
         let epoch = self.0.issuer.epoch(&user).await.map_err(issuer_error(Status::InvalidToken))?;
         self.user_of(token, app).await?;
         let new = NewSession::for_subject(user).epoch(epoch).creator(owner(app)?);
@@ -140,7 +146,8 @@ impl V4<'_> {
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CreateRequestToken {
-    /// Where the user shall go after the decision: kept with the token; at most 2048 characters without controls.
+    /// Where the user shall go after the decision: kept with the token; at most 2048 characters
+    /// without controls.
     pub redirect_to: Field<String>,
 }
 

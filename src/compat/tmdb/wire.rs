@@ -41,8 +41,8 @@ macro_rules! one_secret {
                 Self { $field: token.into() }
             }
 
-            /// As some clients send it: in the query of the address, or in a form, which is written like one. Without it
-            /// there, the field is absent.
+            /// As some clients send it: in the query of the address, or in a form, which is written
+            /// like one. Without it there, the field is absent.
             pub fn from_query(query: &str) -> Self {
                 Self { $field: crate::compat::query::secret(query, stringify!($field)) }
             }
@@ -94,7 +94,8 @@ pub struct CreateGuestSessionResponse {
     /// The session's token. To be kept like a password.
     #[serde(serialize_with = "exposed")]
     pub guest_session_id: Secret,
-    /// From when on it is no longer good unless it is used before; `YYYY-MM-DD HH:MM:SS UTC` in JSON.
+    /// From when on it is no longer good unless it is used before; `YYYY-MM-DD HH:MM:SS UTC` in
+    /// JSON.
     #[serde(serialize_with = "date_time")]
     pub expires_at: Timestamp,
 }

@@ -33,8 +33,9 @@ impl Service {
     /// One that is found keeps its window, and the type, domain and flag that it was made with.
     ///
     /// # Errors
-    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500
-    /// `{error}` when a part did not answer. Nothing is stored then, and no token handed out.
+    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken
+    /// rule; 500 `{error}` when a part did not answer. Nothing is stored then, and no token handed
+    /// out.
     pub async fn create_session(
         &self,
         caller: &Caller,
@@ -101,7 +102,8 @@ pub struct SessionData {
     pub token: Secret,
     /// When the session began: seconds since the epoch.
     pub activated_at: i64,
-    /// When it ends: seconds since the epoch, 600 later under [`Policy::zelf`](crate::Policy::zelf).
+    /// When it ends: seconds since the epoch, 600 later under
+    /// [`Policy::zelf`](crate::Policy::zelf).
     pub expires_at: i64,
 }
 
@@ -145,7 +147,8 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     Ok(if kill_session { new.replace_device() } else { new })
 }
 
-/// The device of an address and an identifier. A hash, since together they may be longer than a device id.
+/// The device of an address and an identifier. A hash, since together they may be longer than a
+/// device id.
 fn device(ip: Option<&str>, identifier: &str) -> Result<DeviceId, InvalidInput> {
     let ip = ip.unwrap_or_default();
     let mut hash = Sha256::new();

@@ -13,7 +13,8 @@ use crate::{
     verifier::VerifyError,
 };
 
-/// The metadata entry of a session that is left to the host's encryption: a key's name, or a wrapped key.
+/// The metadata entry of a session that is left to the host's encryption: a key's name, or a
+/// wrapped key.
 ///
 /// Set it by the host's authority: [`Update::as_host`](crate::Update::as_host) with
 /// [`metadata`](crate::Update::metadata). The session's tokens stay as they are.
@@ -66,11 +67,12 @@ impl fmt::Debug for WantedKey<'_> {
 }
 
 impl Service {
-    /// `GET /api/sessions/yek-cilbup`: the key that the calling device encrypts with. No session is needed.
+    /// `GET /api/sessions/yek-cilbup`: the key that the calling device encrypts with. No session is
+    /// needed.
     ///
     /// # Errors
-    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken rule; 500 `{error}` when
-    /// the host has no keys, or did not answer.
+    /// 403 `{error: "rejected"}` without origin or address; 409 `{validationError}` for a broken
+    /// rule; 500 `{error}` when the host has no keys, or did not answer.
     pub async fn public_key(
         &self,
         caller: &Caller,

@@ -1,7 +1,7 @@
 //! ZELF: the session of a device, made or found, counted, and used up (flow E).
 //!
-//! Build the issuer with [`Policy::zelf`](crate::Policy::zelf) and a ring of HS256 keys: signed tokens of 600 seconds.
-//! Asking again gives a fresh token with the same window.
+//! Build the issuer with [`Policy::zelf`](crate::Policy::zelf) and a ring of HS256 keys: signed
+//! tokens of 600 seconds. Asking again gives a fresh token with the same window.
 //!
 //! | ZELF | handler |
 //! | --- | --- |
@@ -11,14 +11,14 @@
 //! | what counts previews, searches, leases, decryptions | [`use_session`](Service::use_session) with a [`Quota`] |
 //! | the end of a wallet's operation | [`finish_session`](Service::finish_session) |
 //!
-//! Whoever holds a token is its caller: only the first two take a [`Caller`]. What happens at each call, and where we differ
-//! from ZELF: [`guide::flows`](crate::guide::flows).
+//! Whoever holds a token is its caller: only the first two take a [`Caller`]. What happens at each
+//! call, and where we differ from ZELF: [`guide::flows`](crate::guide::flows).
 //!
 //! # Examples
 //! ```
 //! use session_issuer::{
-//!     Issuer, Policy, entropy::{Entropy, SystemEntropy}, signer::KeyRing, store::MemoryStore, token::TokenKeys,
-//!     compat::zelf::{self, Caller, CreateSession, Quota, UseSession},
+//!     Issuer, Policy, compat::zelf::{self, Caller, CreateSession, Quota, UseSession},
+//!     entropy::{Entropy, SystemEntropy}, signer::KeyRing, store::MemoryStore, token::TokenKeys,
 //! };
 //!
 //! # pollster::block_on(async {
@@ -33,10 +33,12 @@
 //! let service = zelf::Service::new(issuer).limit(Quota::Search, 1);
 //! let caller = Caller::new().origin("https://wallet.example").ip([192, 0, 2, 7].into());
 //!
-//! let body: CreateSession = serde_json::from_str(r#"{"identifier": "device-1", "type": "decryptWallet"}"#)?;
+//! let body = r#"{"identifier": "device-1", "type": "decryptWallet"}"#;
+//! let body: CreateSession = serde_json::from_str(body)?;
 //! let made = service.create_session(&caller, body.clone()).await?.data;
 //! let found = service.create_session(&caller, body).await?.data;
-//! assert_eq!((found.activated_at, found.expires_at), (made.activated_at, made.activated_at + 600));
+//! assert_eq!(found.activated_at, made.activated_at);
+//! assert_eq!(found.expires_at, made.activated_at + 600);
 //!
 //! let header = format!("Bearer {}", made.token.expose());
 //! let search = || UseSession::authorization(&header).counting(Quota::Search);
@@ -47,7 +49,8 @@
 //! assert_eq!(serde_json::to_string(&refused)?, r#"{"validationError":"Search limit exceeded"}"#);
 //!
 //! service.finish_session(UseSession::authorization(&header)).await?;
-//! assert_eq!(service.use_session(UseSession::authorization(&header)).await.unwrap_err().status, 401);
+//! let refused = service.use_session(UseSession::authorization(&header)).await.unwrap_err();
+//! assert_eq!(refused.status, 401);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
@@ -81,7 +84,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// This issuer, as ZELF in production: no origin or no address, no session. With ZELF's limits, and without keys.
+    /// This issuer, as ZELF in production: no origin or no address, no session. With ZELF's limits,
+    /// and without keys.
     pub fn new(issuer: Issuer) -> Self {
         Self { issuer, strict: true, limits: Vec::new(), keys: None }
     }
@@ -93,7 +97,8 @@ impl Service {
         self
     }
 
-    /// How often a session may be used for this, in its 600 seconds: [`Quota::usual`] unless set. Zero is never.
+    /// How often a session may be used for this, in its 600 seconds: [`Quota::usual`] unless set.
+    /// Zero is never.
     #[must_use]
     pub fn limit(mut self, quota: Quota, limit: u64) -> Self {
         self.limits.retain(|(known, _)| *known != quota);
@@ -101,7 +106,8 @@ impl Service {
         self
     }
 
-    /// Who has the keys that clients encrypt with. Without it, [`public_key`](Service::public_key) answers 500.
+    /// Who has the keys that clients encrypt with. Without it, [`public_key`](Service::public_key)
+    /// answers 500.
     #[must_use]
     pub fn public_keys(mut self, keys: impl PublicKeys + 'static) -> Self {
         self.keys = Some(Arc::new(keys));
@@ -141,7 +147,8 @@ impl Caller {
         self
     }
 
-    /// The client's address, as the host trusts it. An IPv4 address in IPv6 form is the IPv4 address.
+    /// The client's address, as the host trusts it. An IPv4 address in IPv6 form is the IPv4
+    /// address.
     #[must_use]
     pub fn ip(mut self, ip: IpAddr) -> Self {
         self.ip = Some(ip.to_canonical());

@@ -22,16 +22,20 @@ use crate::{
 const PAGE: u32 = 1000;
 
 impl Service {
-    /// What stands before every protected route: whether a token is good now, and one use of it counted.
+    /// What stands before every protected route: whether a token is good now, and one use of it
+    /// counted.
     ///
-    /// The global quota always counts; another one counts with it where [`UseSession::counting`] names it. All of them move,
-    /// or none does, and none ever passes its limit, however many calls there are at once.
+    /// The global quota always counts; another one counts with it where [`UseSession::counting`]
+    /// names it. All of them move, or none does, and none ever passes its limit, however many calls
+    /// there are at once.
     ///
     /// # Errors
-    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
-    /// forged or expired; for a session that has ended, and for one at its global limit, 401 `{error: "Invalid session"}`;
-    /// where a quota is named, 403 `{validationError: "Session is not active"}` for one that has ended and 403
-    /// `{validationError: "Search limit exceeded"}` and its like at that limit; 500 `{error}` when a part did not answer.
+    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token,
+    /// or for one that is forged or expired; for a session that has ended, and for one at its
+    /// global limit, 401 `{error: "Invalid session"}`; where a quota is named, 403
+    /// `{validationError: "Session is not active"}` for one that has ended and 403
+    /// `{validationError: "Search limit exceeded"}` and its like at that limit; 500 `{error}` when
+    /// a part did not answer.
     pub async fn use_session(&self, request: UseSession) -> Result<SessionUse, ApiError> {
         let token = self.verified(&request)?;
         let mut need = Requirement::new().spend(self.spend(Quota::Global));
@@ -49,17 +53,18 @@ impl Service {
 
     /// The end of an operation that a session is good for once: its token is refused from now on.
     ///
-    /// All sessions of its identifier end with it, at whatever address. Of several calls at once, one succeeds:
-    /// where an operation must happen once, finish first. A call that failed with 500 can be made again.
+    /// All sessions of its identifier end with it, at whatever address. Of several calls at once,
+    /// one succeeds: where an operation must happen once, finish first. A call that failed with 500
+    /// can be made again.
     ///
     /// # Security
-    /// Nobody proves an identifier: who knows another's can end its sessions, which live for ten minutes and are made again
-    /// for the asking. ZELF is like that too.
+    /// Nobody proves an identifier: who knows another's can end its sessions, which live for ten
+    /// minutes and are made again for the asking. ZELF is like that too.
     ///
     /// # Errors
-    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token, or for one that is
-    /// forged or expired; 403 `{validationError: "Session is not active"}` for a session that has ended; 500 `{error}` when
-    /// a part did not answer.
+    /// 401 `{error: "Protected resource, use Authorization header to get access"}` without a token,
+    /// or for one that is forged or expired; 403 `{validationError: "Session is not active"}` for a
+    /// session that has ended; 500 `{error}` when a part did not answer.
     pub async fn finish_session(&self, request: UseSession) -> Result<(), ApiError> {
         let token = self.verified(&request)?;
         let need = Requirement::new().noting(Noting::Never);
@@ -161,7 +166,8 @@ pub enum Quota {
 }
 
 impl Quota {
-    /// The name of its counter: [`Session::counter`](crate::session::Session::counter) has how far it is.
+    /// The name of its counter: [`Session::counter`](crate::session::Session::counter) has how far
+    /// it is.
     pub fn name(self) -> &'static str {
         match self {
             Self::Global => "global",
@@ -199,7 +205,8 @@ impl Quota {
 /// ```
 /// use session_issuer::compat::zelf::bearer_token;
 ///
-/// assert_eq!(bearer_token("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln"), Some("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"));
+/// let header = "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln";
+/// assert_eq!(bearer_token(header), Some("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"));
 /// assert_eq!(bearer_token("Basic dXNlcjpwYXNz"), None);
 /// ```
 pub fn bearer_token(authorization: &str) -> Option<&str> {
@@ -236,7 +243,8 @@ impl UseSession {
         Self { token: query::secret(query, "token"), quota: Quota::Global }
     }
 
-    /// With the token of another place, where this one has none: the header goes before the query and the body.
+    /// With the token of another place, where this one has none: the header goes before the query
+    /// and the body.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self { token: self.token.or(other.token), quota: self.quota }
@@ -263,7 +271,8 @@ impl SessionUse {
         client.and_then(ClientInfo::fingerprint).unwrap_or_default()
     }
 
-    /// What the session is for: one of [`TYPES`](super::TYPES), or empty for a session that ZELF's door did not make.
+    /// What the session is for: one of [`TYPES`](super::TYPES), or empty for a session that ZELF's
+    /// door did not make.
     pub fn kind(&self) -> &str {
         self.entry(TYPE).and_then(|kind| std::str::from_utf8(kind).ok()).unwrap_or_default()
     }

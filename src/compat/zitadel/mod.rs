@@ -40,12 +40,12 @@
 //! one whose time is over, `NotSetUp` for one of another user, or one that nobody has linked.
 //!
 //! # Security
-//! ZITADEL tells an unknown user from a wrong password, by its answer and by its time. Here, a
+//! ZITADEL answers an unknown user and a wrong password differently, also in time. Here, a
 //! request that names a user and proves something has one answer for everything that is wrong with
 //! the user and the first proof, unless the service is made [`Answers::Precise`], or the session
 //! has proved something before. The verifier works for unknown users too. The precise kind is
 //! always in [`ApiError::cause`](super::ApiError::cause). A request that names a user and proves
-//! nothing tells whether the user exists, as ZITADEL's does: let trusted login servers call, and no
+//! nothing shows whether the user exists, as ZITADEL's does: let trusted login servers call, and no
 //! browsers.
 //!
 //! A challenge with `returnCode` gives the code to the caller, who then has that factor without

@@ -61,7 +61,7 @@ fn broken_rule(path: &[&str], rule: &str) -> String {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let public = error.public();
-        let mut shown = match error.class() {
+        let shown = match error.class() {
             ErrorClass::Rejected => {
                 let code = match public.http_status {
                     401 => Unauthenticated,
@@ -70,16 +70,16 @@ impl From<Error> for ApiError {
                     409 | 429 => ResourceExhausted,
                     _ => InvalidArgument,
                 };
-                Plain(code, public.message).error()
+                let mut shown = Plain(code, public.message).error();
+                // The issuer's own status, of which the code is the nearest.
+                shown.status = public.http_status;
+                shown
             }
             ErrorClass::Unavailable => Plain(Code::Unavailable, "The service is busy. Try again.").error(),
             ErrorClass::Misuse | ErrorClass::Bug => {
                 Plain(Code::Internal, "An internal error occurred").error()
             }
         };
-        if error.class() == ErrorClass::Rejected {
-            shown.status = public.http_status;
-        }
         shown.caused_by(error)
     }
 }

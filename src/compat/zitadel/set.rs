@@ -8,7 +8,14 @@ use super::{
     fields::{self, LENGTH, has_length, session_id},
     refusals::{NO_SESSION, NOT_PERMITTED, Refusal, WRONG_TOKEN},
 };
-use crate::{Update, factor::Check, id::SessionId, issuer::SessionView, metadata::Metadata, secret::Secret};
+use crate::{
+    Update,
+    factor::Check,
+    id::{SessionId, SubjectId},
+    issuer::SessionView,
+    metadata::Metadata,
+    secret::Secret,
+};
 
 const REQUEST: &str = "SetSessionRequest";
 
@@ -38,39 +45,25 @@ impl Service {
         if self.token_rule == TokenRule::V2Alpha && !has_length(token) {
             return Err(Refusal::Rule(&["SetSessionRequest.SessionToken"], LENGTH).error());
         }
-        let Asserted { user, proofs } = checks.unwrap_or_default().read(REQUEST)?;
+        let checks = checks.unwrap_or_default().read(REQUEST)?;
         let entries = fields::entries(metadata, REQUEST)?;
         fields::with_entries(Metadata::new(), &entries, REQUEST)?;
         let challenges = challenges.map(|asked| asked.read(REQUEST, self, id)).transpose()?;
         let lifetime = fields::lifetime(lifetime)?;
+
         let before = self.session_to_change(caller, id, token).await?;
         let errors = ChangeErrors {
             service: self,
             request: REQUEST,
-            names_user: user.is_some(),
-            first: proofs.first().map(Check::kind),
+            names_user: checks.user.is_some(),
+            first: checks.proofs.first().map(Check::kind),
             session: Some(&before),
         };
         // Before a check uses anything up: what is left to go wrong is another call's doing.
         let kept = before.metadata().cloned().unwrap_or_default();
         fields::with_entries(kept, &entries, REQUEST)?;
 
-        let mut update = match self.token_rule {
-            TokenRule::V2Alpha => Update::with_token(token),
-            TokenRule::V2 | TokenRule::Permission => Update::as_host(before.id()),
-        };
-        update = match user {
-            None => update,
-            Some(NamedUser::By(check)) => update.check(check),
-            // Another user than the session's, whatever the login name.
-            Some(NamedUser::Both(id, _)) if before.subject().is_some_and(|known| *known != id) => {
-                update.check(Check::subject(id))
-            }
-            Some(NamedUser::Both(id, name)) => update.check(name).about(id),
-        };
-        for check in proofs {
-            update = update.check(check);
-        }
+        let mut update = checked(self.authority(&before, token), checks, before.subject());
         for (kind, challenger) in challenges.iter().flat_map(RequestedChallenges::each) {
             update = update.ask(kind, challenger);
         }
@@ -117,4 +110,26 @@ impl Service {
         }
         found.ok_or_else(|| NO_SESSION.error())
     }
+
+    /// A change of this session, with the authority that the service's [`TokenRule`] gives.
+    fn authority<'a>(&self, before: &SessionView, token: &'a str) -> Update<'a> {
+        match self.token_rule {
+            TokenRule::V2Alpha => Update::with_token(token),
+            TokenRule::V2 | TokenRule::Permission => Update::as_host(before.id()),
+        }
+    }
+}
+
+/// The change with these checks, in the order in which they run.
+fn checked<'a>(update: Update<'a>, checks: Asserted, known: Option<&SubjectId>) -> Update<'a> {
+    let update = match checks.user {
+        None => update,
+        Some(NamedUser::By(check)) => update.check(check),
+        // Another user than the session's, whatever the login name.
+        Some(NamedUser::Both(id, _)) if known.is_some_and(|known| *known != id) => {
+            update.check(Check::subject(id))
+        }
+        Some(NamedUser::Both(id, name)) => update.check(name).about(id),
+    };
+    checks.proofs.into_iter().fold(update, Update::check)
 }

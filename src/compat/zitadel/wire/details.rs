@@ -17,7 +17,7 @@ pub struct Details {
     /// zero.
     #[serde(serialize_with = "date_time")]
     pub change_date: Timestamp,
-    /// Who owns the session: see [`ResourceOwner`](super::ResourceOwner).
+    /// Who owns the session: see [`ResourceOwner`](crate::compat::zitadel::ResourceOwner).
     pub resource_owner: String,
 }
 

@@ -41,7 +41,7 @@ pub struct Session {
     pub user_agent: Option<UserAgent>,
     /// When it ends by itself; absent when it does not. **A session is shown when that has
     /// passed**, until it is swept: whoever reads one judges it, as
-    /// [`is_sufficient`](super::is_sufficient) does.
+    /// [`is_sufficient`](crate::compat::zitadel::is_sufficient) does.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_date_time")]
     pub expiration_date: Option<Timestamp>,
 }
@@ -86,7 +86,8 @@ pub struct UserFactor {
     pub verified_at: Timestamp,
     /// The user's id.
     pub id: SubjectId,
-    /// The name that the user logs in with, where [profiles](Service::profiles) know it.
+    /// The name that the user logs in with, where
+    /// [profiles](crate::compat::zitadel::Service::profiles) know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_name: Option<String>,
     /// The name that people read, where profiles know it.

@@ -29,7 +29,7 @@ pub struct SetSession {
     pub checks: Option<Checks>,
     /// What to keep on the session, beside what is there. Values in base64; an empty one removes
     /// its key. The bounds are those of
-    /// [`CreateSession::metadata`](super::CreateSession::metadata).
+    /// [`CreateSession::metadata`](crate::compat::zitadel::CreateSession::metadata).
     pub metadata: Option<BTreeMap<String, String>>,
     /// What to ask for, for later checks. Needs a user.
     #[serde(default, deserialize_with = "message")]
