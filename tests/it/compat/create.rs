@@ -52,7 +52,7 @@ pub fn payload(token: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-/// The names of what a signed token tells, sorted.
+/// The names of the claims of a signed token, sorted.
 pub fn names(token: &str) -> Vec<String> {
     payload(token).as_object().unwrap().keys().cloned().collect()
 }
@@ -108,7 +108,7 @@ fn split<B: Serialize>(error: ApiError<B>) -> (u16, Value) {
 
 // 127
 #[test]
-fn every_create_call_tells_of_one_new_session_exactly_once() {
+fn every_create_call_emits_one_new_session_exactly_once() {
     each(|system, world, create| {
         create(&world.issuer).unwrap();
         let born = world.count(|kind| matches!(kind, EventKind::Created | EventKind::RequestExchanged));

@@ -389,7 +389,7 @@ fn what_a_host_does_not_acquire_is_not_kept() {
 
 // 42
 #[test]
-fn methods_are_told_when_they_are_known_and_never_by_the_admin_api() {
+fn methods_are_claimed_when_they_are_known_and_never_by_the_admin_api() {
     let world = world_of(Policy::hanko());
     let answer = post(&service(&world), json!({ "user_id": USER })).unwrap();
     assert!(payload(answer.session_token.expose()).get("amr").is_none());

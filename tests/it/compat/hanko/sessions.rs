@@ -367,12 +367,12 @@ fn logging_out_ends_every_session_that_a_token_names() {
 fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
     let world = world_of(Policy::hanko().idle_timeout(Some(HOUR)));
     let of = |token: &str| world.check(token).unwrap().session_id();
-    let told = |act: &dyn Fn()| {
+    let emitted = |act: &dyn Fn()| {
         world.sink.take();
         act();
-        let told: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
-        assert_eq!(told.len(), 1, "{told:?}");
-        told.into_iter().next().unwrap()
+        let emitted: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
+        assert_eq!(emitted.len(), 1, "{emitted:?}");
+        emitted.into_iter().next().unwrap()
     };
     let exp = |token: &str| payload(token)["exp"].as_i64().unwrap();
     let mut names = BTreeSet::new();
@@ -389,17 +389,17 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
     let (user, session) = (user_in(&world, &own), of(&other));
     let act = || block_on(service(&world).profile_delete_session(&user, &session.to_string())).unwrap();
     let name = "session.delete.explicit.revoke";
-    judge(&other, session, told(&act), SessionDeletedKind::ExplicitRevoke, name);
+    judge(&other, session, emitted(&act), SessionDeletedKind::ExplicitRevoke, name);
 
     let session = of(&own);
     let act = || delete(&world, USER, &session.to_string()).unwrap();
-    judge(&own, session, told(&act), SessionDeletedKind::AdminRevoke, "session.delete.admin.revoke");
+    judge(&own, session, emitted(&act), SessionDeletedKind::AdminRevoke, "session.delete.admin.revoke");
 
     let out = created(&world);
     let session = of(&out);
     let act = || drop(block_on(service(&world).logout(&[&out])).unwrap());
     let name = "session.delete.explicit.logout";
-    judge(&out, session, told(&act), SessionDeletedKind::ExplicitLogout, name);
+    judge(&out, session, emitted(&act), SessionDeletedKind::ExplicitLogout, name);
 
     let oldest = created(&world);
     let session = of(&oldest);
@@ -408,26 +408,29 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
         created(&world);
     }
     let act = || drop(created(&world));
-    judge(&oldest, session, told(&act), SessionDeletedKind::PassiveLimit, "session.delete.passive.limit");
+    judge(&oldest, session, emitted(&act), SessionDeletedKind::PassiveLimit, "session.delete.passive.limit");
 
     let idle = created(&world);
     let session = of(&idle);
     world.advance(HOUR);
     let act = || drop(block_on(service(&world).authenticate(&[&idle])).unwrap_err());
     let name = "session.delete.passive.expire";
-    judge(&idle, session, told(&act), SessionDeletedKind::PassiveExpire, name);
+    judge(&idle, session, emitted(&act), SessionDeletedKind::PassiveExpire, name);
     assert_eq!(names.len(), 5);
 }
 
 #[test]
-fn a_session_that_came_to_its_end_by_itself_is_told_of_when_it_is_swept() {
+fn a_session_that_came_to_its_end_by_itself_is_emitted_when_it_is_swept() {
     let world = world_of(Policy::hanko());
     created(&world);
     world.advance(12 * HOUR + 24 * HOUR + Duration::from_millis(1));
     world.sink.take();
     block_on(world.issuer.sweep(100)).unwrap();
-    let told: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
-    assert_eq!(told.iter().map(|told| told.kind).collect::<Vec<_>>(), [SessionDeletedKind::PassiveExpire]);
+    let emitted: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
+    assert_eq!(
+        emitted.iter().map(|emitted| emitted.kind).collect::<Vec<_>>(),
+        [SessionDeletedKind::PassiveExpire]
+    );
 }
 
 #[test]
@@ -450,10 +453,10 @@ fn the_limit_holds_however_many_log_in_at_once() {
         }
     });
     assert_eq!(ids(&list(&world, USER).unwrap()).len(), 5);
-    let told: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
-    assert!(told.iter().all(|told| told.kind == SessionDeletedKind::PassiveLimit));
-    assert_eq!(told.iter().map(|told| told.session_id).collect::<BTreeSet<_>>().len(), 35);
-    assert_eq!(told.len(), 35);
+    let emitted: Vec<_> = world.events().iter().filter_map(SessionDeleted::of).collect();
+    assert!(emitted.iter().all(|emitted| emitted.kind == SessionDeletedKind::PassiveLimit));
+    assert_eq!(emitted.iter().map(|emitted| emitted.session_id).collect::<BTreeSet<_>>().len(), 35);
+    assert_eq!(emitted.len(), 35);
 }
 
 #[test]

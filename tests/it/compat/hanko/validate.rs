@@ -235,7 +235,7 @@ fn a_valid_answer_has_exactly_the_members_that_hanko_names() {
 
 // 32
 #[test]
-fn claims_are_read_back_as_they_were_told() {
+fn claims_are_read_back_as_they_were_signed() {
     let world = world_of(Policy::hanko());
     let mut profile = Profile::default();
     profile.email = Some(Email::primary("mini@mouse.com", false));

@@ -290,7 +290,7 @@ impl Profiles<Profile> for Away {
 
 // 69
 #[test]
-fn an_access_token_tells_the_user_in_snake_case() {
+fn the_claims_about_a_user_are_in_snake_case() {
     let world = world_of(Policy::stack_auth());
     let mut profile = Profile::default();
     profile.name = Some("Mini Mouse".to_owned());

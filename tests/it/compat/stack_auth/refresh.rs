@@ -207,20 +207,20 @@ fn a_creation_and_each_refresh_are_one_token_refresh_event() {
         let users = Users::default();
         let service = service(&world).profiles(users.clone());
         let (mut token, access) = pair(&service);
-        let told = || world.events().iter().filter_map(TokenRefresh::of).collect::<Vec<_>>();
-        assert_eq!(told().len(), 1);
+        let emitted = || world.events().iter().filter_map(TokenRefresh::of).collect::<Vec<_>>();
+        assert_eq!(emitted().len(), 1);
         for n in 1..=5 {
             world.advance(MINUTE);
             users.change(|user| user.name = Some(format!("name {}", n / 2)));
             let answer = refresh(&service, &token).unwrap();
             token = answer.refresh_token.map_or(token, |next| next.expose().to_owned());
-            assert_eq!(told().len(), 1 + n);
+            assert_eq!(emitted().len(), 1 + n);
         }
         refresh(&service, "something-invalid").unwrap_err();
         // A check is no event, whether the policy rotates and refuses the first token, or not.
         world.check(&access).ok();
-        assert_eq!(told().len(), 6);
-        let last = told().pop().unwrap();
+        assert_eq!(emitted().len(), 6);
+        let last = emitted().pop().unwrap();
         let expected = json!({
             "at": world.issuer.now().as_millis(),
             "refresh_token_id": payload(&access)["sid"],
@@ -242,7 +242,7 @@ fn a_reply_that_is_given_again_is_an_event_too() {
 }
 
 #[test]
-fn a_replay_from_another_address_is_told_as_such_though_the_session_moves_there() {
+fn a_replay_from_another_address_is_emitted_as_such_though_the_session_moves_there() {
     let world = world_of(rotating());
     let (token, _) = pair(&service(&world));
     let from = |ip: &str| {

@@ -61,7 +61,7 @@ fn unparsable() -> (u16, Value) {
 const BOTH: [Freshness; 2] = [Freshness::Stateless, Freshness::Store];
 
 #[test]
-fn issuer_and_audience_tell_the_kind_of_user() {
+fn issuer_and_audience_name_the_kind_of_user() {
     let world = world_of(Policy::stack_auth());
     let users = Users::default();
     let service = service_of_kinds(&world).profiles(users.clone());
@@ -118,7 +118,7 @@ fn issuer_and_audience_tell_the_kind_of_user() {
 }
 
 #[test]
-fn a_token_whose_claims_tell_another_kind_than_its_audience_is_not_parsable() {
+fn a_token_whose_claims_name_another_kind_than_its_audience_is_not_parsable() {
     let world = world_of(Policy::stack_auth());
     let service = service_of_kinds(&world);
     let claims = |anonymous: Value, restricted: Value, reason: Value| {
@@ -132,7 +132,7 @@ fn a_token_whose_claims_tell_another_kind_than_its_audience_is_not_parsable() {
     let (yes, no, because) = (json!(true), json!(false), json!({ "type": "x" }));
     for kind in KINDS {
         let issuer = issuer_of(&world, kind);
-        for (anonymous, restricted, reason, told) in [
+        for (anonymous, restricted, reason, named) in [
             (&no, &no, &Value::Null, Some(UserKind::Regular)),
             (&no, &yes, &because, Some(UserKind::Restricted)),
             (&yes, &yes, &because, Some(UserKind::Anonymous)),
@@ -146,7 +146,7 @@ fn a_token_whose_claims_tell_another_kind_than_its_audience_is_not_parsable() {
             let login = block_on(issuer.create(NewSession::for_subject(id(USER)).claims(claims))).unwrap();
             for freshness in BOTH {
                 let checked = check(&service, login.token(), freshness).map(|token| token.kind());
-                match told == Some(kind) {
+                match named == Some(kind) {
                     true => assert_eq!(checked, Ok(kind)),
                     false => assert_eq!(checked, Err(unparsable()), "{kind:?} {anonymous} {restricted}"),
                 }
@@ -156,7 +156,7 @@ fn a_token_whose_claims_tell_another_kind_than_its_audience_is_not_parsable() {
 }
 
 #[test]
-fn with_one_issuer_the_claims_tell_the_kind() {
+fn with_one_issuer_the_claims_name_the_kind() {
     let world = world_of(Policy::stack_auth());
     let mut profile = Profile::default();
     profile.is_anonymous = true;
@@ -337,8 +337,8 @@ fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
 }
 
 #[test]
-fn one_audience_is_told_as_text_and_several_as_a_list() {
-    for (audiences, told) in [(&["a"][..], json!("a")), (&["a", "b"], json!(["a", "b"]))] {
+fn one_audience_is_written_as_text_and_several_as_a_list() {
+    for (audiences, written) in [(&["a"][..], json!("a")), (&["a", "b"], json!(["a", "b"]))] {
         let builder = Issuer::builder()
             .store(crate::world::any_store())
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
@@ -347,7 +347,7 @@ fn one_audience_is_told_as_text_and_several_as_a_list() {
         let issuer = audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
         let issuer = issuer.build().unwrap();
         let issued = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
-        assert_eq!(payload(issued.token())["aud"], told);
+        assert_eq!(payload(issued.token())["aud"], written);
         assert_eq!(issuer.verify(issued.token()).unwrap().audience(), audiences);
     }
 }

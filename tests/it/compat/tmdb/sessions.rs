@@ -68,7 +68,7 @@ fn a_session_is_deleted_once_and_is_then_good_for_nothing() {
 
 // 142
 #[test]
-fn of_many_who_delete_at_once_one_is_told_of_success() {
+fn of_many_who_delete_at_once_one_succeeds() {
     let world = films();
     let session_id = session(&world);
     let deleted = std::thread::scope(|scope| {

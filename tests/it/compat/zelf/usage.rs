@@ -211,7 +211,7 @@ fn limits_are_the_hosts_to_set() {
     assert_eq!(shown(count(&narrow, &text, Quota::Search)), forbidden("Search limit exceeded"));
     assert_eq!(shown(count(&narrow, &text, Quota::Lease)), forbidden("Lease limit exceeded"), "never");
     count(&narrow, &text, Quota::Global).unwrap();
-    assert_eq!(shown(count(&narrow, &text, Quota::Lease)), invalid_session(), "the global one is told first");
+    assert_eq!(shown(count(&narrow, &text, Quota::Lease)), invalid_session(), "the global one goes first");
 }
 
 // 166
@@ -272,7 +272,7 @@ fn a_finished_operation_ends_all_sessions_of_its_identifier() {
 
 // 167
 #[test]
-fn of_many_who_finish_at_once_one_is_told_of_success() {
+fn of_many_who_finish_at_once_one_succeeds() {
     let world = devices();
     let text = token(&world, "device-1");
     let finished = std::thread::scope(|scope| {

@@ -219,8 +219,8 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
         let last = host.desk.sent.lock().unwrap().last().cloned().unwrap();
         assert_eq!((last.0.as_str(), last.1, last.2.as_deref()), (USER, kind, template));
         sent.push(last);
-        let told = host.desk.session.lock().unwrap().map(|told| told.to_string());
-        assert_eq!(told.as_deref(), Some(session.as_str()), "{request}");
+        let asked = host.desk.session.lock().unwrap().map(|session| session.to_string());
+        assert_eq!(asked.as_deref(), Some(session.as_str()), "{request}");
     }
     assert_eq!(host.desk.sent.lock().unwrap().len(), 5);
     host.check(&session, json!({ "otpEmail": { "code": sent[4].3 } })).unwrap();

@@ -195,7 +195,7 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
 
 // 88, 89
 #[test]
-fn the_wrong_password_that_reaches_the_limit_is_told_as_wrong_and_the_next_is_locked() {
+fn the_wrong_password_that_reaches_the_limit_is_shown_as_wrong_and_the_next_is_locked() {
     let host = Host::new(AttemptLimit::new(2, HOUR).unwrap());
     let session = host.begin();
     let try_it = |password: &str| host.check(&session, json!({ "password": { "password": password } }));
@@ -212,7 +212,7 @@ fn the_wrong_password_that_reaches_the_limit_is_told_as_wrong_and_the_next_is_lo
         .expect("another factor is not touched");
     host.world.advance(HOUR);
     try_it(PASSWORD).unwrap();
-    // What the directory has locked is told as such of a user who was named before.
+    // What the directory has locked is shown as such of a user who was named before.
     host.world.people.change(USER, |user| user.locked = true);
     assert_eq!(shown(try_it(PASSWORD)), locked("COMMAND-JLK35"));
     host.world.people.change(USER, |user| (user.locked, user.disabled) = (false, true));
@@ -455,7 +455,7 @@ fn whoever_names_a_user_and_proves_something_learns_nothing_of_a_stranger() {
 
 // 130
 #[test]
-fn whom_a_call_names_beside_an_open_or_a_late_challenge_is_not_told() {
+fn whom_a_call_names_beside_an_open_or_a_late_challenge_is_not_shown() {
     let host = Host::new(Unlimited);
     host.world.people.add("goofy", PASSWORD);
     let session = host.begin();
@@ -490,7 +490,7 @@ fn whom_a_call_names_beside_an_open_or_a_late_challenge_is_not_told() {
 }
 
 #[test]
-fn whoever_has_proved_something_is_told_precisely_what_is_wrong() {
+fn whoever_has_proved_something_learns_precisely_what_is_wrong() {
     let host = Host::new(Unlimited);
     host.world.people.add("goofy", PASSWORD);
     host.apps.0.lock().unwrap().clear();
@@ -530,7 +530,7 @@ fn a_lifetime_that_is_never_allowed_uses_no_proof_up() {
 }
 
 #[test]
-fn a_failed_check_is_told_to_the_log_and_not_to_the_session() {
+fn a_failed_check_is_emitted_and_changes_no_session() {
     let host = Host::new(Unlimited);
     let session = host.begin();
     let before = get(&host.service, &session);

@@ -1,4 +1,4 @@
-//! ZITADEL's delete call: who may end a session, and what is told of it. Numbers are those of the seed cases.
+//! ZITADEL's delete call: who may end a session, and what the answer says. Numbers are those of the seed cases.
 
 use serde_json::{Value, json};
 use session_issuer::{
@@ -170,7 +170,7 @@ fn an_expired_session_can_be_deleted_and_is_then_not_found() {
 
 // 117
 #[test]
-fn a_store_that_fails_is_told_of_and_the_session_lives_on() {
+fn a_store_that_fails_is_answered_and_the_session_lives_on() {
     let world = world_of(Policy::zitadel());
     let (issued, service) = (login(&world, USER), service(&world));
     let mine = caller("x").user(id(USER));
@@ -244,7 +244,7 @@ fn of_many_deletions_at_once_each_succeeds_and_one_ends_the_session() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(ends(&world), 1);
-    assert!(answers.iter().all(|answer| answer.details.sequence == 2), "all are told of the same end");
+    assert!(answers.iter().all(|answer| answer.details.sequence == 2), "all have the same end");
 }
 
 #[test]

@@ -324,7 +324,7 @@ fn a_password_that_was_changed_since_is_no_longer_a_factor_of_the_session() {
 }
 
 #[test]
-fn a_part_that_does_not_answer_is_never_told_as_a_missing_session_or_permission() {
+fn a_part_that_does_not_answer_is_never_shown_as_a_missing_session_or_permission() {
     let world = world_of(Policy::zitadel());
     let (issued, service) = (login(&world, USER), service(&world));
     let id = issued.session_id().to_string();

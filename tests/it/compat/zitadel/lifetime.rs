@@ -133,7 +133,7 @@ fn a_session_whose_time_is_over_takes_no_change_and_no_longer_life() {
 }
 
 #[test]
-fn a_policys_longest_lifetime_is_told_as_a_broken_rule() {
+fn a_policys_longest_lifetime_is_shown_as_a_broken_rule() {
     let world = world_of(Policy::zitadel().longest_lifetime(HOUR));
     let service = of(&world);
     let id = post(&service, json!({ "lifetime": "60s" })).unwrap().session_id.to_string();

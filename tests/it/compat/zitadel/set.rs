@@ -190,7 +190,7 @@ fn id_of(user: &str) -> session_issuer::id::SubjectId {
 
 // 84, 76
 #[test]
-fn a_part_that_fails_is_told_and_leaves_the_session_as_it_was() {
+fn a_part_that_fails_is_answered_and_leaves_the_session_as_it_was() {
     let world = world_of(Policy::zitadel());
     let service = of(&world, TokenRule::V2Alpha);
     let (id, token) = begun(&service);
@@ -272,7 +272,7 @@ fn the_same_user_is_stamped_again_and_another_is_refused() {
 
 // 127
 #[test]
-fn a_call_that_changes_nothing_writes_nothing_and_every_change_is_told_once() {
+fn a_call_that_changes_nothing_writes_nothing_and_every_change_is_emitted_once() {
     let world = world_of(Policy::zitadel());
     let updated = || world.count(|kind| matches!(kind, EventKind::Updated { .. }));
     for rule in [TokenRule::V2Alpha, TokenRule::V2, TokenRule::Permission] {
@@ -311,7 +311,7 @@ fn a_call_that_changes_nothing_writes_nothing_and_every_change_is_told_once() {
             "lifetime": "600s",
         });
         let all = set(changed.session_token.expose(), request);
-        assert_eq!((all.details.sequence, updated()), (3, before + 2), "one change, told once");
+        assert_eq!((all.details.sequence, updated()), (3, before + 2), "one change, emitted once");
         assert_eq!(get(&service, &id)["sequence"], json!("3"), "reading is no change");
     }
 }
@@ -374,11 +374,11 @@ fn user_password_metadata_and_lifetime_are_one_change_at_one_moment() {
     assert_eq!(shown["metadata"], json!({ "hello": "d29ybGQ=" }));
     assert_eq!(shown["expirationDate"], json!(now.saturating_add(20 * SECOND).to_string()));
     assert_eq!((&shown["sequence"], &shown["changeDate"]), (&json!("2"), &at["verifiedAt"]));
-    let told = world.events().into_iter().rev().find_map(|event| match event.kind {
+    let emitted = world.events().into_iter().rev().find_map(|event| match event.kind {
         EventKind::Updated { factors } => Some(factors),
         _ => None,
     });
-    assert_eq!(told, Some(vec![FactorKind::Subject, FactorKind::Password]));
+    assert_eq!(emitted, Some(vec![FactorKind::Subject, FactorKind::Password]));
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn a_body_that_protobuf_would_not_read_is_an_invalid_argument() {
         let shown = shown(read::<SetSession>(json.as_bytes()).map(drop));
         assert_eq!((shown.0, &shown.1["code"]), (400, &json!(3)), "{json}");
         assert!(shown.1["message"].as_str().unwrap().starts_with("proto: (line 1:"), "{json}: {shown:?}");
-        assert!(!shown.1.to_string().contains("77"), "{json}: nothing of what was sent is told again");
+        assert!(!shown.1.to_string().contains("77"), "{json}: nothing of what was sent is repeated");
     };
     let wrong = ["77", "true", "[]", "{\"x\":77}", "\"77\""];
     let of = |types: &'static str| wrong.into_iter().filter(move |value| !types.contains(&value[..1]));
@@ -490,7 +490,7 @@ fn a_body_that_protobuf_would_not_read_is_an_invalid_argument() {
 }
 
 #[test]
-fn of_two_changes_by_one_token_one_wins_and_the_other_is_told_of_its_token() {
+fn of_two_changes_by_one_token_one_wins_and_the_other_has_a_wrong_token() {
     let world = world_of(Policy::zitadel());
     let service = of(&world, TokenRule::V2Alpha);
     for round in 0..100 {

@@ -209,7 +209,7 @@ fn who_must_prove_two_factors_depends_on_where_the_login_came_from() {
 }
 
 #[test]
-fn methods_are_told_in_zitadels_words() {
+fn methods_have_zitadels_words() {
     let (issuer, _) = believing();
     let words = |checks| amr(&proved(&issuer, checks));
     assert_eq!(words(vec![]), [""; 0]);
