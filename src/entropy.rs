@@ -16,6 +16,10 @@ pub use crate::error::joints::EntropyError;
 /// - `fill` MUST fill the whole buffer from a cryptographically secure generator, or fail. There is no fallback.
 pub trait Entropy: fmt::Debug + Send + Sync {
     /// Fills the buffer with random bytes.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the generator gives no bytes. The buffer holds nothing that may be
+    /// used then.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError>;
 }
 

@@ -299,23 +299,38 @@ impl Check {
     }
 
     /// Names the subject by its login name: 1 to 200 characters.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`], [`Problem::TooLong`], [`Problem::ControlCharacter`] or
+    /// [`Problem::BidiCharacter`], of the field [`LoginName`](InputField::LoginName).
     pub fn login_name(name: &str) -> Result<Self, InvalidInput> {
         crate::id::check_text(InputField::LoginName, name)?;
         Ok(Self::Subject(SubjectRef::LoginName(name.to_owned())))
     }
 
     /// A password: 1 to 200 characters (ZITADEL), any of them.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field [`Password`](InputField::Password).
     pub fn password(password: &str) -> Result<Self, InvalidInput> {
         Ok(Self::Password(bounded(InputField::Password, password)?))
     }
 
     /// A finished login at an identity provider: id and token of 1 to 200 characters each.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field [`Intent`](InputField::Intent) or
+    /// [`IntentToken`](InputField::IntentToken); an id has no control or bidi character either.
     pub fn intent(id: &str, token: &str) -> Result<Self, InvalidInput> {
         crate::id::check_text(InputField::Intent, id)?;
         Ok(Self::Intent(IntentProof { id: id.to_owned(), token: bounded(InputField::IntentToken, token)? }))
     }
 
     /// A WebAuthn assertion: at most 1 MiB of JSON.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field
+    /// [`Assertion`](InputField::Assertion). Whether it is JSON is for the verifier to judge.
     pub fn web_authn(assertion: &str) -> Result<Self, InvalidInput> {
         match assertion.len() {
             0 => Err(InvalidInput::new(InputField::Assertion, Problem::Empty)),
@@ -327,6 +342,9 @@ impl Check {
     }
 
     /// A code from an authenticator app: exactly 6 digits.
+    ///
+    /// # Errors
+    /// [`Problem::Malformed`], of the field [`Code`](InputField::Code).
     pub fn totp(code: &str) -> Result<Self, InvalidInput> {
         match code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) {
             true => Ok(Self::Totp(code.into())),
@@ -335,16 +353,25 @@ impl Check {
     }
 
     /// A code sent by SMS: 1 to 200 characters.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field [`Code`](InputField::Code).
     pub fn otp_sms(code: &str) -> Result<Self, InvalidInput> {
         Ok(Self::OtpSms(bounded(InputField::Code, code)?))
     }
 
     /// A code sent by email: 1 to 200 characters.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field [`Code`](InputField::Code).
     pub fn otp_email(code: &str) -> Result<Self, InvalidInput> {
         Ok(Self::OtpEmail(bounded(InputField::Code, code)?))
     }
 
     /// A recovery code: 1 to 200 characters.
+    ///
+    /// # Errors
+    /// [`Problem::Empty`] or [`Problem::TooLong`], of the field [`Code`](InputField::Code).
     pub fn recovery_code(code: &str) -> Result<Self, InvalidInput> {
         Ok(Self::RecoveryCode(bounded(InputField::Code, code)?))
     }
@@ -385,6 +412,10 @@ pub struct Challenge {
 impl Challenge {
     /// A challenge of this kind until that time, with what the verifier must see again (at most 4096 characters,
     /// and no secret: a store keeps it).
+    ///
+    /// # Errors
+    /// [`Problem::TooLong`], [`Problem::ControlCharacter`] or [`Problem::BidiCharacter`] of the
+    /// state, of the field [`Challenge`](InputField::Challenge).
     pub fn new(kind: FactorKind, state: &str, ends_at: Timestamp) -> Result<Self, InvalidInput> {
         check_line(InputField::Challenge, state, 4096)?;
         Ok(Self { kind, state: state.to_owned(), ends_at })

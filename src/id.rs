@@ -42,6 +42,9 @@ impl SessionId {
     }
 
     /// A session id from a UUID; anything but version 7 is refused.
+    ///
+    /// # Errors
+    /// [`Problem::Malformed`] for a UUID of another version than 7.
     pub fn from_uuid(uuid: Uuid) -> Result<Self, InvalidInput> {
         match uuid.get_version_num() {
             7 => Ok(Self(uuid)),

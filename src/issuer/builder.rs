@@ -125,7 +125,9 @@ impl IssuerBuilder {
     /// The issuer.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfiguration`], whose source lists every mistake.
+    /// [`InvalidConfiguration`], whose source lists every mistake.
+    ///
+    /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn build(self) -> Result<Issuer, Error> {
         let mut problems: Vec<String> = self.policy.problems().iter().map(ToString::to_string).collect();
         if self.store.is_none() {

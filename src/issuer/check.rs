@@ -18,11 +18,27 @@ impl Issuer {
     /// token.
     ///
     /// # Errors
-    /// Of the token: `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `WrongAudience`,
-    /// `TokenExpired`, `RefreshRequired`, `Superseded`. Of the session: `Expired`, `Inactive`,
-    /// `Revoked`, `ActorEnded`. Of the requirement: `RequirementNotMet`, `ImpersonationRefused`,
-    /// `QuotaExceeded`. Of the surroundings: `Unavailable`, which is never a reason to log anybody
-    /// out.
+    /// Of the token: [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`], [`WrongAudience`],
+    /// [`TokenExpired`], [`RefreshRequired`], [`Superseded`]. Of the session: [`Expired`],
+    /// [`Inactive`], [`Revoked`], [`ActorEnded`]. Of the requirement: [`RequirementNotMet`],
+    /// [`ImpersonationRefused`], [`QuotaExceeded`]. Of the surroundings: [`Unavailable`], which is
+    /// never a reason to log anybody out.
+    ///
+    /// [`ActorEnded`]: crate::error::ErrorKind::ActorEnded
+    /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`ImpersonationRefused`]: crate::error::ErrorKind::ImpersonationRefused
+    /// [`Inactive`]: crate::error::ErrorKind::Inactive
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`QuotaExceeded`]: crate::error::ErrorKind::QuotaExceeded
+    /// [`RefreshRequired`]: crate::error::ErrorKind::RefreshRequired
+    /// [`RequirementNotMet`]: crate::error::ErrorKind::RequirementNotMet
+    /// [`Revoked`]: crate::error::ErrorKind::Revoked
+    /// [`Superseded`]: crate::error::ErrorKind::Superseded
+    /// [`TokenExpired`]: crate::error::ErrorKind::TokenExpired
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongAudience`]: crate::error::ErrorKind::WrongAudience
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub fn check<'a>(
         &'a self,
         presented: impl Into<Presented<'a>>,

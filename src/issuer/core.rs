@@ -109,6 +109,13 @@ impl Issuer {
 
     /// The subject's epoch now. A host that verifies credentials itself reads it before it does,
     /// and passes it on: [`NewSession::epoch`](super::NewSession::epoch).
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is busy or does not answer, [`Damaged`] when the stamp of the
+    /// subject cannot be read.
+    ///
+    /// [`Damaged`]: crate::error::ErrorKind::Damaged
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn epoch(&self, subject: &SubjectId) -> Result<Epoch, Error> {
         Ok(self.call(Operation::Create).stamp(subject).await?.epoch)
     }

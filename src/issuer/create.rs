@@ -27,10 +27,21 @@ impl Issuer {
     /// Creates a session, or finds the one that a device already has.
     ///
     /// # Errors
-    /// `InvalidInput` (a lifetime out of range), `SubjectUnknown`, `SubjectDisabled`,
-    /// `SubjectLocked`, `CheckFailed` and its kin, `CapReached`, `ActorEnded`,
-    /// `ImpersonationRefused`, `SubjectMoved` (its sessions were revoked while this call verified),
-    /// `Unavailable`. Nothing is stored then.
+    /// [`InvalidInput`] (a lifetime out of range), [`SubjectUnknown`], [`SubjectDisabled`],
+    /// [`SubjectLocked`], [`CheckFailed`] and its kin, [`CapReached`], [`ActorEnded`],
+    /// [`ImpersonationRefused`], [`SubjectMoved`] (its sessions were revoked while this call
+    /// verified), [`Unavailable`]. Nothing is stored then.
+    ///
+    /// [`ActorEnded`]: crate::error::ErrorKind::ActorEnded
+    /// [`CapReached`]: crate::error::ErrorKind::CapReached
+    /// [`CheckFailed`]: crate::error::ErrorKind::CheckFailed
+    /// [`ImpersonationRefused`]: crate::error::ErrorKind::ImpersonationRefused
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`SubjectDisabled`]: crate::error::ErrorKind::SubjectDisabled
+    /// [`SubjectLocked`]: crate::error::ErrorKind::SubjectLocked
+    /// [`SubjectMoved`]: crate::error::ErrorKind::SubjectMoved
+    /// [`SubjectUnknown`]: crate::error::ErrorKind::SubjectUnknown
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn create(&self, new: NewSession) -> Result<Issued, Error> {
         self.creating(new).await
     }

@@ -23,8 +23,15 @@ impl Issuer {
     /// Approves or denies a request token. Final.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `AlreadyDecided`, `Revoked`;
-    /// those of [`create`](Self::create) for checks, after which the request waits on.
+    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`], [`Expired`], [`AlreadyDecided`],
+    /// [`Revoked`]; those of [`create`](Self::create) for checks, after which the request waits on.
+    ///
+    /// [`AlreadyDecided`]: crate::error::ErrorKind::AlreadyDecided
+    /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`Revoked`]: crate::error::ErrorKind::Revoked
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
         let call = self.call(Operation::Decide);
         let token = call.read(decide.token, &[TokenKind::Request])?;

@@ -26,10 +26,26 @@ impl Issuer {
     /// others read them.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` (also for an app that did not open it),
-    /// `NotApproved` (the token waits on), `Denied`, `AlreadyDecided` (it was exchanged),
-    /// `Expired`, `Revoked`, `CapReached`, `SubjectDisabled`, `SubjectLocked` and `SubjectUnknown`
-    /// (the directory has changed its mind since), `InvalidInput`, `Unavailable`.
+    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`] (also for an app that did not open
+    /// it), [`NotApproved`] (the token waits on), [`Denied`], [`AlreadyDecided`] (it was
+    /// exchanged), [`Expired`], [`Revoked`], [`CapReached`], [`SubjectDisabled`], [`SubjectLocked`]
+    /// and [`SubjectUnknown`] (the directory has changed its mind since), [`InvalidInput`],
+    /// [`Unavailable`].
+    ///
+    /// [`AlreadyDecided`]: crate::error::ErrorKind::AlreadyDecided
+    /// [`CapReached`]: crate::error::ErrorKind::CapReached
+    /// [`Denied`]: crate::error::ErrorKind::Denied
+    /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`NotApproved`]: crate::error::ErrorKind::NotApproved
+    /// [`Revoked`]: crate::error::ErrorKind::Revoked
+    /// [`SubjectDisabled`]: crate::error::ErrorKind::SubjectDisabled
+    /// [`SubjectLocked`]: crate::error::ErrorKind::SubjectLocked
+    /// [`SubjectUnknown`]: crate::error::ErrorKind::SubjectUnknown
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error> {
         let call = self.call(Operation::Exchange);
         call.checked_claims(&exchange.claims)?;

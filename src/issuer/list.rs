@@ -20,8 +20,12 @@ impl Issuer {
     /// last.
     ///
     /// # Errors
-    /// `InvalidInput` (a limit of zero or above 1000), `NotSupported` (a store without lists),
-    /// `Unavailable`.
+    /// [`InvalidInput`] (a limit of zero or above 1000), [`NotSupported`] (a store without lists),
+    /// [`Unavailable`].
+    ///
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`NotSupported`]: crate::error::ErrorKind::NotSupported
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error> {
         let call = self.call(Operation::List);
         let problem = match query.limit {

@@ -18,8 +18,12 @@ impl Issuer {
     /// [`SessionView::life`] says which. An id is no credential: who may see a session is the host's to decide.
     ///
     /// # Errors
-    /// `NotFound` for an id that this tenant has no session of: one that is unknown, that was swept, or that is a
-    /// request token's; `Damaged`, `Unavailable`.
+    /// [`NotFound`] for an id that this tenant has no session of: one that is unknown, that was
+    /// swept, or that is a request token's; [`Damaged`], [`Unavailable`].
+    ///
+    /// [`Damaged`]: crate::error::ErrorKind::Damaged
+    /// [`NotFound`]: crate::error::ErrorKind::NotFound
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     ///
     /// # Examples
     /// ```
@@ -52,9 +56,20 @@ impl Issuer {
     /// those who act in the subject's place. It proves that the caller was given the session, and no more.
     ///
     /// # Errors
-    /// `MalformedToken`, `InvalidToken`, `WrongTokenKind`, `TokenExpired`, `WrongAudience`; `Superseded` for a session
-    /// token that a newer one has replaced, `RefreshRequired` for an access token that is older than its session;
-    /// `Damaged`, `Unavailable`.
+    /// [`MalformedToken`], [`InvalidToken`], [`WrongTokenKind`], [`TokenExpired`],
+    /// [`WrongAudience`]; [`Superseded`] for a session token that a newer one has replaced,
+    /// [`RefreshRequired`] for an access token that is older than its session; [`Damaged`],
+    /// [`Unavailable`].
+    ///
+    /// [`Damaged`]: crate::error::ErrorKind::Damaged
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`RefreshRequired`]: crate::error::ErrorKind::RefreshRequired
+    /// [`Superseded`]: crate::error::ErrorKind::Superseded
+    /// [`TokenExpired`]: crate::error::ErrorKind::TokenExpired
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongAudience`]: crate::error::ErrorKind::WrongAudience
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     ///
     /// # Examples
     /// ```
@@ -88,7 +103,13 @@ impl Issuer {
     /// more than that the token was once handed out for this session.
     ///
     /// # Errors
-    /// `MalformedToken`, `InvalidToken`, `WrongTokenKind`; `Damaged`, `Unavailable`.
+    /// [`MalformedToken`], [`InvalidToken`], [`WrongTokenKind`]; [`Damaged`], [`Unavailable`].
+    ///
+    /// [`Damaged`]: crate::error::ErrorKind::Damaged
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     ///
     /// # Examples
     /// ```
@@ -125,7 +146,13 @@ impl Issuer {
     /// An issuer without a directory knows every subject, and of each no more than its id.
     ///
     /// # Errors
-    /// `SubjectUnknown`, `SubjectDisabled`, `SubjectLocked`; `Unavailable` when the directory did not answer.
+    /// [`SubjectUnknown`], [`SubjectDisabled`], [`SubjectLocked`]; [`Unavailable`] when the
+    /// directory did not answer.
+    ///
+    /// [`SubjectDisabled`]: crate::error::ErrorKind::SubjectDisabled
+    /// [`SubjectLocked`]: crate::error::ErrorKind::SubjectLocked
+    /// [`SubjectUnknown`]: crate::error::ErrorKind::SubjectUnknown
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     ///
     /// # Examples
     /// ```
@@ -162,9 +189,19 @@ impl Issuer {
     /// Says what a request token asks for, and by which app: what a page shows before its user decides.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` (also for an app that did not open it, where one is named),
-    /// `Expired`, `Denied`, `AlreadyDecided` (it was exchanged), `Revoked`, `Unavailable`. One that was approved is no
-    /// error: see [`is_approved`](OpenedRequest::is_approved).
+    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`] (also for an app that did not open
+    /// it, where one is named), [`Expired`], [`Denied`], [`AlreadyDecided`] (it was exchanged),
+    /// [`Revoked`], [`Unavailable`]. One that was approved is no error: see
+    /// [`is_approved`](OpenedRequest::is_approved).
+    ///
+    /// [`AlreadyDecided`]: crate::error::ErrorKind::AlreadyDecided
+    /// [`Denied`]: crate::error::ErrorKind::Denied
+    /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`Revoked`]: crate::error::ErrorKind::Revoked
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn request<'a>(&self, find: impl Into<FindRequest<'a>>) -> Result<OpenedRequest, Error> {
         let FindRequest { token, app } = find.into();
         let call = self.call(Operation::Decide);

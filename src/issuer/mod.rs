@@ -78,7 +78,13 @@ use crate::{error::Error, id::SubjectId, policy::Requirement, session::Epoch, to
 /// [`Issuer`] implements it. Hosts hold an `Arc<dyn SessionIssuer>`, or a clone of the `Issuer`, which is as cheap and can
 /// also [`sweep`](Issuer::sweep), [`sync`](Issuer::sync_revocations) and speak for other [tenants](Issuer::tenant). In
 /// tests, an issuer over a `MemoryStore` with a manual clock does, and so does a host's own implementation, whose answers
-/// `testing::fixtures` makes. The errors of each verb stand at the method of the same name of [`Issuer`].
+/// `testing::fixtures` makes.
+///
+/// # Errors
+/// Each verb may answer [`Unavailable`], after which the same call may succeed, [`Damaged`] where
+/// a stored row cannot be read, and [`Internal`] where the store is broken. What else a verb
+/// refuses stands at the method of the same name of [`Issuer`]. An implementation of a host's own
+/// answers with the same kinds.
 ///
 /// # Examples
 /// ```
@@ -108,37 +114,79 @@ use crate::{error::Error, id::SubjectId, policy::Requirement, session::Epoch, to
 /// - A handle speaks for one tenant. Another tenant's token is not found.
 /// - A refused call changes nothing, but for reuse: that ends the session.
 /// - Dropping a future leaves the session as it was or as the call would have left it, and nothing in between.
+///
+/// [`Damaged`]: crate::error::ErrorKind::Damaged
+/// [`Internal`]: crate::error::ErrorKind::Internal
+/// [`Unavailable`]: crate::error::ErrorKind::Unavailable
 #[async_trait]
 pub trait SessionIssuer: Debug + Send + Sync {
     /// Creates a session, or finds the one that a device already has.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::create`]: of the subject, of the checks, of the cap, and of the values.
     async fn create(&self, new: NewSession) -> Result<Issued, Error>;
 
     /// Says whether a token is good now, and for what.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::check`]: of the token, of its session, and of the requirement.
     async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error>;
 
     /// Says what a signed access token claims: signature, times and audience, and nothing that needs I/O.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::verify`]. Nothing is asked of the store, so it never is [`Unavailable`].
+    ///
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     fn verify(&self, token: &str) -> Result<VerifiedClaims, Error>;
 
     /// Trades a refresh token for the next pair.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::refresh`]. [`ReuseDetected`] has ended the session.
+    ///
+    /// [`ReuseDetected`]: crate::error::ErrorKind::ReuseDetected
     async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error>;
 
     /// Changes a session: more factors, other metadata, another lifetime.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::update`]: of the token, of the checks, and of the values.
     async fn update(&self, update: Update<'_>) -> Result<Issued, Error>;
 
     /// Ends sessions: one, several, or all of a subject, a device or an actor.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::revoke`]. A session that has ended already is no error.
     async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error>;
 
     /// Says that a subject's credential has changed: voids its old factors and, unless told otherwise, ends sessions.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::credential_changed`]: [`NotFound`] where the session to keep is not a
+    /// live one of the subject.
+    ///
+    /// [`NotFound`]: crate::error::ErrorKind::NotFound
     async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error>;
 
     /// Lists sessions.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::list`].
     async fn list(&self, query: SessionQuery) -> Result<SessionPage, Error>;
 
     /// Reads a subject's epoch, for hosts that verify credentials themselves: before they do.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::epoch`]. A subject that is new is no error: its epoch begins.
     async fn epoch(&self, subject: &SubjectId) -> Result<Epoch, Error>;
 }
 
 /// Request tokens: opened by an app, decided by a subject, exchanged exactly once for a session (flow D).
+///
+/// # Errors
+/// As of [`SessionIssuer`]: each verb may answer [`Unavailable`] and [`Damaged`]. What else a verb
+/// refuses stands at the method of the same name of [`Issuer`].
 ///
 /// # Examples
 /// ```
@@ -165,18 +213,38 @@ pub trait SessionIssuer: Debug + Send + Sync {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+///
+/// [`Damaged`]: crate::error::ErrorKind::Damaged
+/// [`Unavailable`]: crate::error::ErrorKind::Unavailable
 #[async_trait]
 pub trait RequestTokens: Debug + Send + Sync {
     /// Opens a request token for an app.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::open`]: [`InvalidInput`] for a lifetime out of range.
+    ///
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
     async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error>;
 
     /// Says what a request token asks for, and by which app. Changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::request`]. A request that was approved is no error.
     async fn request(&self, find: FindRequest<'_>) -> Result<OpenedRequest, Error>;
 
     /// Approves or denies it. Final.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::decide`]: of the token, and of the checks, after which the request waits
+    /// on.
     async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error>;
 
     /// Trades an approved request token for a session, once.
+    ///
+    /// # Errors
+    /// Those of [`Issuer::exchange`]. After [`NotApproved`] the token waits on.
+    ///
+    /// [`NotApproved`]: crate::error::ErrorKind::NotApproved
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Issued, Error>;
 }
 

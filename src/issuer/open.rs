@@ -15,7 +15,10 @@ impl Issuer {
     /// Opens a request token for an app, which alone may exchange it.
     ///
     /// # Errors
-    /// `InvalidInput` (a lifetime out of range), `Unavailable`.
+    /// [`InvalidInput`] (a lifetime out of range), [`Unavailable`].
+    ///
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error> {
         let call = self.call(Operation::Open);
         let now = self.now();

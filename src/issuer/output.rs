@@ -237,8 +237,11 @@ impl Checked {
         Self { proof: Proof::Store { view, claims: None }, needs_refresh: false }
     }
 
-    /// Whom the session is about: named, and proved only as far as [`assurance_level`](Self::assurance_level) says. A
-    /// session that names nobody is `SubjectMissing`.
+    /// The subject of the session: named, and proved only as far as
+    /// [`assurance_level`](Self::assurance_level) says.
+    ///
+    /// # Errors
+    /// [`SubjectMissing`](ErrorKind::SubjectMissing) for a session that names nobody.
     pub fn subject(&self) -> Result<&SubjectId, Error> {
         let subject = match &self.proof {
             Proof::Store { view, .. } => view.subject(),

@@ -30,10 +30,25 @@ impl Issuer {
     /// its session.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken`, `Expired`, `Inactive`, `Revoked`,
-    /// `ClientMismatch`, `Superseded`, `AlreadyRotated`, `ReuseDetected` (the one that changes
-    /// something), `ActorEnded`, `InvalidInput`, `Unavailable` and `Contention`, after which the
-    /// same token may be tried again.
+    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`], [`Expired`], [`Inactive`],
+    /// [`Revoked`], [`ClientMismatch`], [`Superseded`], [`AlreadyRotated`], [`ReuseDetected`] (the
+    /// one that changes something), [`ActorEnded`], [`InvalidInput`], [`Unavailable`] and
+    /// [`Contention`], after which the same token may be tried again.
+    ///
+    /// [`ActorEnded`]: crate::error::ErrorKind::ActorEnded
+    /// [`AlreadyRotated`]: crate::error::ErrorKind::AlreadyRotated
+    /// [`ClientMismatch`]: crate::error::ErrorKind::ClientMismatch
+    /// [`Contention`]: crate::error::ErrorKind::Contention
+    /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`Inactive`]: crate::error::ErrorKind::Inactive
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`ReuseDetected`]: crate::error::ErrorKind::ReuseDetected
+    /// [`Revoked`]: crate::error::ErrorKind::Revoked
+    /// [`Superseded`]: crate::error::ErrorKind::Superseded
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn refresh(&self, refresh: Refresh<'_>) -> Result<Issued, Error> {
         let call = self.call(Operation::Refresh);
         call.checked_access_lifetime(refresh.access_lifetime)?;

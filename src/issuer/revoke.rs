@@ -23,10 +23,18 @@ impl Issuer {
     /// Ends sessions. Ending what has ended, or is not there, is fine.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind`, `InvalidToken` where a token names the session;
-    /// `NotFound` where a session shall be kept that is not a live one of the subject, and
-    /// `ImpersonationRefused` where it is an impersonation (then nothing ends); `Damaged` where a
-    /// row cannot be read, after all the others have ended; `Unavailable`.
+    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`] where a token names the session;
+    /// [`NotFound`] where a session shall be kept that is not a live one of the subject, and
+    /// [`ImpersonationRefused`] where it is an impersonation (then nothing ends); [`Damaged`] where
+    /// a row cannot be read, after all the others have ended; [`Unavailable`].
+    ///
+    /// [`Damaged`]: crate::error::ErrorKind::Damaged
+    /// [`ImpersonationRefused`]: crate::error::ErrorKind::ImpersonationRefused
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`NotFound`]: crate::error::ErrorKind::NotFound
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error> {
         let call = self.call(Operation::Revoke);
         let Revoke { target, reason, by } = revoke;
@@ -64,8 +72,11 @@ impl Issuer {
     /// end as asked.
     ///
     /// # Errors
-    /// `NotFound` where a session shall be kept that is not a live one of the subject (then nothing
-    /// changes); `Unavailable`.
+    /// [`NotFound`] where a session shall be kept that is not a live one of the subject (then
+    /// nothing changes); [`Unavailable`].
+    ///
+    /// [`NotFound`]: crate::error::ErrorKind::NotFound
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error> {
         let call = self.call(Operation::Revoke);
         let CredentialChange { subject, kinds, sessions, by } = change;

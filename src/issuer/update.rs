@@ -35,8 +35,14 @@ impl Issuer {
     ///
     /// # Errors
     /// Those of [`check`](Self::check) for the token, those of [`create`](Self::create) for the
-    /// checks, `NotFound` (by the host, of an id that is not there), `SubjectChange`,
-    /// `ImpersonationRefused`, `InvalidInput`, `Contention`.
+    /// checks, [`NotFound`] (by the host, of an id that is not there), [`SubjectChange`],
+    /// [`ImpersonationRefused`], [`InvalidInput`], [`Contention`].
+    ///
+    /// [`Contention`]: crate::error::ErrorKind::Contention
+    /// [`ImpersonationRefused`]: crate::error::ErrorKind::ImpersonationRefused
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
+    /// [`NotFound`]: crate::error::ErrorKind::NotFound
+    /// [`SubjectChange`]: crate::error::ErrorKind::SubjectChange
     pub async fn update(&self, update: Update<'_>) -> Result<Issued, Error> {
         let call = self.call(Operation::Update);
         if let Some(claims) = &update.claims {

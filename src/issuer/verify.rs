@@ -14,8 +14,14 @@ impl Issuer {
     /// [`check`](Self::check) where that is too late.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind` (an opaque token), `InvalidToken`, `WrongAudience`,
-    /// `TokenExpired`.
+    /// [`MalformedToken`], [`WrongTokenKind`] (an opaque token), [`InvalidToken`],
+    /// [`WrongAudience`], [`TokenExpired`].
+    ///
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`TokenExpired`]: crate::error::ErrorKind::TokenExpired
+    /// [`WrongAudience`]: crate::error::ErrorKind::WrongAudience
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
         self.call(Operation::Verify).verify_for(token, None)
     }

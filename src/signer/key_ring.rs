@@ -60,11 +60,17 @@ impl KeyRing {
     }
 
     /// A ring of one HS256 key: 32 to 512 random bytes.
+    ///
+    /// # Errors
+    /// Those of [`SecretKey::hs256`].
     pub fn hs256(id: &str, secret: &[u8]) -> Result<Self, InvalidKey> {
         SecretKey::hs256(id, secret).map(Self::new)
     }
 
     /// Adds a key that verifies at once, and signs from this time on, until the next one does.
+    ///
+    /// # Errors
+    /// [`DuplicateId`](InvalidKey::DuplicateId) for an id that the ring has already.
     pub fn roll(mut self, key: SecretKey, from: Timestamp) -> Result<Self, InvalidKey> {
         self.check_new(key.id())?;
         self.keys.push(Key { secret: key, from });
@@ -74,6 +80,9 @@ impl KeyRing {
 
     /// Adds a public key that verifies and never signs: of a sibling that has a key of its own, or of a signer that is
     /// being left.
+    ///
+    /// # Errors
+    /// [`DuplicateId`](InvalidKey::DuplicateId) for an id that the ring has already.
     pub fn verify_only(mut self, key: PublicKey) -> Result<Self, InvalidKey> {
         self.check_new(key.id())?;
         self.verify_only.push(key);

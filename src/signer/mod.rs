@@ -33,12 +33,27 @@ use crate::{clock::Timestamp, token::Algorithm};
 #[async_trait]
 pub trait TokenSigner: Debug + Send + Sync {
     /// The key that signs at this time.
+    ///
+    /// # Errors
+    /// [`NoSigningKey`](SignErrorKind::NoSigningKey) when no key has begun to sign at this time.
     fn signing_key(&self, now: Timestamp) -> Result<SigningKey, SignError>;
 
     /// Signs with the key that [`signing_key`](Self::signing_key) named.
+    ///
+    /// # Errors
+    /// [`UnknownKey`](SignErrorKind::UnknownKey) for a key that is gone; of a key that lives
+    /// elsewhere, [`Unavailable`](SignErrorKind::Unavailable),
+    /// [`TimedOut`](SignErrorKind::TimedOut) and [`RateLimited`](SignErrorKind::RateLimited). The
+    /// issuer answers `Unavailable` for all of them, and stores nothing.
     async fn sign(&self, request: SignRequest<'_>) -> Result<Vec<u8>, SignError>;
 
     /// Says whether a signature holds.
+    ///
+    /// # Errors
+    /// [`UnknownKey`](SignErrorKind::UnknownKey) for an id that no key has or that verifies no
+    /// more, [`WrongAlgorithm`](SignErrorKind::WrongAlgorithm) for a header that names another
+    /// algorithm than the key has, [`BadSignature`](SignErrorKind::BadSignature) for a signature of
+    /// somebody else.
     fn verify(&self, request: VerifyRequest<'_>) -> Result<(), SignError>;
 }
 
@@ -131,6 +146,11 @@ impl<'a> VerifyRequest<'a> {
 #[async_trait]
 pub trait JwksSource: Debug + Send + Sync {
     /// The set as JSON, as it is published now.
+    ///
+    /// # Errors
+    /// [`Unavailable`](SignErrorKind::Unavailable) when the place was not reached or answered with
+    /// anything but a set, [`TimedOut`](SignErrorKind::TimedOut) when it took too long. Keys that
+    /// were fetched before stay in use.
     async fn fetch(&self) -> Result<Vec<u8>, SignError>;
 }
 

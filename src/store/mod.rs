@@ -54,6 +54,14 @@ use crate::{
 ///   everywhere: subject, then sessions by id.
 /// - The revocation log's entry MUST be written in the act that revokes, or before it.
 ///
+/// # Errors
+/// Every call may answer these kinds, and the methods name what they add:
+/// - [`Busy`](StoreErrorKind::Busy): too much waits. The act did not happen.
+/// - [`Unavailable`](StoreErrorKind::Unavailable): the store was not reached, or did not answer. The
+///   act is [in doubt](StoreError::is_in_doubt), unless the store knows better.
+/// - [`Broken`](StoreErrorKind::Broken): an invariant of the store does not hold, or the caller asks
+///   for what the contract forbids.
+///
 /// `testing::store_suite!` proves a store: run it on yours.
 #[async_trait]
 pub trait SessionStore: Debug + Display + Send + Sync + 'static {
@@ -65,26 +73,61 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     ///
     /// A holder of the device's slot that is not live is replaced; a live one is answered, unless `replace_device`
     /// asks to end it.
+    ///
+    /// # Errors
+    /// [`TooLarge`](StoreErrorKind::TooLarge) for a record above what the store holds;
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a stamp of the subject that cannot be read; [`Broken`](StoreErrorKind::Broken) for a
+    /// record that has a tombstone. A row that cannot be read and has the id, the slot or the
+    /// subject of the record is no error.
     async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError>;
 
     /// Reads a record and what is known of its subject.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a row that cannot be read, or that holds another record. A row that is not there is
+    /// `None`.
     async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError>;
 
     /// Reads what is known of a subject, and begins to know it when it is new.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a stamp that cannot be read.
     async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError>;
 
     /// Replaces a record, if it still has the expected version, no tombstone, and the observed epoch stands.
+    ///
+    /// # Errors
+    /// [`TooLarge`](StoreErrorKind::TooLarge) for a record above what the store holds;
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a row that cannot be read; [`Broken`](StoreErrorKind::Broken) for a next record that is
+    /// another one, has a tombstone, names another subject or takes a slot. Nothing is stored then.
     async fn commit(&self, change: Change) -> Result<Committed, StoreError>;
 
     /// Puts a tombstone on a record, whatever its version.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a row that cannot be read. It is ended all the same: the error says that nobody knows
+    /// what it was.
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError>;
 
     /// Notes a use of a live record. Moves no version, and is refused for a record that is not live.
     ///
     /// `seen` is the record as the caller read it. A store that locks needs only its key.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a row that cannot be read. Nothing is noted then.
     async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError>;
 
     /// Revokes all sessions of a subject but one, or voids factors, or both, in one act.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
+    /// for a session to keep, or a stamp, that cannot be read. Nothing is changed then.
     async fn change_subject(
         &self,
         subject: &SubjectKey,
@@ -94,18 +137,33 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// Lists records in the order of (created at, id), page by page. Damaged rows are reported by id.
     ///
     /// Records with a tombstone MUST NOT be listed; records that are not live for other reasons are.
+    ///
+    /// # Errors
+    /// [`NotSupported`](StoreErrorKind::NotSupported) from a store that [cannot
+    /// list](Capabilities::lists). A row that cannot be read is in
+    /// [`damaged`](RecordPage::damaged), and is no error.
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError>;
 
     /// Reads what was revoked after a cursor.
     ///
     /// An entry may come twice; none is ever skipped: the cursor only passes entries before which nothing can still
     /// commit. A cursor older than the oldest kept entry answers [`RevocationBatch::Reset`].
+    ///
+    /// # Errors
+    /// [`NotSupported`](StoreErrorKind::NotSupported) from a store that [keeps no
+    /// log](Capabilities::revocation_log); [`Damaged`](StoreErrorKind::Damaged) or
+    /// [`UnknownVersion`](StoreErrorKind::UnknownVersion) for an entry that cannot be read: it is
+    /// never passed over.
     async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError>;
 
     /// Removes records that are [purgeable](Record::is_purgeable) at `now`, at most this many, in one
     /// act or several.
     ///
     /// A row that cannot be read MUST NOT stop it. It stays, and is reported once in a while.
+    ///
+    /// # Errors
+    /// No kind of its own. A row that cannot be read is in [`damaged`](Swept::damaged), and is no
+    /// error.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
 
     /// What this store can do.

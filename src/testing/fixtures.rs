@@ -414,6 +414,11 @@ pub fn claims(
 }
 
 /// A signed access token of a session, with nothing asked of a store: to measure what signing costs.
+///
+/// # Errors
+/// [`Unavailable`](crate::error::ErrorKind::Unavailable) when the signer does not sign,
+/// [`InvalidConfiguration`](crate::error::ErrorKind::InvalidConfiguration) for an issuer that signs
+/// no access tokens.
 pub async fn access_token(issuer: &Issuer, session: &SessionView) -> Result<Secret, Error> {
     issuer.sign_again(session).await
 }

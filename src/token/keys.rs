@@ -58,11 +58,18 @@ pub enum InvalidTokenKey {
 
 impl TokenKeys {
     /// A ring of one key, which mints from the beginning of time.
+    ///
+    /// # Errors
+    /// [`Weak`](InvalidTokenKey::Weak) for fewer than 32 bytes, more than 512, or bytes that are
+    /// not random.
     pub fn new(id: u16, secret: &[u8]) -> Result<Self, InvalidTokenKey> {
         Ok(Self { keys: vec![TokenKey::derive(id, secret, Timestamp::from_millis(i64::MIN))?] })
     }
 
     /// A ring of one random key, for hosts whose sessions need not outlive the process.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the generator fails, or gives bytes that are not random.
     pub fn generate(entropy: &impl Entropy) -> Result<Self, EntropyError> {
         let mut secret = Zeroizing::new([0; 32]);
         entropy.fill(&mut *secret)?;
@@ -70,6 +77,10 @@ impl TokenKeys {
     }
 
     /// Adds a key that mints from this time on, until the next one does.
+    ///
+    /// # Errors
+    /// [`DuplicateId`](InvalidTokenKey::DuplicateId) for an id that the ring has already,
+    /// [`Weak`](InvalidTokenKey::Weak) as of [`new`](Self::new).
     pub fn roll(mut self, id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
         if self.get(id).is_some() {
             return Err(InvalidTokenKey::DuplicateId(id));

@@ -66,6 +66,10 @@ impl AttemptLimit {
     ///
     /// The count begins anew after each pause. NIST's 100 is a total without a right one in between: a host that must
     /// hold it counts locks, in a [`Lockout`] of its own.
+    ///
+    /// # Errors
+    /// [`Problem::Zero`] for no attempts or no pause, [`Problem::TooLarge`] for more than 100
+    /// attempts.
     pub fn new(limit: u32, pause: Duration) -> Result<Self, InvalidInput> {
         match limit {
             0 => return Err(InvalidInput::new(InputField::AttemptLimit, Problem::Zero)),

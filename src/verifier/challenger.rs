@@ -24,6 +24,10 @@ use crate::{
 #[async_trait]
 pub trait Challenger: Debug + Send + Sync {
     /// Makes one.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when no challenge could be made or sent. The call ends as `Unavailable`, and
+    /// stores nothing.
     async fn challenge(&self, ask: Ask<'_>) -> Result<Asked, VerifyError>;
 }
 

@@ -31,10 +31,19 @@ use crate::{
 #[async_trait]
 pub trait Lockout: Debug + Send + Sync {
     /// Counts an attempt, and says whether it may be judged.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the count was not kept. The attempt is not judged then.
     async fn begin(&self, guess: Guess<'_>) -> Result<Gate, VerifyError>;
     /// The attempt was judged wrong.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the judgement was not kept. The attempt stays counted.
     async fn wrong(&self, guess: Guess<'_>) -> Result<(), VerifyError>;
     /// The attempt was judged right: says whether it may pass.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when nobody can say whether the gate has closed. The attempt does not pass.
     async fn right(&self, guess: Guess<'_>) -> Result<Gate, VerifyError>;
 }
 

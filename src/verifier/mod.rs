@@ -79,6 +79,10 @@ use crate::{
 #[async_trait]
 pub trait FactorVerifier: Debug + Send + Sync {
     /// Judges one check.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when nothing is known of the check: a table or a service did not answer. The
+    /// issuer answers `Unavailable`, and nothing was proved.
     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError>;
 }
 
@@ -201,6 +205,9 @@ impl Outcome {
 #[async_trait]
 pub trait SubjectDirectory: Debug + Send + Sync {
     /// Finds a subject.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the directory does not answer. The issuer answers `Unavailable`.
     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError>;
 }
 

@@ -75,6 +75,9 @@ pub struct OneTimeCodes {
 
 impl OneTimeCodes {
     /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does not have.
+    ///
+    /// # Errors
+    /// [`WeakKey`] for bytes that are too few, too many, or not random.
     pub fn new(key: &[u8], lockout: impl Lockout + 'static) -> Result<Self, WeakKey> {
         Ok(Self {
             key: CodeKey::derive(key, b"one-time code mac v1")?,
@@ -116,6 +119,9 @@ impl OneTimeCodes {
     }
 
     /// Makes a code and its challenge.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the generator fails, or gives the same bytes again and again.
     pub fn make(&self, request: CodeRequest<'_>) -> Result<OneTimeCode, EntropyError> {
         let CodeRequest { channel, holder, now } = request;
         let code = self.draw()?;

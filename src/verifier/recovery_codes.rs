@@ -84,8 +84,14 @@ pub struct RecoveryCodes {
 #[async_trait]
 pub trait RecoveryCodeStore: fmt::Debug + Send + Sync {
     /// Whether a subject has a code left.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the table does not answer.
     async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError>;
     /// Removes a digest; false when the subject has no such digest.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when nobody can say whether the digest was there. The code does not pass.
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError>;
 }
 
@@ -118,6 +124,9 @@ pub struct NewRecoveryCodes {
 
 impl RecoveryCodes {
     /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does not have.
+    ///
+    /// # Errors
+    /// [`WeakKey`] for bytes that are too few, too many, or not random.
     pub fn new(
         key: &[u8],
         store: impl RecoveryCodeStore + 'static,
@@ -150,6 +159,9 @@ impl RecoveryCodes {
     }
 
     /// Makes a set. Its digests take the place of all that the subject had before.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the generator fails.
     pub fn make(&self, holder: Holder<'_>) -> Result<NewRecoveryCodes, EntropyError> {
         let mut set = NewRecoveryCodes { codes: Vec::new(), digests: Vec::new() };
         for _ in 0..self.count {

@@ -59,8 +59,14 @@ pub struct Totp {
 #[async_trait]
 pub trait TotpStore: fmt::Debug + Send + Sync {
     /// A subject's authenticator; none where it has none.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the table does not answer, or a secret in it cannot be read.
     async fn find(&self, holder: Holder<'_>) -> Result<Option<TotpFactor>, VerifyError>;
     /// Uses up a step and all before it; false when it was used up already.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when nobody can say whether the step was used. The code does not pass.
     async fn use_step(&self, step: UseStep<'_>) -> Result<bool, VerifyError>;
 }
 
@@ -108,6 +114,10 @@ impl Totp {
     /// Judges the first code of an authenticator, confirmed or not. When it has passed, mark it as confirmed.
     ///
     /// It is counted, and its step used up, like any other.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the store or the lockout does not answer. A wrong code is
+    /// [`Outcome::Wrong`].
     pub async fn confirm(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
         self.judge(attempt, Accept::Any).await
     }
@@ -167,6 +177,9 @@ pub struct TotpSecret(Zeroizing<Vec<u8>>);
 
 impl TotpSecret {
     /// A new secret of 160 bits (RFC 4226 section 4, R6).
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the generator fails.
     pub fn generate(entropy: &impl Entropy) -> Result<Self, EntropyError> {
         let mut bytes = Zeroizing::new(vec![0; SECRET_BYTES]);
         entropy.fill(&mut bytes)?;
@@ -174,6 +187,9 @@ impl TotpSecret {
     }
 
     /// A secret as it was stored: 16 to 512 bytes (RFC 4226 section 4, R6).
+    ///
+    /// # Errors
+    /// [`WeakKey::TooShort`] below 16 bytes, [`WeakKey::TooLong`] above 512.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeakKey> {
         match bytes.len() {
             ..FEWEST_SECRET_BYTES => Err(WeakKey::TooShort(FEWEST_SECRET_BYTES)),

@@ -120,8 +120,16 @@ impl TokenVerifier {
     /// Says what a signed access token claims: by the keys at hand, without I/O.
     ///
     /// # Errors
-    /// `MalformedToken`, `WrongTokenKind` (an opaque token), `InvalidToken` (also of a key that is not known),
-    /// `WrongAudience`, `TokenExpired`; `Unavailable` while no keys have been fetched.
+    /// [`MalformedToken`], [`WrongTokenKind`] (an opaque token), [`InvalidToken`] (also of a key
+    /// that is not known), [`WrongAudience`], [`TokenExpired`]; [`Unavailable`] while no keys have
+    /// been fetched.
+    ///
+    /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
+    /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
+    /// [`TokenExpired`]: crate::error::ErrorKind::TokenExpired
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
+    /// [`WrongAudience`]: crate::error::ErrorKind::WrongAudience
+    /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub fn verify(&self, token: &str) -> Result<VerifiedClaims, Error> {
         self.judge(token, &self.inner.keys()).map_err(|(error, _)| error)
     }
@@ -129,8 +137,10 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify), and asks the source where the keys at hand are old, or lack the token's.
     ///
     /// # Errors
-    /// Those of [`verify`](Self::verify); `Unavailable` where the token's key is not known and the source does not
-    /// answer: the token may be good.
+    /// Those of [`verify`](Self::verify); [`Unavailable`] where the token's key is not known and
+    /// the source does not answer: the token may be good.
+    ///
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn verify_or_fetch(&self, token: &str) -> Result<VerifiedClaims, Error> {
         let mut keys = self.inner.keys();
         if self.inner.is_due(&keys) {
@@ -152,8 +162,11 @@ impl TokenVerifier {
     /// Asks the source for the keys now, unless it was asked less than the least pause ago.
     ///
     /// # Errors
-    /// `NotSupported` without a source; `Unavailable` where it does not answer, or gives a set that is refused. The keys
-    /// at hand stay in use.
+    /// [`NotSupported`] without a source; [`Unavailable`] where it does not answer, or gives a set
+    /// that is refused. The keys at hand stay in use.
+    ///
+    /// [`NotSupported`]: crate::error::ErrorKind::NotSupported
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn fetch_keys(&self) -> Result<(), Error> {
         let keys = self.inner.keys();
         self.inner.fetch(&keys, self.inner.fetching.lock().await).await
@@ -367,7 +380,9 @@ impl TokenVerifierBuilder {
     /// The verifier.
     ///
     /// # Errors
-    /// `InvalidConfiguration`, whose source lists every mistake.
+    /// [`InvalidConfiguration`], whose source lists every mistake.
+    ///
+    /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn build(self) -> Result<TokenVerifier, Error> {
         let mut problems: Vec<String> = self.policy.problems().iter().map(ToString::to_string).collect();
         if self.keys.is_none() && self.source.is_none() {

@@ -14,7 +14,9 @@ impl Issuer {
     /// with all sessions of its subject.
     ///
     /// # Errors
-    /// `Unavailable`. What was removed before stays removed; call again.
+    /// [`Unavailable`]. What was removed before stays removed; call again.
+    ///
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn sweep(&self, limit: u32) -> Result<SweepReport, Error> {
         let now = self.now();
         let swept =

@@ -86,7 +86,9 @@ impl Sweeper {
     /// pause.
     ///
     /// # Errors
-    /// `InvalidConfiguration`: there is no runtime here, or it has no timer (`enable_time`).
+    /// [`InvalidConfiguration`]: there is no runtime here, or it has no timer (`enable_time`).
+    ///
+    /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn spawn(self, schedule: Schedule) -> Result<RunningSweeper, Error> {
         let runtime = Handle::try_current().map_err(|_| unfit("a sweeper needs a tokio runtime"))?;
         // There is no other way to ask.

@@ -17,7 +17,10 @@ impl Issuer {
     /// checks ask the store.
     ///
     /// # Errors
-    /// `NotSupported` (a store without a log), `Unavailable`.
+    /// [`NotSupported`] (a store without a log), [`Unavailable`].
+    ///
+    /// [`NotSupported`]: crate::error::ErrorKind::NotSupported
+    /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn sync_revocations(&self) -> Result<(), Error> {
         if !self.inner.store.capabilities().revocation_log {
             return Err(Error::new(ErrorKind::NotSupported, OPERATION));

@@ -35,6 +35,9 @@ struct FloorRow {
 impl SubjectStamp {
     /// What is known of a subject as one JSON text, the same for the same stamp: at most 1 KiB.
     ///
+    /// # Errors
+    /// None today; a later release may refuse what it cannot write.
+    ///
     /// # Examples
     /// ```
     /// use session_issuer::{Timestamp, session::SubjectStamp};

@@ -76,6 +76,14 @@ pub enum InvalidJwks {
 
 impl Jwks {
     /// Reads a set of keys from JSON.
+    ///
+    /// # Errors
+    /// The first rule that the set breaks: its bytes or keys are too many
+    /// ([`TooLarge`](InvalidJwks::TooLarge), [`TooMany`](InvalidJwks::TooMany)), it is no JSON of a
+    /// set or has no keys ([`Malformed`](InvalidJwks::Malformed), [`Empty`](InvalidJwks::Empty)),
+    /// an id comes twice ([`DuplicateId`](InvalidJwks::DuplicateId)), a key for signatures is
+    /// unsound ([`Key`](InvalidJwks::Key)), or no key is of use here
+    /// ([`NoneUsable`](InvalidJwks::NoneUsable)).
     pub fn parse(json: &[u8]) -> Result<Self, InvalidJwks> {
         if json.len() > MAX_BYTES {
             return Err(InvalidJwks::TooLarge);
@@ -146,6 +154,10 @@ impl Jwks {
 
     /// Says whether a signature holds: by the key of exactly that id, whose algorithm must be the one that is named. What
     /// a [`TokenSigner`](crate::signer::TokenSigner) of a host's answers, where its keys are elsewhere.
+    ///
+    /// # Errors
+    /// [`UnknownKey`](SignErrorKind::UnknownKey), [`WrongAlgorithm`](SignErrorKind::WrongAlgorithm)
+    /// for another algorithm than the key has, [`BadSignature`](SignErrorKind::BadSignature).
     pub fn verify(&self, request: &VerifyRequest<'_>) -> Result<(), SignError> {
         match self.get(request.key_id) {
             Some(key) => key.judge(request),

@@ -44,17 +44,36 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// A public key in PEM: `PUBLIC KEY`, or `RSA PUBLIC KEY`.
+    ///
+    /// # Errors
+    /// [`Malformed`](InvalidKey::Malformed) for text that is no such key,
+    /// [`WrongAlgorithm`](InvalidKey::WrongAlgorithm) for a key of another algorithm;
+    /// [`RsaSize`](InvalidKey::RsaSize), [`RsaNumbers`](InvalidKey::RsaNumbers) or
+    /// [`InvalidPoint`](InvalidKey::InvalidPoint) for an unsound one;
+    /// [`NotSupported`](InvalidKey::NotSupported) for a kind of key that no feature brings;
+    /// [`Misused`](InvalidKey::Misused) for a private key.
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, InvalidKey> {
         Self::of(algorithm, encoded::public_pem(pem)?)
     }
 
     /// A public key in DER: a SubjectPublicKeyInfo (RFC 5280).
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, InvalidKey> {
         Self::of(algorithm, encoded::public_der(der)?)
     }
 
     /// A public key as a JWK (RFC 7517). Its `kid` becomes its id. One that shows a private member is refused: it is
     /// not secret any more.
+    ///
+    /// # Errors
+    /// [`Malformed`](InvalidKey::Malformed) for text that is no JWK,
+    /// [`Misused`](InvalidKey::Misused) for a key that is private or says that it is for something
+    /// else, [`MalformedId`](InvalidKey::MalformedId) for a `kid` that no key here may have;
+    /// [`RsaSize`](InvalidKey::RsaSize), [`RsaNumbers`](InvalidKey::RsaNumbers) or
+    /// [`InvalidPoint`](InvalidKey::InvalidPoint) for an unsound one;
+    /// [`NotSupported`](InvalidKey::NotSupported) for a kind of key that no feature brings.
     pub fn from_jwk(json: &str) -> Result<Self, InvalidKey> {
         let value = strict_json(json.as_bytes()).ok_or(InvalidKey::Malformed("no JSON of a JWK"))?;
         Self::of_jwk(&Jwk::of(&value)?)
@@ -85,6 +104,10 @@ impl PublicKey {
     }
 
     /// The same key under another id.
+    ///
+    /// # Errors
+    /// [`MalformedId`](InvalidKey::MalformedId) for an id that is not 1 to 64 of `A-Z a-z 0-9 . _ ~
+    /// -`.
     pub fn with_id(mut self, id: &str) -> Result<Self, InvalidKey> {
         self.id = checked_id(id)?;
         Ok(self)
@@ -133,6 +156,9 @@ impl PublicKey {
     }
 
     /// Says whether a signature over these bytes is of this key.
+    ///
+    /// # Errors
+    /// [`BadSignature`](SignErrorKind::BadSignature), and no other.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignError> {
         match self.verifying.verify(message, signature) {
             true => Ok(()),

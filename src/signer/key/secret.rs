@@ -58,6 +58,10 @@ pub struct GeneratedKey {
 
 impl SecretKey {
     /// A symmetric key: 32 to 512 random bytes (RFC 7518 section 3.2). Whoever can verify with it can sign with it.
+    ///
+    /// # Errors
+    /// [`MalformedId`](InvalidKey::MalformedId); [`Weak`](InvalidKey::Weak) for bytes that are too
+    /// few, too many, or not random.
     pub fn hs256(id: &str, secret: &[u8]) -> Result<Self, InvalidKey> {
         Ok(Self { id: checked_id(id)?, material: Material::Hs256(Arc::new(Hs256Key::new(secret)?)) })
     }
@@ -88,6 +92,10 @@ impl SecretKey {
     }
 
     /// A key as `jsonwebtoken` holds it. It must be of this algorithm.
+    ///
+    /// # Errors
+    /// [`WrongAlgorithm`](InvalidKey::WrongAlgorithm) for a key of another family; then those of
+    /// [`hs256`](Self::hs256) or [`from_der`](Self::from_der), and of [`with_id`](Self::with_id).
     pub fn from_encoding_key(
         id: &str,
         algorithm: Algorithm,
@@ -106,6 +114,10 @@ impl SecretKey {
     }
 
     /// The same key under another id.
+    ///
+    /// # Errors
+    /// [`MalformedId`](InvalidKey::MalformedId) for an id that is not 1 to 64 of `A-Z a-z 0-9 . _ ~
+    /// -`.
     pub fn with_id(self, id: &str) -> Result<Self, InvalidKey> {
         let id = checked_id(id)?;
         let material = match self.material {
@@ -162,12 +174,24 @@ impl SecretKey {
 
 impl SecretKey {
     /// A private key in PEM: `PRIVATE KEY`, `EC PRIVATE KEY` or `RSA PRIVATE KEY`.
+    ///
+    /// # Errors
+    /// [`Malformed`](InvalidKey::Malformed) for text that is no such key,
+    /// [`Encrypted`](InvalidKey::Encrypted) for a key under a passphrase,
+    /// [`WrongAlgorithm`](InvalidKey::WrongAlgorithm) for a key of another algorithm,
+    /// [`Mismatch`](InvalidKey::Mismatch) for a public part of another key;
+    /// [`RsaSize`](InvalidKey::RsaSize), [`RsaNumbers`](InvalidKey::RsaNumbers) or
+    /// [`InvalidPoint`](InvalidKey::InvalidPoint) for an unsound one;
+    /// [`NotSupported`](InvalidKey::NotSupported) for a kind of key that no feature brings.
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, InvalidKey> {
         Self::of(algorithm, encoded::private_pem(pem, None)?)
     }
 
     /// A private key in PEM that is encrypted: `ENCRYPTED PRIVATE KEY` (PKCS #8 with PBES2). Needs the feature
     /// `encrypted-keys`.
+    ///
+    /// # Errors
+    /// [`WrongPassphrase`](InvalidKey::WrongPassphrase), and those of [`from_pem`](Self::from_pem).
     pub fn from_encrypted_pem(
         algorithm: Algorithm,
         pem: &str,
@@ -177,11 +201,23 @@ impl SecretKey {
     }
 
     /// A private key in DER: PKCS #8, SEC 1 (ES256) or PKCS #1 (RS256).
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, InvalidKey> {
         Self::of(algorithm, encoded::private_der(algorithm, der)?)
     }
 
     /// A private or symmetric key as a JWK (RFC 7517). Its `kid` becomes its id; a symmetric one must have one.
+    ///
+    /// # Errors
+    /// [`Malformed`](InvalidKey::Malformed) for text that is no JWK, or a symmetric key without
+    /// `kid`; [`Misused`](InvalidKey::Misused) for a key that says that it is for something else;
+    /// [`MalformedId`](InvalidKey::MalformedId); [`Weak`](InvalidKey::Weak) for a symmetric key;
+    /// [`Mismatch`](InvalidKey::Mismatch) for parts of two keys; [`RsaSize`](InvalidKey::RsaSize),
+    /// [`RsaNumbers`](InvalidKey::RsaNumbers) or [`InvalidPoint`](InvalidKey::InvalidPoint) for an
+    /// unsound one; [`NotSupported`](InvalidKey::NotSupported) for a kind of key that no feature
+    /// brings.
     pub fn from_jwk(json: &str) -> Result<Self, InvalidKey> {
         let value = crate::token::strict_json(json.as_bytes());
         let value = value.ok_or(InvalidKey::Malformed("no JSON of a JWK"))?;

@@ -103,8 +103,15 @@ pub struct Passwords {
 #[async_trait]
 pub trait PasswordStore: fmt::Debug + Send + Sync {
     /// The PHC string of a subject; none where it has no password.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the table does not answer. A subject without a password is `None`.
     async fn find(&self, holder: Holder<'_>) -> Result<Option<Secret>, VerifyError>;
     /// Takes a stronger hash of the same password.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the table does not answer. The login goes on. An old hash that is there
+    /// no more is no error.
     async fn replace(&self, rehash: Rehash<'_>) -> Result<(), VerifyError>;
 }
 

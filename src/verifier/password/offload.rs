@@ -34,6 +34,9 @@ pub type Job = Box<dyn FnOnce() + Send>;
 #[async_trait]
 pub trait Offload: Debug + Send + Sync {
     /// Runs a job, and returns when it is done.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the pool takes no job. The check of the password is `Unavailable` then.
     async fn run(&self, job: Job) -> Result<(), VerifyError>;
 }
 
