@@ -58,10 +58,11 @@ impl Issuer {
                 Some(chain) => Some(Box::pin(call.bound_chain(chain, now)).await?),
                 None => None,
             };
-            let mut proven = match new.checks.is_empty() && self.inner.directory.is_none() {
-                true => call.vouched_for(&mut new, now)?,
-                false => Box::pin(call.attempt(checks_of(&mut new), now)).await?,
-            };
+            let mut proven = Proven::default();
+            match new.checks.is_empty() && self.inner.directory.is_none() {
+                true => call.vouched_for(&mut new, &mut proven, now)?,
+                false => proven = Box::pin(call.attempt(checks_of(&mut new), now)).await?,
+            }
             if call.signs() {
                 call.read_stamp(&mut proven).await?;
             }
@@ -71,7 +72,7 @@ impl Issuer {
             };
 
             let (stamp, epoch) = (proven.stamp.take(), proven.epoch);
-            let birth = call.birth(new, terms, actors, proven, now)?;
+            let birth = call.birth(&mut new, &terms, actors, &mut proven, now)?;
             let record = Arc::new(Record::new_session(birth).asking(challenges));
             call.fits_a_token(&record)?;
 
@@ -137,25 +138,26 @@ impl Call<'_> {
     }
 
     /// What the host vouches for: nobody is asked who the subject is or what it can prove.
-    fn vouched_for(self, new: &mut NewSession, now: Timestamp) -> Result<Proven, Error> {
-        let mut proven = Proven { subject: new.subject.take(), epoch: new.epoch, ..Proven::default() };
-        proven.add_verified(&new.verified, now).map_err(|kind| self.error(kind))?;
-        Ok(proven)
+    fn vouched_for(self, new: &mut NewSession, proven: &mut Proven, now: Timestamp) -> Result<(), Error> {
+        (proven.subject, proven.epoch) = (new.subject.take(), new.epoch);
+        proven.add_verified(&new.verified, now).map_err(|kind| self.error(kind))
     }
 
-    /// What the session is made of.
+    /// What the session is made of. Inlined, since what it takes and gives is large.
+    #[inline(always)]
     fn birth(
         self,
-        new: NewSession,
-        terms: Terms,
+        new: &mut NewSession,
+        terms: &Terms,
         actors: Option<ActorChain>,
-        proven: Proven,
+        proven: &mut Proven,
         now: Timestamp,
     ) -> Result<SessionBirth, Error> {
         let policy = &self.inner.policy;
         let is_beginning = is_beginning(proven.has_second_factor(), &[], &proven.factors);
         let beginning = beginning_lifetime(policy, is_beginning && actors.is_none(), terms.lifetime);
-        let Proven { subject, epoch, profile, factors, .. } = proven;
+        // Nothing else of what was proved is kept while the store is waited for.
+        let Proven { subject, epoch, profile, factors, .. } = mem::take(proven);
         let (id, salt) = self.new_id(subject.as_ref(), now)?;
         Ok(SessionBirth {
             id,
@@ -165,13 +167,15 @@ impl Call<'_> {
             keep: policy.keep_after_end,
             bound: subject.map(|subject| (subject, epoch.unwrap_or(Epoch::first(now)))),
             factors,
-            client: new.client,
-            device: new.device,
-            creator: new.creator,
+            client: mem::take(&mut new.client),
+            device: new.device.take(),
+            creator: new.creator.take(),
             actors,
-            metadata: new.metadata,
-            claims: new.claims,
-            resource_owner: profile.and_then(|profile| profile.resource_owner).or(new.resource_owner),
+            metadata: mem::take(&mut new.metadata),
+            claims: mem::take(&mut new.claims),
+            resource_owner: profile
+                .and_then(|profile| profile.resource_owner)
+                .or_else(|| new.resource_owner.take()),
             lifetime: terms.lifetime,
             beginning,
             idle: terms.idle,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Compare, Others, Plan, Write, Writes};
+use super::{Compare, Others, Write, Writes};
 use crate::{
     clock::Timestamp,
     id::SubjectKey,
@@ -49,16 +49,16 @@ pub(super) fn entry(
 }
 
 /// What must still be so about the subject for the decision of [`entry`] to stand.
-pub(super) fn compare_entry<T>(
-    plan: &mut Plan<T>,
+pub(super) fn compare_entry(
+    compares: &mut Vec<Compare>,
     subject: &SubjectKey,
     known: Option<Epoch>,
     rule: Option<CapRule>,
     others: &Others,
 ) {
-    plan.compares.push(Compare::Epoch { subject: subject.clone(), epoch: known });
+    compares.push(Compare::Epoch { subject: subject.clone(), epoch: known });
     let Some(rule) = rule else { return };
-    plan.compares.push(match others {
+    compares.push(match others {
         Others::Few => Compare::FewerThan { subject: subject.clone(), limit: rule.limit },
         Others::All(others) => {
             let seen = |other: &Snapshot| (other.record.id(), other.revision);

@@ -51,3 +51,7 @@ pub use self::{
     note_use::{note_use, note_use_wants},
     plan::{Compare, Plan, Write, Writes},
 };
+pub(crate) use self::{
+    commit::{Alone, commit_alone},
+    insert::insert_alone,
+};

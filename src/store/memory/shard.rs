@@ -1,6 +1,8 @@
 //! What lies behind one lock.
 
-use super::tenants::Tenants;
+use std::sync::Arc;
+
+use super::tenants::{Slot, Tenants};
 use crate::session::{Epoch, Record};
 
 /// How many locks there are.
@@ -20,6 +22,11 @@ impl Shard {
     pub(super) fn known_epoch(&self, record: &Record) -> Option<Epoch> {
         let (_, epoch) = record.bound()?;
         (!self.eventful.has(record.id().tag())).then_some(epoch)
+    }
+
+    /// Puts a record there, in the place of the one with its id.
+    pub(super) fn replace(&mut self, record: Arc<Record>) {
+        self.tenants.get_or_insert(record.tenant()).records.replace(Slot(record));
     }
 
     /// From now on the stamp is read for records of this tag.

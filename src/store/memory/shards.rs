@@ -9,11 +9,11 @@ use super::{
     error::{broken, poisoned},
     shard::{SHARDS, Shard},
     subject::{Row, RowSlot},
-    tenants::{Slot, TenantShard},
+    tenants::TenantShard,
 };
 use crate::{
-    id::{SessionId, SubjectId, TenantId, subject_tag},
-    session::{Record, SubjectStamp},
+    id::{SessionId, SubjectId, SubjectKey, TenantId, subject_tag},
+    session::{Epoch, Record, SubjectStamp},
     store::{Snapshot, StoreError},
 };
 
@@ -35,6 +35,16 @@ pub(super) struct Named<'a> {
 impl<'a> Named<'a> {
     pub(super) fn new(tenant: &'a TenantId, subject: &'a SubjectId) -> Self {
         Self { tenant, subject, tag: subject_tag(tenant, subject) }
+    }
+
+    /// With a tag that was computed before, if it was.
+    fn tagged(tenant: &'a TenantId, subject: &'a SubjectId, tag: Option<u16>) -> Self {
+        let tag = tag.unwrap_or_else(|| subject_tag(tenant, subject));
+        Self { tenant, subject, tag }
+    }
+
+    pub(super) fn tag(self) -> u16 {
+        self.tag
     }
 
     pub(super) fn of(record: &'a Record) -> Option<Self> {
@@ -146,6 +156,11 @@ impl Shards {
         self.lock(index)?.write().map_err(poisoned)
     }
 
+    /// Changes the shard of a record.
+    pub(super) fn write_record(&self, id: SessionId) -> Result<RwLockWriteGuard<'_, Shard>, StoreError> {
+        self.write(ShardSet::of(id).lowest())
+    }
+
     /// Reads the shard of a subject.
     pub(super) fn read_subject(&self, named: Named<'_>) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
         self.read(named.shard().lowest())
@@ -251,59 +266,82 @@ impl Held<'_> {
 
     /// Puts a record in the place of one that had the same subject and epoch.
     pub(super) fn replace(&mut self, record: Arc<Record>) -> Result<(), Halt> {
-        self.tenant_mut(ShardSet::of(record.id()), record.tenant())?.records.replace(Slot(record));
+        self.shard_mut(ShardSet::of(record.id()))?.replace(record);
         Ok(())
     }
 
     /// Adds a record under the epoch of its subject, and names it among those of the subject.
-    pub(super) fn insert(&mut self, record: &Arc<Record>) -> Result<(), Halt> {
+    /// `begun` is what is known of a subject that was unknown before.
+    pub(super) fn insert(
+        &mut self,
+        record: Arc<Record>,
+        tag: Option<u16>,
+        begun: Option<(SubjectKey, Epoch)>,
+    ) -> Result<(), Halt> {
         let id = record.id();
-        let Some(named) = Named::of(record) else { return self.replace(Arc::clone(record)) };
+        let Some((subject, _)) = record.bound() else { return self.replace(record) };
+        let named = Named::tagged(record.tenant(), subject, tag);
         if named.tag != id.tag() {
             self.shard_mut(ShardSet::of(id))?.look_up(id.tag());
         }
-        self.replace(Arc::clone(record))?;
-        self.change_row(named, |row| row.add(id))
+        match begun {
+            Some((subject, epoch)) => self.begin(subject, Some(named.tag), epoch, Some(id))?,
+            None => self.change_row(named, |row| row.add(id))?,
+        }
+        self.replace(record)
+    }
+
+    /// Begins to know a subject, which one record names at most.
+    pub(super) fn begin(
+        &mut self,
+        key: SubjectKey,
+        tag: Option<u16>,
+        epoch: Epoch,
+        id: Option<SessionId>,
+    ) -> Result<(), Halt> {
+        let SubjectKey { tenant, subject, .. } = key;
+        let shard = Named::tagged(&tenant, &subject, tag).shard();
+        self.shard_mut(shard)?.tenants.get_or_insert(&tenant).begin(subject, epoch, id);
+        Ok(())
     }
 
     /// Puts a record that names another subject or epoch than the one before; a new name is added
     /// to the records of its subject.
-    pub(super) fn rebind(&mut self, is_new: bool, record: &Arc<Record>) -> Result<(), Halt> {
+    pub(super) fn rebind(&mut self, is_new: bool, record: Arc<Record>) -> Result<(), Halt> {
         let id = record.id();
-        let Some(named) = Named::of(record) else { return self.replace(Arc::clone(record)) };
+        let Some(named) = Named::of(&record) else { return self.replace(record) };
         let known = self.row(named)?.map(Row::epoch);
         if named.tag != id.tag() || known != record.bound().map(|(_, epoch)| epoch) {
             self.shard_mut(ShardSet::of(id))?.look_up(id.tag());
         }
-        self.replace(Arc::clone(record))?;
-        match is_new {
-            true => self.change_row(named, |row| row.add(id)),
-            false => Ok(()),
+        if is_new {
+            self.change_row(named, |row| row.add(id))?;
         }
+        self.replace(record)
     }
 
     /// Puts a record that ended, which counts no longer among those of its subject.
-    pub(super) fn end(&mut self, record: &Arc<Record>) -> Result<(), Halt> {
-        self.replace(Arc::clone(record))?;
-        match Named::of(record) {
-            Some(named) => self.change_row(named, |row| row.end(record.id())),
-            None => Ok(()),
+    pub(super) fn end(&mut self, record: Arc<Record>) -> Result<(), Halt> {
+        if let Some(named) = Named::of(&record) {
+            self.change_row(named, |row| row.end(record.id()))?;
         }
+        self.replace(record)
     }
 
-    /// Keeps what is known of a subject, new or not.
-    pub(super) fn set_stamp(&mut self, named: Named<'_>, stamp: &SubjectStamp) -> Result<(), Halt> {
+    /// Keeps what is known of a subject from now on, of which something was revoked.
+    pub(super) fn set_stamp(
+        &mut self,
+        key: &SubjectKey,
+        tag: Option<u16>,
+        stamp: SubjectStamp,
+    ) -> Result<(), Halt> {
+        let named = Named::tagged(&key.tenant, &key.subject, tag);
         let shard = self.shard_mut(named.shard())?;
-        if !stamp.is_first() {
-            shard.look_up(named.tag);
-        }
+        shard.look_up(named.tag);
         let rows = &mut shard.tenants.get_or_insert(named.tenant).subjects;
-        let known = if stamp.is_first() { None } else { rows.take(named.subject.as_str()) };
-        let first = || RowSlot::new(Row::first(named.subject.clone(), stamp.epoch));
-        let mut slot = known.unwrap_or_else(first);
-        if !stamp.is_first() {
-            slot.row_mut().set_stamp(stamp.clone());
-        }
+        let first = || RowSlot::new(Row::first(named.subject.clone(), stamp.epoch, None));
+        let mut slot = rows.take(named.subject.as_str()).unwrap_or_else(first);
+        slot.row_mut().set_stamp(stamp);
         rows.insert(slot);
         Ok(())
     }
@@ -321,11 +359,7 @@ impl Held<'_> {
 
     /// Changes what is known of a subject, if anything is.
     pub(super) fn change_row(&mut self, named: Named<'_>, change: impl FnOnce(&mut Row)) -> Result<(), Halt> {
-        let rows = &mut self.tenant_mut(named.shard(), named.tenant)?.subjects;
-        if let Some(mut slot) = rows.take(named.subject.as_str()) {
-            change(slot.row_mut());
-            rows.insert(slot);
-        }
+        self.tenant_mut(named.shard(), named.tenant)?.change_row(named.subject, change);
         Ok(())
     }
 

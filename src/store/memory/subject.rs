@@ -46,8 +46,9 @@ struct Revoked {
 }
 
 impl Row {
-    pub(super) fn first(subject: SubjectId, epoch: Epoch) -> Self {
-        Self::One { subject, epoch, id: NIL }
+    /// A subject that nothing was known of, and which one record names at most.
+    pub(super) fn first(subject: SubjectId, epoch: Epoch, id: Option<SessionId>) -> Self {
+        Self::One { subject, epoch, id: id.unwrap_or(NIL) }
     }
 
     fn subject(&self) -> &SubjectId {
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_row_knows_its_records_and_is_kept_while_one_names_it() {
-        let mut row = Row::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)));
+        let mut row =
+            Row::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)), None);
         let late = Timestamp::from_secs(1_000_000);
         (1..=3).for_each(|number| row.add(id(number)));
         assert_eq!(row.ids(), [id(1), id(2), id(3)]);

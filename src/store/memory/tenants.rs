@@ -12,7 +12,7 @@ use std::{
 use super::subject::{Row, RowSlot};
 use crate::{
     id::{SessionId, SubjectId, TenantId},
-    session::Record,
+    session::{Epoch, Record},
 };
 
 #[derive(Default)]
@@ -112,6 +112,19 @@ impl TenantShard {
 
     pub(super) fn row(&self, subject: &SubjectId) -> Option<&Row> {
         self.subjects.get(subject.as_str()).map(RowSlot::row)
+    }
+
+    /// Changes what is known of a subject, if anything is.
+    pub(super) fn change_row(&mut self, subject: &SubjectId, change: impl FnOnce(&mut Row)) {
+        if let Some(mut slot) = self.subjects.take(subject.as_str()) {
+            change(slot.row_mut());
+            self.subjects.insert(slot);
+        }
+    }
+
+    /// Begins to know a subject, which one record names at most.
+    pub(super) fn begin(&mut self, subject: SubjectId, epoch: Epoch, id: Option<SessionId>) {
+        self.subjects.insert(RowSlot::new(Row::first(subject, epoch, id)));
     }
 }
 
