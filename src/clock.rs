@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Where an issuer reads the time.
+/// A source of time for an issuer.
 ///
 /// # Contract
 /// - `now` MUST be the time of the world in UTC; sibling nodes SHOULD agree within the overlap window of the policy.
@@ -95,7 +95,7 @@ impl<T: Clock + ?Sized> Clock for Box<T> {
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
+    /// The Unix epoch: 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
     /// The latest instant there is: stands for "never" where an end is asked for.
     pub const MAX: Self = Self(i64::MAX);
@@ -120,19 +120,19 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
-    /// This much later.
+    /// The time this much later, at most the last.
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(millis(by)))
     }
 
-    /// This much earlier.
+    /// The time this much earlier, at least the first.
     #[must_use]
     pub fn saturating_sub(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(millis(by)))
     }
 
-    /// How long after `earlier` this is; zero when it is not.
+    /// The time from `earlier` until this; zero when this is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

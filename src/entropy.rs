@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 pub use crate::error::joints::EntropyError;
 
-/// Where an issuer takes its randomness.
+/// A source of randomness for an issuer.
 ///
 /// # Contract
 /// - `fill` MUST fill the whole buffer from a cryptographically secure generator, or fail. There is no fallback.

@@ -53,28 +53,29 @@ impl<T: EventSink + ?Sized> EventSink for Box<T> {
     }
 }
 
-/// Something that happened. It never holds a token, a salt or an address.
+/// An event of a session: a thing that happened to it. It never holds a token, a salt or an
+/// address.
 ///
 /// Serde writes one flat object: `{"at": .., "tenant": .., "session": .., "event": "revoked", "reason": "logout", ..}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// In which tenant.
+    /// The tenant of the session.
     pub tenant: TenantId,
-    /// To which session.
+    /// The session that the event is about.
     pub session: Option<SessionId>,
-    /// Whom it is about.
+    /// The subject of the session.
     pub subject: Option<SubjectId>,
-    /// Who acts in the subject's place: the root actor.
+    /// The root actor, where somebody acts in the subject's place.
     pub actor: Option<SubjectId>,
-    /// Why it does.
+    /// The reason that the actor gave.
     pub acting_because: Option<String>,
     /// When the session ends by itself, as it stands. Of a revocation: from when on no signed token of it can be good any
     /// more, so that who keeps a list of revoked sessions may forget it then.
     pub ends_at: Option<Timestamp>,
-    /// What.
+    /// The kind of event, with what belongs to it.
     #[serde(flatten)]
     pub kind: EventKind,
 }
@@ -94,7 +95,7 @@ impl Event {
     }
 }
 
-/// What happened.
+/// The kinds of things that happen to a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]

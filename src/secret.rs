@@ -23,7 +23,7 @@ use zeroize::optimization_barrier;
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself.
+    /// The secret as text: a loud call, to be searched for.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why some bytes are refused as a key.
+/// The reasons for which bytes are refused as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeakKey {

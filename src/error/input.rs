@@ -11,9 +11,9 @@ use super::InputField;
 #[error("{field} {problem}")]
 #[non_exhaustive]
 pub struct InvalidInput {
-    /// The field.
+    /// The field whose value breaks the rule.
     pub field: InputField,
-    /// The rule.
+    /// The rule that the value breaks.
     pub problem: Problem,
 }
 
@@ -28,7 +28,7 @@ impl InvalidInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It is empty.
+    /// The value is empty.
     Empty,
     /// It is longer than this many characters or bytes, as the field's documentation says.
     TooLong(usize),

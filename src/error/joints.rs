@@ -4,7 +4,7 @@ use std::fmt;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a store says when it cannot answer. "Not there" is an answer, not an error.
+/// The error of a store that cannot answer.
 #[derive(Debug, thiserror::Error)]
 #[error("store: {kind}")]
 pub struct StoreError {
@@ -46,7 +46,7 @@ impl StoreError {
         self
     }
 
-    /// What went wrong.
+    /// The kind of failure, to decide by.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
@@ -57,7 +57,7 @@ impl StoreError {
     }
 }
 
-/// What kept a store from answering.
+/// The kinds of failure that keep a store from answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -91,7 +91,7 @@ impl fmt::Display for StoreErrorKind {
     }
 }
 
-/// What a signer says when it does not sign or does not accept a signature.
+/// The error of a signer that does not sign, or does not accept a signature.
 #[derive(Debug, thiserror::Error)]
 #[error("signer: {kind}")]
 pub struct SignError {
@@ -112,13 +112,13 @@ impl SignError {
         self
     }
 
-    /// What went wrong.
+    /// The kind of failure, to decide by.
     pub fn kind(&self) -> SignErrorKind {
         self.kind
     }
 }
 
-/// What kept a signer from signing or from accepting a signature.
+/// The kinds of failure that keep a signer from signing or from accepting a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignErrorKind {

@@ -6,12 +6,12 @@ use serde::{Serialize, Serializer};
 
 use super::PublicError;
 
-/// Whose fault an error is.
+/// The party that is at fault for an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// The host's code or configuration. Untrusted data never causes it.
     Misuse,
-    /// What was presented: a credential, or an input from outside.
+    /// The caller presented something that is refused: a credential, or an input from outside.
     Rejected,
     /// The surroundings: try again.
     Unavailable,
@@ -21,7 +21,7 @@ pub enum ErrorClass {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident: $code:literal, $class:ident, $status:literal, $face:ident, $words:literal;)*) => {
-        /// What went wrong.
+        /// The kind of an error: the thing that went wrong.
         ///
         /// Each kind has a stable [`code`](Self::code) that a test freezes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// Whose fault it is.
+            /// The party at fault for errors of this kind.
             pub fn class(self) -> ErrorClass {
                 match self { $(Self::$name => ErrorClass::$class,)* }
             }
@@ -171,7 +171,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What the caller of a verb does about an error.
+/// The step that the caller of a verb takes after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Remedy {
@@ -196,7 +196,7 @@ pub enum Remedy {
 }
 
 impl ErrorKind {
-    /// What the caller of a verb does about it.
+    /// The step that the caller of a verb takes after an error of this kind.
     pub fn remedy(self) -> Remedy {
         match self {
             Self::Unavailable | Self::Contention => Remedy::Retry,

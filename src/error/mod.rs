@@ -67,7 +67,7 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// The kind of failure, to decide by.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -77,12 +77,12 @@ impl Error {
         self.0.operation
     }
 
-    /// Why the session was revoked, when that is why it was refused.
+    /// The reason of the revocation, when the session was refused for one.
     pub fn reason(&self) -> Option<RevokeReason> {
         self.0.reason
     }
 
-    /// Whose fault it is: the host's, the credential's, the surroundings', or ours.
+    /// The party at fault: the host, the credential, the surroundings, or this crate.
     pub fn class(&self) -> ErrorClass {
         self.0.kind.class()
     }
@@ -92,7 +92,7 @@ impl Error {
         self.0.kind.code()
     }
 
-    /// What to do about it.
+    /// The step that the caller of the verb takes next.
     ///
     /// | remedy | then |
     /// | --- | --- |
@@ -155,7 +155,8 @@ impl Error {
         self.0.kind.http_status()
     }
 
-    /// What an outsider may see: every rejection of a credential is one and the same answer.
+    /// The part that an outsider may see: every rejection of a credential is one and the same
+    /// answer.
     pub fn public(&self) -> PublicError {
         self.0.kind.public()
     }
@@ -204,13 +205,13 @@ impl std::error::Error for Error {
     }
 }
 
-/// What an outsider may be told of an error.
+/// The part of an error that an outsider may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublicError {
-    /// A stable word.
+    /// A stable word for the kind.
     pub code: &'static str,
-    /// The HTTP status.
+    /// The HTTP status that fits the kind.
     pub http_status: u16,
     /// One sentence for people.
     pub message: &'static str,
@@ -226,31 +227,31 @@ impl fmt::Display for PublicError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Building an issuer.
+    /// The building of an issuer.
     Build,
     /// Preparing an input of a verb.
     Input,
-    /// `create`
+    /// The verb `create` of an issuer.
     Create,
-    /// `check`
+    /// The verb `check` of an issuer.
     Check,
-    /// `verify`
+    /// The verb `verify` of an issuer.
     Verify,
-    /// `refresh`
+    /// The verb `refresh` of an issuer.
     Refresh,
-    /// `update`
+    /// The verb `update` of an issuer.
     Update,
-    /// `revoke`
+    /// The verb `revoke` of an issuer.
     Revoke,
-    /// `list`
+    /// The verb `list` of an issuer.
     List,
-    /// `open` (request tokens)
+    /// The verb `open` of request tokens.
     Open,
-    /// `decide` (request tokens)
+    /// The verb `decide` of request tokens.
     Decide,
-    /// `exchange` (request tokens)
+    /// The verb `exchange` of request tokens.
     Exchange,
-    /// `sweep`
+    /// The verb `sweep` of an issuer.
     Sweep,
     /// Reading the store's revocation log.
     Sync,
@@ -259,7 +260,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// A stable word.
+    /// A stable word for the operation.
     pub fn code(self) -> &'static str {
         match self {
             Self::Build => "build",

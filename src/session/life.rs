@@ -15,7 +15,7 @@ use crate::{
 /// How long what is known of a subject is kept that no record names.
 const KEEP_UNNAMED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a store knows of a subject: its epoch, the session that the last mass revocation kept, and why it happened.
+/// The stamp of a subject: its epoch, and the last mass revocation with the session it kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubjectStamp {
@@ -23,7 +23,7 @@ pub struct SubjectStamp {
     pub epoch: Epoch,
     /// The one session that the last bump kept.
     pub kept: Option<SessionId>,
-    /// Why the last mass revocation happened; none before the first.
+    /// The reason of the last mass revocation; none before the first.
     pub reason: Option<RevokeReason>,
     /// From which proofs on a kind of factor counts. Empty for most subjects.
     pub floors: Option<Arc<[FactorFloor]>>,
@@ -47,7 +47,7 @@ impl FactorFloor {
 }
 
 impl SubjectStamp {
-    /// What is known of a subject that is first seen now.
+    /// The stamp of a subject that is first seen now.
     pub fn first(now: Timestamp) -> Self {
         Self::unmoved(Epoch::first(now))
     }
@@ -120,7 +120,7 @@ impl SubjectStamp {
 /// Whether a record is live now, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It is.
+    /// The record is live.
     Live,
     /// It was revoked, by itself or with all sessions of its subject.
     Revoked(RevokeReason),
@@ -176,9 +176,9 @@ pub(crate) fn may_follow(current: &Record, next: &Record) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CapRule {
-    /// How many live sessions the subject may have, the new one included.
+    /// The number of live sessions that the subject may have, the new one included.
     pub limit: NonZeroU32,
-    /// What happens to one more.
+    /// The rule for one session more.
     pub on_full: OnFull,
 }
 

@@ -48,9 +48,9 @@ pub enum State<'a> {
     Requested(&'a Request),
     /// Approved: it has a subject, and waits for its exchange.
     Approved(&'a Request, &'a SubjectId),
-    /// Denied. Final.
+    /// A request that its subject has denied, for good.
     Denied(&'a Request),
-    /// A session.
+    /// A session, live or past its end.
     Active(&'a Session),
     /// Revoked, from whatever state it was in. Final.
     Ended(&'a Tombstone),
@@ -116,7 +116,7 @@ pub(super) struct Rare {
     pub(super) resource_owner: Option<String>,
 }
 
-/// What the tokens of a session are.
+/// The kinds of tokens that a session hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialsKind {
@@ -132,11 +132,11 @@ pub enum CredentialsKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tombstone {
-    /// Why.
+    /// The reason of the end.
     pub reason: RevokeReason,
-    /// When.
+    /// The time of the end.
     pub at: Timestamp,
-    /// Who ended it, where the host said so.
+    /// The subject who ended the record, where the host named one.
     pub by: Option<SubjectId>,
 }
 
@@ -146,7 +146,7 @@ impl Tombstone {
         Self { reason, at, by: None }
     }
 
-    /// Who ended it.
+    /// Names the subject who ended the record.
     #[must_use]
     pub fn by(mut self, by: Option<SubjectId>) -> Self {
         self.by = by;
@@ -182,7 +182,7 @@ impl Rare {
 }
 
 impl Record {
-    /// Its id.
+    /// The id of the record, which is no secret.
     pub fn id(&self) -> SessionId {
         self.id
     }
@@ -192,27 +192,28 @@ impl Record {
         &self.id
     }
 
-    /// Its tenant.
+    /// The tenant that the record belongs to.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// Where it is found.
+    /// The key of the record: its tenant and its id.
     pub fn key(&self) -> SessionKey {
         SessionKey::new(self.tenant.clone(), self.id)
     }
 
-    /// How often it was changed; noted uses do not count. ZITADEL's `sequence`.
+    /// The count of changes of the record, from 1; noted uses do not count. ZITADEL's `sequence`.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// When it was born.
+    /// The time at which the record was born.
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// Where its tokens stand. A refresh moves it by one, a change of privilege by two.
+    /// The generation at which the tokens of the record stand. A refresh moves it by one, a change
+    /// of privilege by two.
     pub fn generation(&self) -> u32 {
         self.generation
     }
@@ -222,7 +223,7 @@ impl Record {
         &self.salt
     }
 
-    /// Its state.
+    /// The state of the record, with what belongs to it.
     pub fn state(&self) -> State<'_> {
         match (&self.tombstone, &self.body) {
             (Some(tombstone), _) => State::Ended(tombstone),
@@ -235,7 +236,7 @@ impl Record {
         }
     }
 
-    /// What it is as a session, ended or not; none while it is a request.
+    /// The record as a session, ended or not; none while it is a request.
     pub fn session(&self) -> Option<&Session> {
         match &self.body {
             Body::Session(session) => Some(session),
@@ -243,7 +244,7 @@ impl Record {
         }
     }
 
-    /// What it is as a request, ended or not; none once it is a session.
+    /// The record as a request, ended or not; none once it is a session.
     pub fn request(&self) -> Option<&Request> {
         match &self.body {
             Body::Request(request) => Some(request),
@@ -256,7 +257,7 @@ impl Record {
         self.tombstone.as_deref()
     }
 
-    /// Whom it is about, and that subject's epoch when it was bound.
+    /// The subject of the record, and that subject's epoch when it was bound.
     pub fn bound(&self) -> Option<(&SubjectId, Epoch)> {
         match &self.body {
             Body::Session(Session { bound: Some((subject, epoch)), .. }) => Some((subject, *epoch)),
@@ -281,7 +282,7 @@ impl Record {
         }
     }
 
-    /// Where what a store knows of its subject is found.
+    /// The key of the subject's stamp; none for a record without a subject.
     pub fn subject_key(&self) -> Option<SubjectKey> {
         self.bound().map(|(subject, _)| SubjectKey::new(self.tenant.clone(), subject.clone()))
     }
@@ -303,12 +304,13 @@ impl Record {
 }
 
 impl Session {
-    /// Whom it is about; none until a check or a host named somebody.
+    /// The subject of the session; none until a check or a host named somebody.
     pub fn subject(&self) -> Option<&SubjectId> {
         self.bound.as_ref().map(|(subject, _)| subject)
     }
 
-    /// What was proved, and when. The floors of its subject's stamp may have voided some.
+    /// The factors of the session, each with its time. The floors of its subject's stamp may have
+    /// voided some.
     pub fn factors(&self) -> &[Factor] {
         self.factors.as_deref().unwrap_or_default()
     }
@@ -323,7 +325,7 @@ impl Session {
         self.rare.as_ref()?.device.as_ref()
     }
 
-    /// Who made it by calling the host.
+    /// The caller of the host who made the session.
     pub fn creator(&self) -> Option<&CreatorId> {
         self.rare.as_ref()?.creator.as_ref()
     }
@@ -333,7 +335,7 @@ impl Session {
         self.rare.as_ref()?.app.as_ref()
     }
 
-    /// Who acts in the subject's place.
+    /// The actors in the subject's place; none where the subject acts.
     pub fn actors(&self) -> Option<&ActorChain> {
         self.rare.as_ref()?.actors.as_ref()
     }
@@ -348,7 +350,7 @@ impl Session {
         self.rare.as_ref()?.challenges.iter().find(|challenge| challenge.kind() == kind)
     }
 
-    /// The host's metadata.
+    /// The metadata that the host keeps with the session.
     pub fn metadata(&self) -> &Metadata {
         const NONE: &Metadata = &Metadata::EMPTY;
         self.rare.as_ref().map_or(NONE, |rare| &rare.metadata)
@@ -359,23 +361,23 @@ impl Session {
         self.rare.as_ref().map(|rare| &rare.claims).filter(|claims| !claims.is_empty())
     }
 
-    /// How far this counter is.
+    /// The value of a named counter; zero before its first use.
     pub fn counter(&self, name: &str) -> u64 {
         let counters = self.rare.as_ref().map_or(&[][..], |rare| &rare.counters);
         counters.iter().find(|(known, _)| &**known == name).map_or(0, |(_, count)| *count)
     }
 
-    /// Who owns the resource, where the host said so (ZITADEL's `resourceOwner`).
+    /// The owner of the session, where the host named one (ZITADEL's `resourceOwner`).
     pub fn resource_owner(&self) -> Option<&str> {
         self.rare.as_ref()?.resource_owner.as_deref()
     }
 
-    /// When it was last used, as far as that was written down.
+    /// The time of the last use, as far as that was written down.
     pub fn last_seen_at(&self) -> Timestamp {
         self.last_seen_at
     }
 
-    /// When its generation last moved.
+    /// The time at which the generation last moved.
     pub fn rotated_at(&self) -> Timestamp {
         self.rotated_at
     }
@@ -385,12 +387,13 @@ impl Session {
         (self.ends_at != Timestamp::MAX).then_some(self.ends_at)
     }
 
-    /// How long it was given to live; none where it was given no end. A proof starts this anew.
+    /// The lifetime that the session was given; none where it was given no end. A proof starts this
+    /// anew.
     pub fn lifetime(&self) -> Option<Duration> {
         (self.lifetime_millis != 0).then(|| Duration::from_millis(self.lifetime_millis))
     }
 
-    /// How long it may go unused.
+    /// The time that the session may go unused; none for any time.
     pub fn idle_timeout(&self) -> Option<Duration> {
         (self.idle_millis != 0).then(|| Duration::from_millis(self.idle_millis))
     }
@@ -400,7 +403,7 @@ impl Session {
         self.idle_timeout().map_or(Timestamp::MAX, |idle| self.last_seen_at.saturating_add(idle))
     }
 
-    /// What its tokens are.
+    /// The kind of tokens that the session hands out.
     pub fn credentials(&self) -> CredentialsKind {
         self.credentials
     }
@@ -426,12 +429,12 @@ impl Request {
         &self.app
     }
 
-    /// Where the host sends the subject after the decision.
+    /// The address to which the host sends the subject after the decision.
     pub fn redirect(&self) -> Option<&str> {
         self.redirect.as_deref()
     }
 
-    /// When it ends unless it is exchanged.
+    /// The time at which the request ends unless it is exchanged.
     pub fn ends_at(&self) -> Timestamp {
         self.ends_at
     }

@@ -89,8 +89,9 @@ impl KeyRing {
         Ok(self)
     }
 
-    /// How long a key verifies after the next one has taken over; 30 days unless set. At least the policy's access
-    /// lifetime and the clock skew between nodes, or good tokens die with their key.
+    /// The time for which a key verifies after the next one has taken over; 30 days unless set. At
+    /// least the policy's access lifetime and the clock skew between nodes, or good tokens die with
+    /// their key.
     #[must_use]
     pub fn keep_retired(mut self, keep: Duration) -> Self {
         self.keep_retired = keep;
@@ -105,7 +106,7 @@ impl KeyRing {
         Jwks::of(own.chain(&self.verify_only).cloned().collect())
     }
 
-    /// What is allowed and not advised: RSA keys of fewer than 3072 bits.
+    /// The warnings about keys that are allowed and not advised: RSA keys of fewer than 3072 bits.
     pub fn warnings(&self) -> Vec<KeyWarning> {
         let own = self.keys.iter().filter_map(|key| key.secret.public());
         let short = |key: &PublicKey| key.rsa_bits().filter(|bits| *bits < 3072);

@@ -61,9 +61,9 @@ pub trait TokenSigner: Debug + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SigningKey {
-    /// Its id (`kid`).
+    /// The id of the key (`kid`).
     pub id: Arc<str>,
-    /// Its algorithm (`alg`).
+    /// The algorithm of the key (`alg`).
     pub algorithm: Algorithm,
 }
 
@@ -74,13 +74,13 @@ impl SigningKey {
     }
 }
 
-/// What to sign, with which key.
+/// A request for a signature: the bytes, and the key that signs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SignRequest<'a> {
     /// The key, as [`TokenSigner::signing_key`] named it.
     pub key: &'a SigningKey,
-    /// The bytes.
+    /// The bytes to sign.
     pub message: &'a [u8],
 }
 
@@ -101,9 +101,9 @@ pub struct VerifyRequest<'a> {
     pub algorithm: Algorithm,
     /// The bytes that were signed.
     pub message: &'a [u8],
-    /// The signature.
+    /// The signature to judge.
     pub signature: &'a [u8],
-    /// The time.
+    /// The time at which the key must verify.
     pub now: Timestamp,
 }
 
@@ -120,7 +120,7 @@ impl<'a> VerifyRequest<'a> {
     }
 }
 
-/// Where the keys of another issuer are published: the host fetches them.
+/// A source of the keys that another issuer publishes: the host fetches them.
 ///
 /// # Contract
 /// - It MUST limit how long it takes and how much it reads; more than 64 KiB is refused in any case.

@@ -32,7 +32,7 @@ use crate::{
     session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use, life},
 };
 
-/// Where sessions are kept.
+/// A store: the place where sessions are kept.
 ///
 /// # Contract
 /// - Each call MUST be one atomic act as seen from outside: it happens whole or not at all, and a cancelled call too.
@@ -166,26 +166,27 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// error.
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError>;
 
-    /// What this store can do.
+    /// The abilities of this store, the same at each call.
     fn capabilities(&self) -> Capabilities;
 }
 
 /// A record to add.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
-    /// The record.
+    /// The record to add.
     pub record: Arc<Record>,
-    /// How it comes under its subject's epoch.
+    /// The way in which the record comes under its subject's epoch.
     pub binding: Binding,
     /// The cap on the subject's sessions.
     pub admit: Option<CapRule>,
     /// Ends a live holder of the device's slot and takes it.
     pub replace_device: bool,
-    /// The time.
+    /// The time of the insert.
     pub now: Timestamp,
 }
 
-/// How a new record comes under the epoch of its subject. A record without a subject needs none.
+/// The ways in which a new record comes under the epoch of its subject. A record without a subject
+/// needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
     /// Under the epoch that it names, which was observed before anything was verified. It is
@@ -214,7 +215,7 @@ impl NewRecord {
     }
 }
 
-/// What became of a new record.
+/// The answer to an insert.
 #[derive(Debug)]
 #[must_use]
 pub enum Inserted {
@@ -229,7 +230,7 @@ pub enum Inserted {
     DuplicateId,
     /// The device has a live session.
     DeviceTaken(Snapshot),
-    /// The cap refuses.
+    /// The cap admits no session more.
     CapReached,
     /// The subject's epoch has moved, or is not known.
     EpochMoved,
@@ -239,9 +240,9 @@ pub enum Inserted {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The record.
+    /// The record as it was at that moment.
     pub record: Arc<Record>,
-    /// What is known of its subject; none when it has no subject, or when nothing is known of it.
+    /// The stamp of its subject; none when it has no subject, or when nothing is known of it.
     pub subject: Option<SubjectStamp>,
     /// The revision of the record's row.
     pub revision: Revision,
@@ -279,7 +280,7 @@ pub struct Change {
     pub admit: Option<CapRule>,
     /// The subject's epoch that it was decided under. A record with a subject needs it.
     pub observed_epoch: Option<Epoch>,
-    /// The time.
+    /// The time of the commit.
     pub now: Timestamp,
 }
 
@@ -291,7 +292,7 @@ impl Change {
     }
 }
 
-/// What became of a change.
+/// The answer to a commit.
 #[derive(Debug)]
 #[must_use]
 pub enum Committed {
@@ -306,13 +307,13 @@ pub enum Committed {
     Conflict(Snapshot),
     /// There is no such record.
     Gone,
-    /// The cap refuses.
+    /// The cap admits no session more.
     CapReached,
     /// The subject's epoch has moved, or is not known.
     EpochMoved,
 }
 
-/// What became of an end.
+/// The answer to an end.
 #[derive(Debug)]
 #[must_use]
 pub enum Ended {
@@ -321,17 +322,17 @@ pub enum Ended {
         /// The record as it was.
         was: Arc<Record>,
     },
-    /// It had one.
+    /// The record had a tombstone already, and keeps it.
     AlreadyEnded,
     /// There is no such record.
     Gone,
 }
 
-/// What became of a use that was to be noted.
+/// The answer to a use that was to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Noted {
-    /// It is noted.
+    /// The use is noted.
     Done,
     /// A counter is at its limit. Nothing was noted.
     QuotaExceeded,
@@ -346,7 +347,7 @@ pub struct SubjectChange {
     pub bump: Option<Bump>,
     /// Void its factors of these kinds that were proved up to now.
     pub floors: Vec<FactorKind>,
-    /// The time.
+    /// The time of the change.
     pub now: Timestamp,
 }
 
@@ -362,12 +363,12 @@ impl SubjectChange {
     }
 }
 
-/// A mass revocation.
+/// A mass revocation: all sessions of a subject end, but perhaps one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bump {
     /// The session to keep. It must be live, or nothing changes.
     pub keep: Option<SessionId>,
-    /// Why.
+    /// The reason of the revocation.
     pub reason: RevokeReason,
 }
 
@@ -383,7 +384,7 @@ impl Bump {
     }
 }
 
-/// What became of the change of a subject.
+/// The answer to the change of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum SubjectChanged {
@@ -393,7 +394,7 @@ pub enum SubjectChanged {
     KeepNotLive,
 }
 
-/// What a sweep removed.
+/// The answer to a sweep: what was removed, and what could not be read.
 #[derive(Debug, Default)]
 #[must_use]
 #[non_exhaustive]
@@ -414,7 +415,7 @@ impl Swept {
     }
 }
 
-/// What a store can do.
+/// The abilities of a store, and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -422,11 +423,11 @@ pub struct Capabilities {
     pub survives_restart: bool,
     /// A failover may lose what it acknowledged.
     pub may_lose_acknowledged: bool,
-    /// It can list.
+    /// True for a store that answers [`list`](SessionStore::list).
     pub lists: bool,
     /// It keeps a revocation log.
     pub revocation_log: bool,
-    /// How large a record may be, in bytes.
+    /// The largest record that the store keeps, in bytes; none where it has no bound of its own.
     pub max_record_bytes: Option<usize>,
 }
 

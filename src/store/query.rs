@@ -13,9 +13,9 @@ use crate::{
 /// this apart without `..`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// The tenant.
+    /// The tenant whose records are listed.
     pub tenant: TenantId,
-    /// Which index to read.
+    /// The index to read.
     pub select: Select,
     /// Only records born at this time or later.
     pub created_from: Option<Timestamp>,
@@ -81,13 +81,13 @@ impl Select {
     }
 }
 
-/// Which index a list reads.
+/// The indexes that a list reads.
 ///
 /// A release that adds a variant does not compile with a store that does not know it: a store that
 /// answered with an empty page would end nothing and report success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Select {
-    /// These sessions.
+    /// The sessions of these ids.
     Ids(Vec<SessionId>),
     /// The sessions of a subject.
     Subject(SubjectId),
@@ -106,14 +106,14 @@ pub enum Select {
 /// A place in the order of a list: (created at, id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageKey {
-    /// When the record was born.
+    /// The time at which the record was born.
     pub created_at: Timestamp,
-    /// Its id.
+    /// The id of the record.
     pub id: SessionId,
 }
 
 impl PageKey {
-    /// This place.
+    /// The place of the record of this time and id.
     pub fn new(created_at: Timestamp, id: SessionId) -> Self {
         Self { created_at, id }
     }
@@ -127,7 +127,7 @@ pub struct RecordPage {
     pub items: Vec<Snapshot>,
     /// Rows that cannot be read.
     pub damaged: Vec<SessionId>,
-    /// Where the next page begins; none when this is the last.
+    /// The place after which the next page begins; none when this is the last.
     pub next: Option<PageKey>,
 }
 

@@ -1,6 +1,6 @@
 //! How often a row was written.
 
-/// How often a row was written, as far as a store counts.
+/// The count of writes of a row, as far as a store counts.
 ///
 /// A store that compares moves it with every write of the row: with commits, and with ends and
 /// noted uses too, which move no version. A store that locks leaves it at zero.
@@ -13,7 +13,7 @@ impl Revision {
         Self(number)
     }
 
-    /// The number.
+    /// The count as a number.
     pub const fn get(self) -> u64 {
         self.0
     }

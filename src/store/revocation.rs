@@ -8,7 +8,7 @@ use crate::{
     session::Epoch,
 };
 
-/// One revocation. It may come twice.
+/// An entry of the log: one revocation. It may come twice.
 ///
 /// A release that adds a variant does not compile with a store that does not know how to keep it.
 /// As JSON its times are milliseconds since the Unix epoch.
@@ -113,7 +113,7 @@ impl Cursor {
     }
 }
 
-/// What was revoked after a cursor.
+/// The revocations after a cursor, as far as the log goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum RevocationBatch {

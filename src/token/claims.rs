@@ -228,7 +228,7 @@ impl VerifiedClaims {
         }
     }
 
-    /// Whom the token is about (`sub`); none for a session without a subject.
+    /// The subject of the token (`sub`); none for a session without a subject.
     pub fn subject(&self) -> Option<&SubjectId> {
         self.subject.as_ref()
     }
@@ -248,12 +248,12 @@ impl VerifiedClaims {
         self.epoch
     }
 
-    /// Whom it is meant for (`aud`).
+    /// The services that the token is meant for (`aud`).
     pub fn audience(&self) -> &[String] {
         &self.audience
     }
 
-    /// When it was issued (`iat`), in whole seconds.
+    /// The time of issue (`iat`), in whole seconds.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
@@ -268,17 +268,17 @@ impl VerifiedClaims {
         &self.token_id
     }
 
-    /// When the subject last proved anything (`auth_time`), in whole seconds.
+    /// The time of the latest proof of the subject (`auth_time`), in whole seconds.
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         self.authenticated_at
     }
 
-    /// How (`amr`, RFC 8176).
+    /// The methods of authentication (`amr`, RFC 8176).
     pub fn amr(&self) -> Amr {
         self.amr
     }
 
-    /// How strongly (`acr`).
+    /// The assurance of the authentication (`acr`).
     pub fn assurance_level(&self) -> Option<AssuranceLevel> {
         self.level
     }
@@ -288,7 +288,7 @@ impl VerifiedClaims {
         self.actors.is_some()
     }
 
-    /// Who acts in the subject's place (`act`): the nearest actor first, the root actor last.
+    /// The actors in the subject's place (`act`): the nearest first, the root actor last.
     pub fn actors(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(self.actors.as_deref(), |actor| actor.act.as_deref())
             .map(|actor| actor.sub.as_str())

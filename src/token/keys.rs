@@ -44,7 +44,7 @@ pub(super) struct TokenKey {
     pub(super) checksum: Zeroizing<[u8; 16]>,
 }
 
-/// Why a key cannot join the ring.
+/// The reasons for which a key cannot join the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidTokenKey {

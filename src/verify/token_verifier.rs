@@ -322,7 +322,8 @@ pub struct TokenVerifierBuilder {
 }
 
 impl TokenVerifierBuilder {
-    /// Who this service is (`aud`); the issuer's name unless set, as the issuer does. May be said several times.
+    /// The name of this service (`aud`); the issuer's name unless set, as the issuer does. May be
+    /// said several times.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.push(audience.into());
@@ -343,7 +344,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Where the issuer publishes its keys.
+    /// The source of keys: the place where the issuer publishes them.
     #[must_use]
     pub fn source(mut self, source: impl JwksSource + 'static) -> Self {
         self.source = Some(Arc::new(source));
@@ -377,7 +378,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// The verifier.
+    /// The verifier, if no setting is wrong.
     ///
     /// # Errors
     /// [`InvalidConfiguration`], whose source lists every mistake.

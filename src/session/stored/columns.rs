@@ -15,7 +15,7 @@ use crate::{
     session::{Record, Tombstone, record::Body},
 };
 
-/// What acts other than commits write of a record: ends, noted uses, adopted epochs.
+/// The columns of a record: all that acts other than commits write of it.
 ///
 /// A store keeps these beside the record's [encoding](Record::encode), in columns of their own or
 /// as the text that [`encode`](Self::encode) makes. So ending a session and noting its use rewrite
@@ -34,13 +34,13 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// How often the record was changed, from 1. ZITADEL's `sequence`.
+    /// The count of changes of the record, from 1. ZITADEL's `sequence`.
     pub version: u64,
     /// The epoch of its subject that it came under. Present exactly where it names a subject.
     pub epoch: Option<Epoch>,
-    /// Its tombstone.
+    /// The tombstone of the record, once it has ended.
     pub ended: Option<Tombstone>,
-    /// When it was last used, as far as that was noted. Absent exactly for a request token.
+    /// The time of the last use, as far as that was noted. Absent exactly for a request token.
     pub last_seen_at: Option<Timestamp>,
     /// The current generation, once a check has seen it used; 0 before.
     pub seen_generation: u32,
@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Columns {
 }
 
 impl Record {
-    /// What acts other than commits write of it.
+    /// The columns of the record, for a store to write.
     pub fn columns(&self) -> Columns {
         let session = match &self.body {
             Body::Session(session) => Some(session),

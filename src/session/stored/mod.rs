@@ -26,7 +26,7 @@ use crate::{
     session::{Record, Session},
 };
 
-/// How many bytes a row may have: more than the largest record has whose every part is as long as it may be.
+/// The most bytes of a row: more than the largest record of the longest parts has.
 pub const MAX_ROW_BYTES: usize = 1024 * 1024;
 
 /// The version of the form that this release writes.
@@ -35,25 +35,25 @@ const VERSION: u32 = 1;
 /// What every row begins with, whatever its version.
 const BEGINNING: &[u8] = b"{\"v\":";
 
-/// What a store indexes of a record, taken from the record itself.
+/// The values of a record that a store indexes, taken from the record itself.
 ///
 /// A store keeps these beside the row, and writes them anew with every change: any of them may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Index<'a> {
-    /// Whom it is about.
+    /// The subject of the record.
     pub subject: Option<&'a SubjectId>,
     /// The device it belongs to.
     pub device: Option<&'a DeviceId>,
     /// The device whose slot it holds: of the records without a tombstone, at most one holds it.
     pub device_slot: Option<&'a DeviceId>,
-    /// Who acts in the subject's place. One subject may come twice.
+    /// The actors in the subject's place. One subject may come twice.
     pub actors: &'a [Actor],
-    /// Who made it.
+    /// The caller of the host who made the session.
     pub creator: Option<&'a CreatorId>,
     /// The fingerprint of its client.
     pub fingerprint: Option<&'a str>,
-    /// When it was born: with the id, the order of lists.
+    /// The time of birth: with the id, the order of lists.
     pub created_at: Timestamp,
     /// From when on it may be swept; `Timestamp::MAX` for never.
     pub purge_at: Timestamp,
@@ -105,7 +105,7 @@ impl Record {
         Ok(read::record(members(row)?, columns)?)
     }
 
-    /// What a store indexes of it.
+    /// The values of the record that a store indexes.
     pub fn index(&self) -> Index<'_> {
         let session = self.session();
         Index {

@@ -33,7 +33,7 @@ struct FloorRow {
 }
 
 impl SubjectStamp {
-    /// What is known of a subject as one JSON text, the same for the same stamp: at most 1 KiB.
+    /// The stamp as one JSON text, the same for the same stamp: at most 1 KiB.
     ///
     /// # Errors
     /// None today; a later release may refuse what it cannot write.
@@ -61,7 +61,8 @@ impl SubjectStamp {
         Ok(serde_json::to_string(&row).map_err(|_| RowFault::Form(0))?)
     }
 
-    /// What is known of a subject, of such a text; as strict as [`Record::decode`](crate::session::Record::decode).
+    /// The stamp of such a text, read as strictly as
+    /// [`Record::decode`](crate::session::Record::decode) reads a row.
     ///
     /// # Errors
     /// `UnknownVersion` for the text of a later release, `Damaged` for whatever else is none.

@@ -2,7 +2,7 @@
 
 use crate::{secret::WeakKey, token::Algorithm};
 
-/// Why a key cannot be used.
+/// The reasons for which a key cannot be used.
 ///
 /// It never holds a part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -41,7 +41,7 @@ pub struct Jwks {
     passed_over: usize,
 }
 
-/// Why a set of keys is refused.
+/// The reasons for which a set of keys is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJwks {
@@ -142,7 +142,7 @@ impl Jwks {
         Self { keys, passed_over: 0 }
     }
 
-    /// The keys.
+    /// The usable keys of the set, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
         self.keys.iter()
     }
@@ -165,7 +165,7 @@ impl Jwks {
         }
     }
 
-    /// How many keys of the set are for something else.
+    /// The number of keys of the set that are for something else.
     pub fn passed_over(&self) -> usize {
         self.passed_over
     }

@@ -113,7 +113,7 @@ impl PublicKey {
         Ok(self)
     }
 
-    /// Its id (`kid`).
+    /// The id of the key (`kid`).
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -122,7 +122,7 @@ impl PublicKey {
         &self.id
     }
 
-    /// Its algorithm (`alg`).
+    /// The algorithm of the key (`alg`).
     pub fn algorithm(&self) -> Algorithm {
         self.parts.algorithm()
     }
@@ -137,7 +137,8 @@ impl PublicKey {
         jwk::to_json(&self.id, &self.parts)
     }
 
-    /// How many bits the modulus of an RSA key has; below 3072 is too few for use beyond 2030 (NIST SP 800-57).
+    /// The bits of the modulus of an RSA key; below 3072 is too few for use beyond 2030 (NIST SP
+    /// 800-57).
     pub fn rsa_bits(&self) -> Option<usize> {
         self.parts.rsa_bits()
     }

@@ -50,7 +50,7 @@ enum Material {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GeneratedKey {
-    /// The key.
+    /// The new key, ready to sign.
     pub key: SecretKey,
     /// The same as a private JWK, with its id and algorithm: for [`SecretKey::from_jwk`] at the next start.
     pub jwk: Secret,
@@ -127,7 +127,7 @@ impl SecretKey {
         Ok(Self { id, material })
     }
 
-    /// Its id (`kid`).
+    /// The id of the key (`kid`).
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -136,7 +136,7 @@ impl SecretKey {
         &self.id
     }
 
-    /// Its algorithm (`alg`).
+    /// The algorithm of the key (`alg`).
     pub fn algorithm(&self) -> Algorithm {
         match &self.material {
             Material::Hs256(_) => Algorithm::Hs256,

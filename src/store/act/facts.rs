@@ -20,11 +20,11 @@ pub struct Wants<'a> {
     /// The subject that the record names, as far as the caller knows: a hint for stores that must
     /// say beforehand what they read. The record may name another.
     pub record_subject: Option<&'a SubjectId>,
-    /// What is known of this subject, where the record does not name it already.
+    /// The subject whose stamp the act reads, where the record does not name it already.
     pub subject: Option<&'a SubjectId>,
     /// The records of `subject` without a tombstone, unless there are fewer than this.
     pub others: Option<NonZeroU32>,
-    /// Who holds the slot of this device.
+    /// The device whose slot's holder the act reads.
     pub slot: Option<&'a DeviceId>,
 }
 
@@ -34,35 +34,35 @@ impl<'a> Wants<'a> {
         Self { tenant, record: None, record_subject: None, subject: None, others: None, slot: None }
     }
 
-    /// Where the record is found that the act wants.
+    /// The key of the record that the act wants.
     pub fn record_key(&self) -> Option<SessionKey> {
         self.record.map(|id| SessionKey::new(self.tenant.clone(), *id))
     }
 
-    /// Where the stamp is found that the act wants.
+    /// The key of the stamp that the act wants.
     pub fn subject_key(&self) -> Option<SubjectKey> {
         self.subject.map(|subject| SubjectKey::new(self.tenant.clone(), subject.clone()))
     }
 }
 
-/// What a store found of the rows that an act wants, all as of one moment.
+/// The facts of a store: its answer to what an act wants, all as of one moment.
 #[derive(Debug)]
 pub struct Facts {
     /// The record that the act is about.
     pub current: Row,
-    /// What is known of the subject that the act wants; none when nothing is.
+    /// The stamp of the subject that the act wants; none when nothing is known of it.
     pub stamp: Option<SubjectStamp>,
     /// The revision of that stamp.
     pub stamp_revision: Revision,
     /// The subject's records, where a cap asks for them.
     pub others: Others,
-    /// Who holds the slot of the device; none when nobody does. Boxed, since it is rare.
+    /// The holder of the device's slot; none when nobody holds it. Boxed, since it is rare.
     pub slot_holder: Option<Box<Row>>,
-    /// How sure the store is of all this.
+    /// The degree to which the store is sure of these facts.
     pub basis: Basis,
 }
 
-/// How sure a store is of the facts that it hands to an act.
+/// The degree to which a store is sure of the facts that it hands to an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     /// It holds the rows until the writes are done, by a lock or a transaction. Nothing is compared.
@@ -74,7 +74,7 @@ pub enum Basis {
     Assumed,
 }
 
-/// What stands in a row.
+/// The content of a row, as a store read it.
 #[derive(Debug, Default)]
 pub enum Row {
     /// There is no such row.
@@ -97,7 +97,7 @@ pub enum Others {
     /// Fewer than the act asked for. They were counted, or are assumed to be few.
     #[default]
     Few,
-    /// All of them. Those that cannot be read are left out: they are nobody's session.
+    /// All of the records. Those that cannot be read are left out: they are nobody's session.
     All(Vec<Snapshot>),
 }
 

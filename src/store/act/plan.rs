@@ -11,7 +11,7 @@ use crate::{
     store::{Revision, RevocationEntry},
 };
 
-/// What an act decided.
+/// The plan of an act: its answer, and what to compare and to write.
 ///
 /// A store that compares makes sure that every comparison holds and then does every write, all in
 /// one act as seen from outside, or does nothing and runs the act on new facts. Where there are no
@@ -24,7 +24,7 @@ pub struct Plan<T> {
     /// The answer to the caller, once the writes are done. An error may come with writes: a row
     /// that cannot be read is ended all the same.
     pub answer: Result<T, StoreError>,
-    /// What must still be so. Empty for [held](Basis::Held) facts.
+    /// The conditions that must still hold. Empty for [held](Basis::Held) facts.
     pub compares: Vec<Compare>,
     /// The writes, in this order, all of them or none.
     pub writes: Writes,

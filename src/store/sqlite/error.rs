@@ -6,7 +6,7 @@ use crate::store::{StoreError, StoreErrorKind};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a file cannot be opened as a store. What was there is as it was.
+/// The reasons for which a file cannot be opened as a store. What was there is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {

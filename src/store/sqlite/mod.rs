@@ -106,7 +106,7 @@ impl SqliteStore {
         Self::options().open(path)
     }
 
-    /// How to open a file otherwise than usual.
+    /// The settings to open a file with, each at its default.
     pub fn options() -> SqliteOptions {
         SqliteOptions::new()
     }

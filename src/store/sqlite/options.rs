@@ -14,15 +14,16 @@ impl SqliteOptions {
         Self { busy_timeout: Duration::from_secs(5), cache_kib: 4096 }
     }
 
-    /// How long a call waits for another process that writes: 5 seconds unless set, at most an hour.
+    /// The time that a call waits for another process that writes: 5 seconds unless set, at most an
+    /// hour.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout.min(Duration::from_secs(60 * 60));
         self
     }
 
-    /// How much of the file each connection keeps in memory, in KiB: 4096 unless set. The one that writes keeps eight times
-    /// as much: it touches every index.
+    /// The KiB of the file that each connection keeps in memory: 4096 unless set. The one that
+    /// writes keeps eight times as much: it touches every index.
     #[must_use]
     pub fn cache_kib(mut self, kib: u32) -> Self {
         self.cache_kib = kib;
