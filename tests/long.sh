@@ -4,17 +4,22 @@
 #   bash tests/long.sh                  every step that has not passed yet
 #   bash tests/long.sh kills races      these steps, unless they have passed
 #   bash tests/long.sh --again kills    these steps, also when they have passed
+#   bash tests/long.sh --less           the steps with a small amount each, without optimisation
 #   bash tests/long.sh --list           the steps, what each does, and where it has passed
 #
 # A step is the function of the same name. A step that passes leaves a file with the commit and the
 # time in LONG_STATE (by default a folder of the target folder), and its output beside it; so a run
 # that was stopped goes on where it was. A step that takes longer than 80 minutes has failed.
+# A run with --less shows that no step is broken and measures nothing: its files lie apart.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 TARGET=${CARGO_TARGET_DIR:-target}
 STATE=${LONG_STATE:-$TARGET/long}
 MINUTES=80
+
+# What --less makes smaller: see less().
+KILLS=1000 ROUNDS=30 PARTS=8 PROFILE=release LESS=
 
 STEPS="kills races disk comparing plain pure mutants_1 mutants_2 mutants_3 mutants_4 mutants_5 mutants_6
     mutants_7 mutants_8 bench_memory bench_sqlite bench_login peers peers_fast"
@@ -38,11 +43,13 @@ main() {
         case $name in
             --list) list && exit 0 ;;
             --again) again=1 ;;
-            --inside) inside "$2"; exit 0 ;;
+            --less) export LONG_LESS=1 ;;
+            --inside) [ -z "${LONG_LESS:-}" ] || less; inside "$2"; exit 0 ;;
             *) known "$name" && names+=("$name") ;;
         esac
     done
     [ ${#names[@]} -gt 0 ] || read -r -a names <<<"$(echo $STEPS)"
+    [ -z "${LONG_LESS:-}" ] || less
     mkdir -p "$STATE"
     for name in "${names[@]}"; do
         if [ -z "$again" ] && [ -e "$STATE/$name.passed" ]; then
@@ -51,6 +58,10 @@ main() {
             step "$name"
         fi
     done
+}
+
+less() {
+    STATE=$STATE/less KILLS=60 ROUNDS=2 PARTS=400 PROFILE=dev LESS=1
 }
 
 known() {
@@ -91,12 +102,12 @@ inside() {
 }
 
 kills() {
-    cargo test --locked --all-features --test crash -- --kills 1000
+    cargo test --locked --all-features --test crash -- --kills "$KILLS"
 }
 
 races() {
     local round
-    for round in $(seq 30); do
+    for round in $(seq "$ROUNDS"); do
         echo "round $round"
         cargo test --locked --quiet --all-features --test it -- races:: two_handles::
         SESSION_STORE=sqlite \
@@ -125,23 +136,30 @@ pure() {
 mutants() {
     cargo mutants --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-mutants
     cargo mutants --file 'src/session/**' --file 'src/token/**' --exclude 'src/session/model/**' \
-        --shard "$(($1 - 1))/8" --no-shuffle --iterate --output "$STATE/mutants_$1" \
+        --shard "$(($1 - 1))/$PARTS" --no-shuffle --iterate --output "$STATE/mutants_$1" \
         -- --features testing
 }
 
-bench_memory() { cargo bench --locked --features testing --bench memory; }
-bench_sqlite() { cargo bench --locked --features sqlite,testing --bench sqlite; }
-bench_login() { cargo bench --locked --features password,testing --bench zitadel_login; }
+bench_memory() { bench memory testing 10000; }
+bench_sqlite() { bench sqlite sqlite,testing 1000; }
+bench_login() { bench zitadel_login password,testing 3; }
+
+# A bench, the features that it needs, and its amount in a run with --less.
+bench() {
+    local profile=$PROFILE
+    [ "$profile" != release ] || profile=bench
+    cargo bench --locked --profile "$profile" --features "$2" --bench "$1" -- ${LESS:+"$3"}
+}
 
 peers() (
     cd benches/peers
     cargo clippy --locked --all-features --all-targets -- -D warnings
-    cargo run --locked --release --bin report
+    cargo run --locked --profile "$PROFILE" --bin report -- ${LESS:+1000}
 )
 
 peers_fast() (
     cd benches/peers
-    cargo run --locked --release --features fast --bin report
+    cargo run --locked --profile "$PROFILE" --features fast --bin report -- ${LESS:+1000}
 )
 
 main "$@"; exit # in one line, so that the script may change while it runs
