@@ -39,7 +39,7 @@ const RETRY: i64 = DAY;
 /// The idle timeout of the default policy.
 const IDLE: i64 = 7 * DAY;
 /// How many generations in a row the default policy answers outside the overlap.
-const MARKED_IN_A_ROW: u8 = 2;
+const LATE_REPLAYS_IN_A_ROW: u8 = 2;
 
 /// Where random walks begin: the same in every run.
 const SEED: u64 = 0x5E55_1011;

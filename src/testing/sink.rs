@@ -1,4 +1,4 @@
-//! A sink that keeps what it is told.
+//! A sink that keeps every event that is emitted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,12 +25,12 @@ impl RecordingSink {
         Self::default()
     }
 
-    /// What it was told so far, in order.
+    /// What was emitted so far, in order.
     pub fn events(&self) -> Vec<Event> {
         self.lock().clone()
     }
 
-    /// What it was told since it was last emptied; empties it.
+    /// What was emitted since it was last emptied; empties it.
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.lock())
     }

@@ -1,4 +1,5 @@
-//! Kills processes in the middle of their commits, opens the file again, and compares it with what they were told.
+//! Kills processes in the middle of their commits, opens the file again, and compares it with what
+//! they were answered.
 //!
 //! ```text
 //! cargo test --features sqlite,testing --test crash [-- --kills 300]

@@ -232,7 +232,7 @@ fn a_lock_that_another_process_holds_delays_writes_and_stops_no_read() {
     std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line)
         .unwrap();
     assert_eq!(line.trim(), "held");
-    #[expect(clippy::disallowed_methods, reason = "how long it waited is told, and bounded")]
+    #[expect(clippy::disallowed_methods, reason = "how long it waited is printed, and bounded")]
     let begun = Instant::now();
     assert!(lives(&issuer, &made), "a writer stops readers");
     let error = login(&issuer).map(|_| ()).unwrap_err();

@@ -351,8 +351,8 @@ fn a_login_on_the_hosts_word_is_one_call_of_the_store() {
         assert_eq!(login.session().life(world.issuer.now()), Life::Live);
         let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
         assert_eq!(login.session().record().bound(), Some((&id("alice"), epoch)));
-        let told = world.sink.events().pop().unwrap();
-        assert!(matches!(told.kind, EventKind::Created) && told.session == Some(login.session_id()));
+        let created = world.sink.events().pop().unwrap();
+        assert!(matches!(created.kind, EventKind::Created) && created.session == Some(login.session_id()));
         world.check(login.token()).unwrap();
         block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
         refused(world.check(login.token()), ErrorKind::Revoked);
@@ -363,7 +363,7 @@ fn a_login_on_the_hosts_word_is_one_call_of_the_store() {
     block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
     let login = NewSession::for_subject(id("alice")).epoch(read_before);
     refused(world.create(login), ErrorKind::SubjectMoved);
-    // A factor that was voided while the login was under way is not told of as proved.
+    // A factor that was voided while the login was under way is not emitted as proved.
     world.store.reset_calls();
     let login = NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password);
     let login = world.create(login).unwrap();

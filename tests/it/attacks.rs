@@ -540,7 +540,7 @@ fn a_required_audience_is_never_ignored() {
 }
 
 #[test]
-fn every_use_of_an_impersonation_is_told() {
+fn every_use_of_an_impersonation_emits_an_event() {
     let world = World::new(Policy::default());
     let acting = impersonate(&world, "alice", Actor::new(id("op")));
     world.check_for(acting.token(), &Requirement::new().freshness(Freshness::Stateless)).unwrap();
@@ -620,8 +620,8 @@ mod hookstore {
     };
     #[derive(Debug, Default)]
     pub struct Plan {
-        pub end_before_mark: bool,
-        pub fail_mark: bool,
+        pub end_before_note: bool,
+        pub fail_note: bool,
         pub down: bool,
     }
     #[derive(Debug)]
@@ -657,7 +657,7 @@ mod hookstore {
         async fn note_use(&self, seen: &Snapshot, used: Use) -> Result<Noted, StoreError> {
             let (end, fail) = {
                 let p = self.1.lock().unwrap();
-                (p.end_before_mark, p.fail_mark)
+                (p.end_before_note, p.fail_note)
             };
             if end {
                 let _ = self
@@ -718,7 +718,7 @@ fn fail_open_never_overrules_a_store_that_said_not_live() {
         hookstore::issuer(Policy::default().on_store_failure(OnStoreFailure::AcceptSigned));
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     clock.advance(MINUTE);
-    store.1.lock().unwrap().end_before_mark = true;
+    store.1.lock().unwrap().end_before_note = true;
     let r = block_on(issuer.check(login.token(), &Requirement::new()));
     refused(r, ErrorKind::Revoked);
 }
@@ -731,8 +731,8 @@ fn nothing_is_signed_after_a_revocation_when_noting_the_use_fails() {
     clock.advance(SECOND);
     {
         let mut p = store.1.lock().unwrap();
-        p.end_before_mark = true;
-        p.fail_mark = true;
+        p.end_before_note = true;
+        p.fail_note = true;
     }
     let r = block_on(issuer.refresh(Refresh::new(&old)));
     refused(r, ErrorKind::Unavailable);

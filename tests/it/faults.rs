@@ -78,7 +78,7 @@ fn whichever_call_to_the_store_fails_the_answer_is_unavailable_and_a_second_try_
                         let unseen = ["check", "step up"].contains(&name);
                         assert!(
                             unseen,
-                            "{name}: only a mark, or a second look at a subject, may fail unseen"
+                            "{name}: only a noted use, or a second look at a subject, may fail unseen"
                         );
                     }
                     Err(error) => {
@@ -105,7 +105,7 @@ fn a_lost_reply_of_the_store_leaves_a_session_that_goes_on() {
     assert_eq!(next.session().record().generation(), 2);
     world.check(next.token()).unwrap();
     world.refresh(&refresh_of(&next)).unwrap();
-    // A theft whose end was stored unheard is told at the next try.
+    // A theft whose end was stored unheard is shown at the next try.
     let (world, login) = fresh(Policy::default());
     let next = world.refresh(&refresh_of(&login)).unwrap();
     world.check(next.token()).unwrap();

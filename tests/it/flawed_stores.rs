@@ -304,7 +304,7 @@ finds! {
         run_durable damage::nothing_is_done_to_a_row_that_cannot_be_read finds EndsTheUnreadable, OverlooksDamage;
     who_shows_what_it_keeps_is_found:
         run errors::a_store_shows_nothing_of_what_it_keeps finds ShowsItsKeys;
-    who_marks_in_two_steps_is_found:
+    who_notes_a_use_in_two_steps_is_found:
         run cancellation::a_use_that_is_dropped_is_noted_whole_or_not_at_all finds NotesInTwoSteps;
     who_bumps_in_two_steps_is_found:
         run cancellation::a_bump_that_is_dropped_is_whole_and_logged_if_it_happened finds BumpsInTwoSteps;

@@ -45,10 +45,10 @@ fn every_class_of_hostile_tokens_is_in_the_guide() {
     let table = include_str!("../vectors/hostile.jsonl");
     let classes: BTreeSet<_> =
         table.split("{\"class\":\"").skip(1).map(|row| row.split('"').next().unwrap()).collect();
-    let told = THREATS.split('\n').filter(|line| line.starts_with("| R")).collect::<String>();
+    let listed = THREATS.split('\n').filter(|line| line.starts_with("| R")).collect::<String>();
     for class in &classes {
         assert!(
-            told.contains(&format!("`{class}`")),
+            listed.contains(&format!("`{class}`")),
             "{class} is a class of hostile tokens and not in the guide"
         );
     }

@@ -186,7 +186,7 @@ fn a_check_that_is_no_use_leaves_last_seen_alone() {
 }
 
 #[test]
-fn a_check_whose_mark_fails_passes_all_the_same() {
+fn a_check_whose_use_cannot_be_noted_passes_all_the_same() {
     let world = World::new(opaque_pairs());
     let next = world.refresh(&refresh_of(&world.login("alice"))).unwrap();
     world.store.fail_next(Verb::NoteUse, Fault::Before);
@@ -308,7 +308,7 @@ fn a_clock_that_is_set_back_revives_nothing_in_this_process() {
 
 // 73 and section 5 of the design
 #[test]
-fn what_ended_a_while_ago_is_swept_a_batch_at_a_time_and_told_of_once() {
+fn what_ended_a_while_ago_is_swept_in_batches_and_emitted_once() {
     let policy = Policy::default().absolute_lifetime(AbsoluteLifetime::After(HOUR)).idle_timeout(None);
     let world = World::new(policy);
     for n in 0..25 {

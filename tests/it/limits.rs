@@ -245,11 +245,11 @@ fn a_revocation_says_from_when_on_no_token_can_be_good() {
     );
     let login = world.login("alice");
     block_on(world.issuer.revoke(Revoke::session(login.session_id()))).unwrap();
-    let told = world.events().into_iter().find(|e| matches!(e.kind, EventKind::Revoked { .. })).unwrap();
+    let emitted = world.events().into_iter().find(|e| matches!(e.kind, EventKind::Revoked { .. })).unwrap();
     assert!(
-        told.ends_at.unwrap() >= login.expires_at().unwrap(),
+        emitted.ends_at.unwrap() >= login.expires_at().unwrap(),
         "{:?} < {:?}",
-        told.ends_at,
+        emitted.ends_at,
         login.expires_at()
     );
 }

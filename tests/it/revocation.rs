@@ -47,7 +47,7 @@ fn a_revoked_session_passes_stateless_checks_until_its_token_expires_and_no_othe
 
 // 56 of the requirements, 77
 #[test]
-fn ending_twice_is_fine_and_is_told_of_once() {
+fn ending_twice_is_fine_and_emits_one_event() {
     let world = World::new(Policy::default());
     let login = world.login("alice");
     for _ in 0..3 {
@@ -57,12 +57,12 @@ fn ending_twice_is_fine_and_is_told_of_once() {
     block_on(world.issuer.revoke(Revoke::sessions([]))).unwrap();
     let unknown = World::new(Policy::default()).login("bob").session_id();
     assert!(block_on(world.issuer.revoke(Revoke::session(unknown))).unwrap().sessions().is_empty());
-    let told: Vec<_> =
+    let emitted: Vec<_> =
         world.events().into_iter().filter(|event| matches!(event.kind, EventKind::Revoked { .. })).collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].session, Some(login.session_id()));
-    assert_eq!(told[0].subject, Some(id("alice")));
-    assert!(told[0].ends_at.is_some(), "who keeps a list may forget it then");
+    assert_eq!(emitted.len(), 1);
+    assert_eq!(emitted[0].session, Some(login.session_id()));
+    assert_eq!(emitted[0].subject, Some(id("alice")));
+    assert!(emitted[0].ends_at.is_some(), "who keeps a list may forget it then");
 }
 
 #[test]

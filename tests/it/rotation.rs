@@ -356,7 +356,7 @@ fn an_access_token_may_ask_for_less_and_never_for_more() {
 }
 
 #[test]
-fn a_replay_tells_whether_it_came_from_elsewhere() {
+fn the_event_of_a_replay_says_whether_it_came_from_elsewhere() {
     let world = World::new(Policy::default());
     let home = ClientInfo::new().with_user_agent("home").with_ip("192.0.2.1".parse().unwrap());
     let away = ClientInfo::new().with_user_agent("home").with_ip("198.51.100.1".parse().unwrap());

@@ -183,7 +183,7 @@ fn an_unreadable_row_keeps_no_other_session_of_its_device_or_actor_alive() {
         for (n, login) in logins.iter().enumerate().filter(|(n, _)| *n != 1) {
             assert_eq!(world.check(login.token()).unwrap_err().kind(), ErrorKind::Revoked, "{n}, {end:?}");
         }
-        assert_eq!(world.count(|kind| matches!(kind, EventKind::Revoked { .. })), 4, "each is told of once");
+        assert_eq!(world.count(|kind| matches!(kind, EventKind::Revoked { .. })), 4, "each is emitted once");
         // What was mended is ended as well: by what was noted then, or by the next call.
         store.mend_all();
         let left = block_on(world.issuer.revoke(revoke())).unwrap();
@@ -234,7 +234,7 @@ fn a_store_that_does_not_answer_is_not_asked_for_the_rest() {
     let error = refused(block_on(world.issuer.revoke(Revoke::sessions(ids.clone()))), ErrorKind::Unavailable);
     assert!(error.is_retryable());
     assert_eq!(world.store.calls().of(Verb::End), 1);
-    // Of two troubles, the one that another try may heal is told.
+    // Of two troubles, the one that another try may heal is reported.
     world.store.fail_all(false);
     world.store.reset_calls();
     world.store.fail_nth(3, session_issuer::testing::Fault::Before);

@@ -120,8 +120,8 @@ fn everything() -> Record {
     let open = fixtures::challenged(&born, challenge, at(1)).unwrap();
     let proved = fixtures::proved(&open, FactorKind::Totp, at(2)).unwrap();
     let rotated = fixtures::rotated(&proved, at(3)).unwrap();
-    let marked = fixtures::replayed(&rotated, at(60)).unwrap();
-    let counted = spent(marked, vec![Spend::one("posts", 9), Spend::one("exports", 9).amount(4)]);
+    let late = fixtures::replayed(&rotated, at(60)).unwrap();
+    let counted = spent(late, vec![Spend::one("posts", 9), Spend::one("exports", 9).amount(4)]);
     let by = Some(subject("boss"));
     ended(counted, &Tombstone::new(RevokeReason::Admin, at(61)).by(by))
 }
@@ -477,7 +477,7 @@ fn every_value_passes_the_checks_of_its_birth_again() {
 }
 
 #[test]
-fn what_is_wrong_with_a_row_is_told_without_what_stands_in_it() {
+fn the_fault_of_a_row_is_shown_without_what_stands_in_it() {
     let record = everything();
     let (mut refused, mut taken) = (0, 0);
     for of_the_columns in [false, true] {

@@ -1,4 +1,5 @@
-//! Sweeping: what is told of it, how much a call takes, what a failing batch does, and who else gets a turn.
+//! Sweeping: what it emits, how much a call takes, what a failing batch does, and who else gets a
+//! turn.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -49,7 +50,7 @@ fn expired(world: &World) -> usize {
 }
 
 #[test]
-fn a_session_that_a_mass_revocation_ended_is_not_told_as_expired_when_it_is_swept() {
+fn a_sweep_emits_no_expiry_of_a_session_that_a_mass_revocation_ended() {
     let world = World::new(an_hour());
     world.login("alice");
     let kept = world.login("alice");
@@ -59,11 +60,13 @@ fn a_session_that_a_mass_revocation_ended_is_not_told_as_expired_when_it_is_swep
     block_on(world.issuer.revoke(Revoke::token(ended.token()))).unwrap();
     world.advance(HOUR + DAY);
     assert_eq!(block_on(sweeper(&world).run_until_clean()).removed, 4);
-    let told: Vec<_> = world.events().into_iter().filter(|event| event.kind == EventKind::Expired).collect();
-    let mut subjects: Vec<_> = told.iter().map(|event| event.subject.clone().unwrap().to_string()).collect();
+    let expired: Vec<_> =
+        world.events().into_iter().filter(|event| event.kind == EventKind::Expired).collect();
+    let mut subjects: Vec<_> =
+        expired.iter().map(|event| event.subject.clone().unwrap().to_string()).collect();
     subjects.sort();
     assert_eq!(subjects, ["alice", "bob"], "the kept one, and the one that nobody ended");
-    assert!(told.iter().any(|event| event.session == Some(kept.session_id())));
+    assert!(expired.iter().any(|event| event.session == Some(kept.session_id())));
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn a_batch_that_fails_in_the_middle_does_not_end_the_clean_up() {
     let run = block_on(sweeper(&world).batch(10).run_until_clean());
     assert!(run.clean);
     assert_eq!((run.removed, run.failed), (95, 3));
-    assert_eq!(run.error.unwrap().kind(), ErrorKind::Unavailable, "and it is told of");
+    assert_eq!(run.error.unwrap().kind(), ErrorKind::Unavailable, "and it is reported");
     assert_eq!(expired(&world), 95);
 }
 
@@ -255,9 +258,9 @@ mod again_and_again {
 
     fn schedule() -> (Schedule, Runs) {
         let (began, runs) = (Instant::now(), Runs::default());
-        let told = Arc::clone(&runs);
+        let reported = Arc::clone(&runs);
         let schedule = Schedule::every(MINUTE).on_run(move |run| {
-            told.lock().unwrap().push((began.elapsed(), run.removed, run.clean));
+            reported.lock().unwrap().push((began.elapsed(), run.removed, run.clean));
         });
         (schedule, runs)
     }
@@ -305,7 +308,7 @@ mod again_and_again {
     }
 
     #[test]
-    fn an_outage_is_told_of_and_a_later_run_cleans_up() {
+    fn an_outage_is_reported_and_a_later_run_cleans_up() {
         let world = full_in_memory(30);
         paused().block_on(async {
             let (schedule, runs) = schedule();

@@ -33,7 +33,7 @@ const WAITS: [i64; 9] =
 #[derive(Clone)]
 struct Anything {
     issuer: Issuer,
-    told: History,
+    history: History,
     /// What a failover falls back to.
     saved: (Record, History),
     /// The highest generation that anybody was ever given a token of.
@@ -51,8 +51,8 @@ struct History {
     /// The generation that the last jump left, and whether anything moved since.
     jump: Option<(u32, bool)>,
     successor_seen: bool,
-    /// The generations that were marked, since marks were last cleared.
-    marked: Vec<u32>,
+    /// The generations with a late replay, since late replays were last cleared.
+    late_replays: Vec<u32>,
     ended: bool,
 }
 
@@ -74,17 +74,17 @@ impl Anything {
     fn new() -> Self {
         let issuer = Issuer::new(&Policy::default());
         let now = issuer.now.as_millis();
-        let told = History {
+        let history = History {
             generation: 1,
             moved_at: now,
             seen_at: now,
             ends_at: now + 14 * DAY,
             jump: None,
             successor_seen: false,
-            marked: Vec::new(),
+            late_replays: Vec::new(),
             ended: false,
         };
-        Self { saved: (issuer.record.clone(), told.clone()), issuer, told, minted: 1, bumped: false }
+        Self { saved: (issuer.record.clone(), history.clone()), issuer, history, minted: 1, bumped: false }
     }
 
     /// After these steps.
@@ -98,17 +98,21 @@ impl Anything {
 
     fn presents(&mut self, token: u32) -> Result<(), Broken> {
         let before = self.issuer.clone();
-        let expected =
-            self.told.answer(token, before.now.as_millis(), self.bumped, before.rule.late_replays_in_a_row);
+        let expected = self.history.answer(
+            token,
+            before.now.as_millis(),
+            self.bumped,
+            before.rule.late_replays_in_a_row,
+        );
         let answer = self.issuer.refresh(token);
         let after = &self.issuer;
         let how = || format!("{answer:?}");
         promise(AS_THE_TEXT, Answer::of(answer) == expected, || format!("{answer:?}, not {expected:?},"))?;
 
         let gets_a_token = !matches!(answer, RefreshDecision::Reuse | RefreshDecision::Refuse(_));
-        let is_from_before = self.told.jump.is_some_and(|(left, _)| token <= left + 1);
+        let is_from_before = self.history.jump.is_some_and(|(left, _)| token <= left + 1);
         promise(NOT_ACROSS_A_JUMP, !(gets_a_token && is_from_before), how)?;
-        promise(DEAD_FOR_EVER, !(gets_a_token && (self.told.ended || self.bumped)), how)?;
+        promise(DEAD_FOR_EVER, !(gets_a_token && (self.history.ended || self.bumped)), how)?;
         match answer {
             RefreshDecision::Rotate { ahead } => {
                 let is_right = after.generation() == token + 1 && ahead == (token > before.generation());
@@ -123,25 +127,25 @@ impl Anything {
             RefreshDecision::Reuse => promise(AHEAD, token < before.generation(), how)?,
             RefreshDecision::Keep { .. } => promise(AS_THE_TEXT, false, how)?,
         }
-        self.told.answered(expected, token, self.issuer.now.as_millis());
+        self.history.answered(expected, token, self.issuer.now.as_millis());
         self.minted = self.minted.max(self.issuer.generation());
         Ok(())
     }
 
     fn checks(&mut self, token: u32) -> Result<(), Broken> {
         let age = access_age(&self.issuer.record, token);
-        let left_by_a_jump = self.told.jump.is_some_and(|(_, moved_since)| !moved_since);
-        let expected = match i64::from(self.told.generation) - i64::from(token) {
+        let left_by_a_jump = self.history.jump.is_some_and(|(_, moved_since)| !moved_since);
+        let expected = match i64::from(self.history.generation) - i64::from(token) {
             ..=0 => Age::Current,
             1 if !left_by_a_jump => Age::Previous,
             _ => Age::Outdated,
         };
         promise(ACCESS, age == expected, || format!("{age:?}, not {expected:?},"))?;
         if self.issuer.is_live() && age != Age::Outdated {
-            self.told.seen_at = self.told.seen_at.max(self.issuer.now.as_millis());
-            if token == self.told.generation {
-                self.told.successor_seen = true;
-                self.told.marked.clear();
+            self.history.seen_at = self.history.seen_at.max(self.issuer.now.as_millis());
+            if token == self.history.generation {
+                self.history.successor_seen = true;
+                self.history.late_replays.clear();
             }
         }
         self.issuer.check(token);
@@ -154,9 +158,9 @@ impl Anything {
         self.issuer.step_up();
         // Proving the same factor twice in a millisecond changes nothing.
         if self.issuer.generation() != before {
-            self.told.moved(self.told.generation + 2, now);
-            self.told.jump = Some((before, false));
-            self.told.ends_at = now + 14 * DAY;
+            self.history.moved(self.history.generation + 2, now);
+            self.history.jump = Some((before, false));
+            self.history.ends_at = now + 14 * DAY;
             self.minted = self.minted.max(self.issuer.generation());
         }
     }
@@ -164,11 +168,11 @@ impl Anything {
     /// The record says what has happened to it.
     fn agrees(&self) -> Result<(), Broken> {
         let session = self.issuer.session();
-        let is_same = self.issuer.generation() == self.told.generation
-            && session.last_seen_at().as_millis() == self.told.seen_at;
+        let is_same = self.issuer.generation() == self.history.generation
+            && session.last_seen_at().as_millis() == self.history.seen_at;
         promise(NEVER_BACK, is_same, || format!("{:?}", self.issuer.record))?;
         let ends_at = session.ends_at().unwrap().as_millis();
-        promise(FIXED_END, ends_at == self.told.ends_at, || format!("{ends_at}"))
+        promise(FIXED_END, ends_at == self.history.ends_at, || format!("{ends_at}"))
     }
 }
 
@@ -208,11 +212,11 @@ impl World for Anything {
             Step::Present(token) => self.presents(token)?,
             Step::Check(token) => self.checks(token)?,
             Step::Prove => self.steps_up(),
-            Step::Save => self.saved = (self.issuer.record.clone(), self.told.clone()),
-            Step::Failover => (self.issuer.record, self.told) = self.saved.clone(),
+            Step::Save => self.saved = (self.issuer.record.clone(), self.history.clone()),
+            Step::Failover => (self.issuer.record, self.history) = self.saved.clone(),
             Step::LogOut => {
                 self.issuer.end(RevokeReason::Logout);
-                self.told.ended = true;
+                self.history.ended = true;
             }
             Step::LogOutEverywhere => {
                 self.issuer.bump();
@@ -227,7 +231,7 @@ impl World for Anything {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answer {
     Rotate,
-    Replay { marks: bool },
+    Replay { late: bool },
     Reuse,
     Superseded,
     Ended,
@@ -238,7 +242,7 @@ impl Answer {
     fn of(decision: RefreshDecision) -> Self {
         match decision {
             RefreshDecision::Rotate { .. } | RefreshDecision::Keep { .. } => Self::Rotate,
-            RefreshDecision::Replay { late, .. } => Self::Replay { marks: late },
+            RefreshDecision::Replay { late, .. } => Self::Replay { late },
             RefreshDecision::Reuse => Self::Reuse,
             RefreshDecision::Refuse(RefreshRefusal::Superseded) => Self::Superseded,
             RefreshDecision::Refuse(RefreshRefusal::NotLive(NotLive::Revoked(_))) => Self::Ended,
@@ -269,16 +273,17 @@ impl History {
             }
         }
         match self.generation - token {
-            1 if in_overlap => Answer::Replay { marks: false }, // 4
-            1 if by_rule_4 && self.row() <= late_replays_in_a_row => Answer::Replay { marks: true }, // 5
-            2 if in_overlap => Answer::Superseded,              // 6
+            1 if in_overlap => Answer::Replay { late: false }, // 4
+            1 if by_rule_4 && self.row() <= late_replays_in_a_row => Answer::Replay { late: true }, // 5
+            2 if in_overlap => Answer::Superseded,             // 6
             _ => Answer::Reuse,
         }
     }
 
-    /// How many generations in a row, up to this one, would be marked with this one.
+    /// How many generations in a row, up to this one, would have a late replay with this one.
     fn row(&self) -> u8 {
-        let row = (1..=self.generation).rev().skip(1).take_while(|older| self.marked.contains(older)).count();
+        let row =
+            (1..=self.generation).rev().skip(1).take_while(|older| self.late_replays.contains(older)).count();
         u8::try_from(row).unwrap() + 1
     }
 
@@ -288,10 +293,10 @@ impl History {
                 self.moved(token + 1, now);
                 self.jump = self.jump.map(|(left, _)| (left, true));
             }
-            Answer::Replay { marks } => {
+            Answer::Replay { late } => {
                 self.seen_at = self.seen_at.max(now);
-                if marks {
-                    self.marked.push(self.generation);
+                if late {
+                    self.late_replays.push(self.generation);
                 }
             }
             Answer::Reuse => self.ended = true,

@@ -1,7 +1,7 @@
 //! An honest client, alone: replies get lost, two tabs share its storage, it proves factors again.
 //!
-//! The promise (section 7, clauses 4 to 6): it is never told reuse, and the newest token it has is
-//! always answered, as long as
+//! The promise (section 7, clauses 4 to 6): it is never refused for reuse, and the newest token it
+//! has is always answered, as long as
 //! - the session is within its limits,
 //! - an unanswered refresh is tried again within the retry window,
 //! - no more than `late_replays_in_a_row` generations in a row had to be asked for again outside the
@@ -15,12 +15,12 @@
 
 use super::{
     super::{Age, RefreshDecision, RefreshRefusal, check::access_age},
-    HOUR, IDLE, MARKED_IN_A_ROW, MINUTE, OVERLAP, RETRY, SECOND, SEED,
+    HOUR, IDLE, LATE_REPLAYS_IN_A_ROW, MINUTE, OVERLAP, RETRY, SECOND, SEED,
     issuer::{Issuer, IssuerKey},
     search::{Broken, World, promise, search, walk},
 };
 
-const NO_REUSE: &str = "an honest client is never told reuse";
+const NO_REUSE: &str = "an honest client is never refused for reuse";
 const NO_LOCKOUT: &str = "an honest client's newest token is answered";
 
 /// How far the clocks of two nodes are apart: just less than the overlap window.
@@ -291,7 +291,7 @@ impl World for Honest {
 const DEPTH: usize = 8;
 
 fn honest(store_checked: bool, has_two_tabs: bool) -> Honest {
-    Honest::new(Issuer::endless(MARKED_IN_A_ROW), store_checked, has_two_tabs)
+    Honest::new(Issuer::endless(LATE_REPLAYS_IN_A_ROW), store_checked, has_two_tabs)
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn answered_late_in_a_row(mut client: Honest, rounds: u32) -> u32 {
 
 #[test]
 fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_checked_one_for_any_number() {
-    assert_eq!(answered_late_in_a_row(honest(false, false), 100), u32::from(MARKED_IN_A_ROW));
+    assert_eq!(answered_late_in_a_row(honest(false, false), 100), u32::from(LATE_REPLAYS_IN_A_ROW));
     assert_eq!(answered_late_in_a_row(honest(true, false), 100), 100);
 }
 
@@ -347,7 +347,7 @@ fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_chec
 fn a_jump_that_overtakes_a_refresh_does_not_make_a_thief_of_who_asks_again() {
     // The reply to a refresh is lost; the access token before it still steps up; the client tries
     // again.
-    let mut issuer = Issuer::endless(MARKED_IN_A_ROW);
+    let mut issuer = Issuer::endless(LATE_REPLAYS_IN_A_ROW);
     assert_eq!(issuer.refresh(1), RefreshDecision::Rotate { ahead: false });
     assert_eq!(issuer.check(1), Age::Previous);
     issuer.step_up();

@@ -41,7 +41,7 @@ struct Requests {
     record: Record,
     stamp: SubjectStamp,
     now: Timestamp,
-    told: History,
+    history: History,
     /// What each node has decided on what it read, and not yet committed.
     under_way: [Option<UnderWay>; 2],
 }
@@ -99,14 +99,14 @@ impl Requests {
     fn new() -> Self {
         let lifetime = policy().request_lifetime;
         let (record, now) = (sample::request(lifetime), sample::BORN);
-        let told = History {
+        let history = History {
             decision: None,
             exchanged: false,
             revoked: false,
             dead_by_epoch: false,
             ends_at: now.as_millis() + WAIT,
         };
-        Self { record, stamp: sample::stamp(), now, told, under_way: [None, None] }
+        Self { record, stamp: sample::stamp(), now, history, under_way: [None, None] }
     }
 
     /// The real rule, and the real transition that follows from a yes.
@@ -134,15 +134,15 @@ impl Requests {
 
     fn begins(&mut self, node: usize, act: Act) -> Result<(), Broken> {
         let decided = self.decide(act);
-        let expected = self.told.answer(act, self.now.as_millis());
+        let expected = self.history.answer(act, self.now.as_millis());
         let answer = decided.as_ref().map(drop).map_err(|refusal| *refusal);
         let how = || format!("{answer:?} to {act:?}, not {expected:?},");
         if let Act::Exchange = act {
-            promise(SECOND_EXCHANGE, !(self.told.exchanged && answer.is_ok()), how)?;
-            promise(APPROVED, answer.is_err() || self.told.decision == Some(Decision::Approved), how)?;
-            promise(DEAD, !(answer.is_ok() && self.told.is_dead(self.now.as_millis())), how)?;
+            promise(SECOND_EXCHANGE, !(self.history.exchanged && answer.is_ok()), how)?;
+            promise(APPROVED, answer.is_err() || self.history.decision == Some(Decision::Approved), how)?;
+            promise(DEAD, !(answer.is_ok() && self.history.is_dead(self.now.as_millis())), how)?;
         } else {
-            promise(FINAL, !(self.told.decision.is_some() && answer.is_ok()), how)?;
+            promise(FINAL, !(self.history.decision.is_some() && answer.is_ok()), how)?;
         }
         promise(AS_THE_TEXT, answer == expected, how)?;
         self.under_way[node] = decided.ok().map(|next| UnderWay {
@@ -177,24 +177,24 @@ impl Requests {
         let how = || format!("{act:?} made {:?}", self.record);
         match act {
             Act::Approve | Act::Deny => {
-                promise(FINAL, self.told.decision.is_none(), how)?;
+                promise(FINAL, self.history.decision.is_none(), how)?;
                 let is_approved = act == Act::Approve;
-                self.told.decision = Some(if is_approved { Decision::Approved } else { Decision::Denied });
+                self.history.decision = Some(if is_approved { Decision::Approved } else { Decision::Denied });
                 if is_approved {
-                    self.told.ends_at = at.as_millis() + WAIT;
+                    self.history.ends_at = at.as_millis() + WAIT;
                 }
                 promise(AS_THE_TEXT, self.record.session().is_none(), how)
             }
             Act::Exchange => {
-                promise(ONCE, !self.told.exchanged, how)?;
-                promise(DEAD, !self.told.is_dead(at.as_millis()), how)?;
-                promise(APPROVED, self.told.decision == Some(Decision::Approved), how)?;
-                self.told.exchanged = true;
-                self.told.ends_at = at.as_millis() + DAY;
+                promise(ONCE, !self.history.exchanged, how)?;
+                promise(DEAD, !self.history.is_dead(at.as_millis()), how)?;
+                promise(APPROVED, self.history.decision == Some(Decision::Approved), how)?;
+                self.history.exchanged = true;
+                self.history.ends_at = at.as_millis() + DAY;
                 let is_of_subject = self.record.bound().is_some_and(|(own, _)| *own == sample::subject());
                 let jumps = self.record.generation() == before.generation() + 2;
                 let ends_at = self.record.effective_end().map(Timestamp::as_millis);
-                let is_anew = ends_at == Some(self.told.ends_at);
+                let is_anew = ends_at == Some(self.history.ends_at);
                 let is_same = self.record.id() == before.id() && self.record.session().is_some();
                 promise(ANEW, is_of_subject && jumps && is_anew && is_same, how)
             }
@@ -212,11 +212,11 @@ impl Requests {
         promise(ITS_APP, answers == [unknown; 2], || format!("{answers:?}"))
     }
 
-    /// What a page that shows the request is told.
+    /// What a page that shows the request is history.
     fn looks(&self) -> Result<(), Broken> {
         let app = sample::app();
         let answer = decide_look(&self.record, Some(&self.stamp), Some(&app), self.now);
-        let expected = self.told.look(self.now.as_millis());
+        let expected = self.history.look(self.now.as_millis());
         promise(AS_THE_TEXT, answer == expected, || format!("{answer:?} to a look, not {expected:?},"))
     }
 }
@@ -266,7 +266,7 @@ impl World for Requests {
     fn key(&self) -> Self::Key {
         // Only distances tell states apart: the time that is left, and what came between.
         let now = self.now.as_millis();
-        let told = History { ends_at: self.told.ends_at - now, ..self.told };
+        let history = History { ends_at: self.history.ends_at - now, ..self.history };
         let left = |record: &Record| record.effective_end().map_or(i64::MAX, |end| end.as_millis() - now);
         let under_way = self.under_way.each_ref().map(|act| {
             let act = act.as_ref()?;
@@ -274,7 +274,7 @@ impl World for Requests {
             let moved = act.read_epoch != self.stamp.epoch;
             Some((act.act, behind, moved, now - act.at.as_millis(), left(&act.next)))
         });
-        (told, left(&self.record), under_way)
+        (history, left(&self.record), under_way)
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -289,7 +289,7 @@ impl World for Requests {
             }
         }
         steps.extend([Step::ExchangeByAnotherApp, Step::RevokeAllOfTheSubject]);
-        if !self.told.revoked {
+        if !self.history.revoked {
             steps.push(Step::Revoke);
         }
         steps
@@ -307,11 +307,11 @@ impl World for Requests {
             Step::ExchangeByAnotherApp => self.another_app_exchanges()?,
             Step::Revoke => {
                 self.record = self.record.ended(&Tombstone::new(RevokeReason::Admin, self.now));
-                self.told.revoked = true;
+                self.history.revoked = true;
             }
             Step::RevokeAllOfTheSubject => {
                 self.stamp.bump(None, RevokeReason::CredentialChange, self.now);
-                self.told.dead_by_epoch |= self.told.decision == Some(Decision::Approved);
+                self.history.dead_by_epoch |= self.history.decision == Some(Decision::Approved);
             }
         }
         self.looks()

@@ -70,7 +70,7 @@ impl Explored {
 /// followed further.
 pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, depth: usize) -> Explored {
     let mut known = HashSet::new();
-    // For each state the one it was reached from, and how: to tell the way to a broken promise.
+    // For each state the one it was reached from, and how: to describe the way to a broken promise.
     let mut ways: Vec<Option<(usize, W::Step)>> = Vec::new();
     let mut frontier = Vec::new();
     for root in roots {
@@ -88,7 +88,7 @@ pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, d
                 explored.steps += 1;
                 match after.take(step) {
                     Err(broken) => {
-                        let way = || tell(&ways, *from, step, &broken);
+                        let way = || describe(&ways, *from, step, &broken);
                         explored.broken.entry(broken.promise).or_insert_with(way);
                     }
                     Ok(()) if known.insert(after.key()) => {
@@ -112,7 +112,7 @@ pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, d
     explored
 }
 
-fn tell<S: Debug>(ways: &[Option<(usize, S)>], from: usize, last: S, broken: &Broken) -> String {
+fn describe<S: Debug>(ways: &[Option<(usize, S)>], from: usize, last: S, broken: &Broken) -> String {
     let mut steps = vec![format!("{last:?}")];
     let mut at = from;
     while let Some((before, step)) = &ways[at] {

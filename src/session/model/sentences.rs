@@ -8,7 +8,7 @@ use super::{
         Age, Life, NotLive, PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule,
         check::access_age, decide_refresh, life,
     },
-    DAY, HOUR, IDLE, MARKED_IN_A_ROW, MILLISECOND, MINUTE, OVERLAP, RETRY, SECOND,
+    DAY, HOUR, IDLE, LATE_REPLAYS_IN_A_ROW, MILLISECOND, MINUTE, OVERLAP, RETRY, SECOND,
     issuer::Issuer,
 };
 use crate::{
@@ -54,8 +54,8 @@ fn at_age(age: i64, seen: bool) -> RefreshDecision {
     issuer.decide(1)
 }
 
-fn is_replay(decision: RefreshDecision, marks: bool) -> bool {
-    matches!(decision, RefreshDecision::Replay { late, .. } if late == marks)
+fn is_replay(decision: RefreshDecision, is_late: bool) -> bool {
+    matches!(decision, RefreshDecision::Replay { late, .. } if late == is_late)
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn without_windows_the_second_use_is_reuse_whatever_the_clocks_say() {
         with(Rotation::On { overlap: Duration::ZERO, retry, late_replays_in_a_row })
     };
     for age in [-HOUR, -SECOND, -MILLISECOND, 0, MILLISECOND, HOUR] {
-        for mut issuer in [with(Rotation::strict()), zero(0), zero(MARKED_IN_A_ROW)] {
+        for mut issuer in [with(Rotation::strict()), zero(0), zero(LATE_REPLAYS_IN_A_ROW)] {
             assert_eq!(issuer.refresh(1), ROTATES);
             issuer.wait(age);
             assert_eq!(issuer.refresh(1), RefreshDecision::Reuse, "{age}");
@@ -205,11 +205,11 @@ fn a_generation_answered_often_counts_once_and_more_in_a_row_than_allowed_is_reu
 }
 
 #[test]
-fn the_row_ends_with_a_generation_that_was_not_marked_and_with_a_check_that_the_store_sees() {
+fn a_row_of_late_replays_ends_with_a_generation_without_one_or_a_stored_check() {
     for breaks_by_check in [false, true] {
-        let mut issuer = Issuer::endless(MARKED_IN_A_ROW);
+        let mut issuer = Issuer::endless(LATE_REPLAYS_IN_A_ROW);
         for round in 0..100 {
-            for _ in 0..MARKED_IN_A_ROW {
+            for _ in 0..LATE_REPLAYS_IN_A_ROW {
                 let token = issuer.generation();
                 issuer.refresh(token);
                 issuer.wait(MINUTE);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::{
     super::RefreshDecision,
-    HOUR, MARKED_IN_A_ROW, MINUTE, OVERLAP, SECOND, SEED,
+    HOUR, LATE_REPLAYS_IN_A_ROW, MINUTE, OVERLAP, SECOND, SEED,
     issuer::{Issuer, IssuerKey},
     search::{Broken, World, promise, search, walk},
 };
@@ -179,7 +179,7 @@ fn owner_and_thief_are_found_within_three_rotations_that_no_store_checked_check_
 }
 
 #[test]
-fn each_store_checked_check_that_clears_the_marks_buys_two_more_rotations_or_one() {
+fn each_check_that_clears_the_late_replays_buys_two_more_rotations_or_one() {
     assert_eq!(found_within(Checks::AtMost(1), 2), 5);
     assert_eq!(found_within(Checks::AtMost(1), 1), 3);
 }
@@ -198,7 +198,7 @@ fn owner_and_thief_are_found_in_long_walks() {
 fn a_thief_who_always_refreshes_first_is_not_found_while_only_the_owners_checks_ask_the_store() {
     // The limit of clause 5: to the record this is a client that loses the first reply to every
     // refresh.
-    let mut theft = theft(Checks::Anytime, MARKED_IN_A_ROW, u32::MAX);
+    let mut theft = theft(Checks::Anytime, LATE_REPLAYS_IN_A_ROW, u32::MAX);
     theft.take(Step::Steal).unwrap();
     for _ in 0..1_000 {
         theft.take(Step::Refresh(Who::Thief, 9 * MINUTE)).unwrap();
@@ -212,7 +212,7 @@ fn a_thief_who_always_refreshes_first_is_not_found_while_only_the_owners_checks_
 #[test]
 fn a_thief_who_follows_inside_the_overlap_is_not_found_unless_it_is_zero() {
     // The other limit of clause 5.
-    let mut theft = theft(Checks::AtOnce, MARKED_IN_A_ROW, u32::MAX);
+    let mut theft = theft(Checks::AtOnce, LATE_REPLAYS_IN_A_ROW, u32::MAX);
     theft.take(Step::Steal).unwrap();
     for _ in 0..1_000 {
         theft.take(Step::Refresh(Who::Owner, 10 * MINUTE)).unwrap();

@@ -110,7 +110,7 @@ struct Updates {
     record: Record,
     stamp: SubjectStamp,
     now: Timestamp,
-    told: History,
+    history: History,
     /// The newest token that the client has.
     newest: u32,
     /// The challenge that a slow call has seen answered, and not yet committed.
@@ -187,7 +187,7 @@ impl Updates {
     fn new(kind: Kind) -> Self {
         let record = kind.record();
         let lifetime = record.session().unwrap().lifetime();
-        let told = History {
+        let history = History {
             born: sample::BORN.as_millis(),
             proved: [None; 3],
             voided: None,
@@ -198,7 +198,7 @@ impl Updates {
             asked: 0,
             ended: false,
         };
-        Self { kind, record, stamp: sample::stamp(), now: sample::BORN, told, newest: 1, slow: None }
+        Self { kind, record, stamp: sample::stamp(), now: sample::BORN, history, newest: 1, slow: None }
     }
 
     fn after(kind: Kind, steps: &[Step]) -> Self {
@@ -265,13 +265,13 @@ impl Updates {
                 wish.lifetime = LifetimeChange::Set(Duration::from_millis(millis.unsigned_abs()));
             }
             What::Clear => wish.lifetime = LifetimeChange::Clear,
-            What::Ask => wish.challenges = vec![challenge(self.told.asked + 1)],
+            What::Ask => wish.challenges = vec![challenge(self.history.asked + 1)],
         }
         wish
     }
 
     fn is_live(&self) -> bool {
-        !self.told.ended && self.now.as_millis() < self.ends_at()
+        !self.history.ended && self.now.as_millis() < self.ends_at()
     }
 
     fn updates(&mut self, by: By, what: What) -> Result<(), Broken> {
@@ -313,7 +313,7 @@ impl Updates {
         let is_impersonation = self.kind == Kind::Impersonation;
         match what {
             What::Name { other } => {
-                let changes = self.told.named.is_some_and(|named| named != other);
+                let changes = self.history.named.is_some_and(|named| named != other);
                 promise(SUBJECT, is_refused == (changes || is_impersonation), how)
             }
             What::Prove { .. } => promise(NO_PROOF, is_refused == is_impersonation, how),
@@ -337,11 +337,11 @@ impl Updates {
         let is_changed = self.record != before.record;
         let how = || format!("{what:?} by {by:?} made {:?}", self.record);
         let is_proof = matches!(what, What::Prove { .. });
-        let binds = matches!(what, What::Name { .. }) && before.told.named.is_none();
-        let proved_now = |code| before.told.proved[usize::from(code)] == Some(now);
+        let binds = matches!(what, What::Name { .. }) && before.history.named.is_none();
+        let proved_now = |code| before.history.proved[usize::from(code)] == Some(now);
         let is_no_op = match what {
             What::Nothing => true,
-            What::Note(value) => before.told.note == value,
+            What::Note(value) => before.history.note == value,
             What::Prove { code, .. } if proved_now(code) => !is_changed,
             What::Last(_) | What::Clear | What::Name { .. } => !is_changed,
             What::Prove { .. } | What::Ask => false,
@@ -360,23 +360,23 @@ impl Updates {
         let is_access = by != By::Host && !self.kind.has_session_token();
         promise(ACCESS, !(is_access && !is_proof && (lengthens || steps > 0)), how)?;
 
-        let mut told = self.told.clone();
+        let mut history = self.history.clone();
         match what {
-            What::Note(value) => told.note = value,
-            What::Name { other } => told.named = Some(other),
-            What::Prove { code, .. } => told.proved[usize::from(code)] = Some(now),
-            What::Last(millis) => told.given = Some(millis),
-            What::Clear => told.given = None,
+            What::Note(value) => history.note = value,
+            What::Name { other } => history.named = Some(other),
+            What::Prove { code, .. } => history.proved[usize::from(code)] = Some(now),
+            What::Last(millis) => history.given = Some(millis),
+            What::Clear => history.given = None,
             What::Ask => {
-                told.asked += 1;
-                told.open = Some(told.asked);
+                history.asked += 1;
+                history.open = Some(history.asked);
             }
             What::Nothing => {}
         }
-        self.told = told;
+        self.history = history;
         self.ends_in_time(before, what)?;
         let named = self.record.bound().map(|(own, _)| *own == subject(true));
-        promise(SUBJECT, named == self.told.named, || format!("{what:?} made {:?}", self.record))
+        promise(SUBJECT, named == self.history.named, || format!("{what:?} made {:?}", self.record))
     }
 
     /// The end is where the text allows it.
@@ -386,14 +386,14 @@ impl Updates {
         let longest = match self.kind {
             kind if kind.is_endless() => i64::MAX,
             Kind::Impersonation => GRANTED_IMPERSONATION,
-            Kind::Beginning if !self.told.is_proved_twice() => BEGINNING,
+            Kind::Beginning if !self.history.is_proved_twice() => BEGINNING,
             _ => GRANTED,
         };
-        let since = self.told.last_proof().unwrap_or(self.told.born);
+        let since = self.history.last_proof().unwrap_or(self.history.born);
         let is_in_time = end <= before.ends_at() || end <= since.saturating_add(longest);
         promise(LONGEST, is_in_time, how)?;
         let What::Prove { keeps_end, .. } = what else { return Ok(()) };
-        let expected = match self.told.given {
+        let expected = match self.history.given {
             _ if keeps_end && self.kind != Kind::Beginning => before.ends_at(),
             None => i64::MAX,
             Some(given) => now + given.min(longest),
@@ -414,7 +414,7 @@ impl Updates {
         }
         let before = self.clone();
         let decided = self.decide(By::Host, &wish);
-        let is_open = self.told.open == Some(serial);
+        let is_open = self.history.open == Some(serial);
         let missing = Refusal::Update(UpdateRefusal::ChallengeMissing(FactorKind::WebAuthn));
         let is_right = match &decided {
             Ok(next) => is_open && next.is_some(),
@@ -424,12 +424,12 @@ impl Updates {
         if let Ok(Some(mut next)) = decided {
             next.follow(&self.record);
             self.record = next;
-            self.told.open = None;
-            self.told.proved[2] = Some(self.now.as_millis());
+            self.history.open = None;
+            self.history.proved[2] = Some(self.now.as_millis());
             self.ends_in_time(&before, What::Ask)?;
         }
         let open = self.record.session().unwrap().challenge(FactorKind::WebAuthn).is_some();
-        promise(ANSWERED_ONCE, open == self.told.open.is_some(), || format!("{:?}", self.record))
+        promise(ANSWERED_ONCE, open == self.history.open.is_some(), || format!("{:?}", self.record))
     }
 }
 
@@ -458,13 +458,13 @@ impl World for Updates {
         // Only distances tell states apart.
         let now = self.now.as_millis();
         let ago = |at: Option<i64>| at.map(|at| now - at);
-        let told = History {
-            born: now - self.told.born,
-            proved: self.told.proved.map(ago),
-            voided: ago(self.told.voided),
+        let history = History {
+            born: now - self.history.born,
+            proved: self.history.proved.map(ago),
+            voided: ago(self.history.voided),
             asked: 0,
             open: None,
-            ..self.told.clone()
+            ..self.history.clone()
         };
         let generation = i64::from(self.record.generation());
         let left = self.ends_at().saturating_sub(now);
@@ -474,8 +474,8 @@ impl World for Updates {
             generation.min(3),
             self.record.session().map_or(0, |session| i64::from(session.jumped_from != 0)),
         ];
-        let behind = |serial: Option<u32>| serial.map(|serial| self.told.asked - serial);
-        (self.kind, told, numbers, [behind(self.told.open), behind(self.slow)])
+        let behind = |serial: Option<u32>| serial.map(|serial| self.history.asked - serial);
+        (self.kind, history, numbers, [behind(self.history.open), behind(self.slow)])
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -495,7 +495,7 @@ impl World for Updates {
         }
         match self.slow {
             Some(_) => steps.push(Step::SlowCallEnds),
-            None if self.told.open.is_some() && self.kind != Kind::Impersonation => {
+            None if self.history.open.is_some() && self.kind != Kind::Impersonation => {
                 steps.push(Step::SlowCallBegins);
             }
             None => {}
@@ -513,17 +513,17 @@ impl World for Updates {
                 let is_whole = self.record.tombstone() == before.tombstone();
                 promise(SUPERSEDED, is_whole, || format!("{:?}", self.record))?;
             }
-            Step::SlowCallBegins => self.slow = self.told.open,
+            Step::SlowCallBegins => self.slow = self.history.open,
             Step::SlowCallEnds => self.slow_call_ends()?,
             Step::ChangeCredential => {
                 self.stamp.raise_floor(FactorFloor::new(FactorKind::Totp, self.now));
-                self.told.voided = self.told.voided.max(Some(self.now.as_millis()));
+                self.history.voided = self.history.voided.max(Some(self.now.as_millis()));
                 // As an issuer does, so that whatever is proved next is proved after the change.
                 self.now = Timestamp::from_millis(self.now.as_millis() + MILLISECOND);
             }
             Step::LogOut => {
                 self.record = self.record.ended(&Tombstone::new(RevokeReason::Logout, self.now));
-                self.told.ended = true;
+                self.history.ended = true;
             }
         }
         Ok(())

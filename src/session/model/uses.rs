@@ -1,5 +1,5 @@
-//! Marks move no version, so they race commits. Whatever the order of arrival, the outcome is that
-//! of some order in which one came after the other.
+//! Noted uses move no version, so they race commits. Whatever the order of arrival, the outcome is
+//! that of some order in which one came after the other.
 
 use super::{
     super::{Record, RefreshDecision, Use, change::SpendRefused},
@@ -10,7 +10,7 @@ use super::{
 use crate::{clock::Timestamp, policy::Spend};
 
 const ROUNDS: usize = 20_000;
-const MARKS_AT_MOST: usize = 4;
+const USES_AT_MOST: usize = 4;
 const LIMIT: u64 = 50;
 
 /// What one writer does with the record it has read.
@@ -46,7 +46,7 @@ impl Commit {
 struct Outcome {
     generation: u32,
     successor_seen: bool,
-    marked: (u32, u8),
+    late_replays: (u32, u8),
     last_seen_at: Timestamp,
     counters: [u64; 2],
 }
@@ -57,7 +57,7 @@ impl Outcome {
         Self {
             generation: record.generation(),
             successor_seen: session.successor_seen(),
-            marked: (session.late_generation, session.late_replays_in_a_row),
+            late_replays: (session.late_generation, session.late_replays_in_a_row),
             last_seen_at: session.last_seen_at(),
             counters: ["calls", "mails"].map(|name| session.counter(name)),
         }
@@ -68,7 +68,7 @@ fn spend(name: &'static str, amount: u64) -> Spend {
     Spend { name, amount, limit: LIMIT }
 }
 
-fn random_mark(dice: &mut Dice, issuer: &Issuer) -> Use {
+fn random_use(dice: &mut Dice, issuer: &Issuer) -> Use {
     let late = i64::try_from(dice.below(4)).unwrap() * MINUTE - MINUTE;
     let at = Timestamp::from_millis(issuer.now.as_millis() + late);
     // Of the generation before, the current one, or one that a failover lost.
@@ -85,43 +85,43 @@ fn random_mark(dice: &mut Dice, issuer: &Issuer) -> Use {
     }
 }
 
-fn apply(record: &mut Record, marks: &[Use]) -> Vec<bool> {
-    marks.iter().map(|mark| record.note_use(mark).is_ok()).collect()
+fn apply(record: &mut Record, uses: &[Use]) -> Vec<bool> {
+    uses.iter().map(|used| record.note_use(used).is_ok()).collect()
 }
 
 #[test]
-fn marks_that_come_between_a_read_and_its_commit_are_as_if_they_came_before_or_after() {
+fn a_use_noted_between_a_read_and_its_commit_counts_as_before_or_after() {
     let mut dice = Dice(SEED);
     let mut issuer = Issuer::endless(2);
     for _ in 0..ROUNDS {
         issuer.wait(i64::try_from(dice.below(3)).unwrap() * OVERLAP);
         let read = issuer.record.clone();
         let commit = match COMMITS[dice.below(COMMITS.len())] {
-            Commit::Replay if issuer.session().successor_seen() => Commit::Use, // the rule marks no more
+            Commit::Replay if issuer.session().successor_seen() => Commit::Use, // the rule replays no more
             commit => commit,
         };
-        let marks: Vec<_> =
-            (0..dice.below(MARKS_AT_MOST + 1)).map(|_| random_mark(&mut dice, &issuer)).collect();
+        let uses: Vec<_> =
+            (0..dice.below(USES_AT_MOST + 1)).map(|_| random_use(&mut dice, &issuer)).collect();
 
-        // The race: read, marks, commit.
+        // The race: read, uses, commit.
         let mut next = commit.of(&read, &issuer);
-        let passed = apply(&mut issuer.record, &marks);
+        let passed = apply(&mut issuer.record, &uses);
         assert_eq!(issuer.record.version(), read.version());
         if next == read {
             continue; // it changed nothing, so there is nothing to commit
         }
         next.follow(&issuer.record);
 
-        // Every order in which the commit comes whole: after so many of the marks.
-        let in_some_order = (0..=marks.len()).any(|before| {
+        // Every order in which the commit comes whole: after so many of the uses.
+        let in_some_order = (0..=uses.len()).any(|before| {
             let mut record = read.clone();
-            let mut serial = apply(&mut record, &marks[..before]);
+            let mut serial = apply(&mut record, &uses[..before]);
             let mut after = commit.of(&record, &issuer);
             after.version = read.version() + 1;
-            serial.extend(apply(&mut after, &marks[before..]));
+            serial.extend(apply(&mut after, &uses[before..]));
             serial == passed && Outcome::of(&after) == Outcome::of(&next) && after.version() == next.version()
         });
-        assert!(in_some_order, "{commit:?} against {marks:?} made {:?} of {:?}", Outcome::of(&next), read);
+        assert!(in_some_order, "{commit:?} against {uses:?} made {:?} of {:?}", Outcome::of(&next), read);
         issuer.record = next;
         if issuer.session().counter("calls") + 2 > LIMIT && dice.below(3) == 0 {
             issuer = Issuer::endless(2);
@@ -134,13 +134,13 @@ fn a_refused_spend_changes_nothing_at_all() {
     let mut record = Issuer::endless(2).record;
     record.note_use(&Use { spend: vec![spend("mails", LIMIT)], ..Use::new(Timestamp::EPOCH) }).unwrap();
     let before = record.clone();
-    let mark = Use {
+    let used = Use {
         seen_at: Some(Timestamp::MAX),
         seen_generation: Some(1),
         spend: vec![spend("calls", 1), spend("mails", 1)],
         now: Timestamp::EPOCH,
     };
-    assert_eq!(record.note_use(&mark), Err(SpendRefused));
+    assert_eq!(record.note_use(&used), Err(SpendRefused));
     assert!(record == before);
 }
 
@@ -155,7 +155,7 @@ fn the_use_of_a_generation_that_a_commit_left_behind_does_not_count_for_the_next
 }
 
 #[test]
-fn marks_that_a_check_clears_during_a_rotation_stay_cleared() {
+fn late_replays_that_a_check_clears_during_a_rotation_stay_cleared() {
     let mut issuer = Issuer::endless(2);
     for generation in [1, 2] {
         issuer.refresh(generation);

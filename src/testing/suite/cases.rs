@@ -116,7 +116,7 @@ macro_rules! __store_groups {
                 a_record_that_adopts_beside_a_bump_is_dead_or_under_the_new_epoch
             }
             revocation_log {
-                an_empty_log_has_nothing_to_tell
+                an_empty_log_has_no_entries
                 an_end_is_logged_with_the_time_from_which_nobody_needs_to_know
                 a_bump_is_logged_with_its_epoch_and_whom_it_kept
                 a_floor_is_logged_with_its_time

@@ -1,7 +1,7 @@
 //! A row that cannot be read is an error to whoever asks for it, and keeps nobody else from anything.
 
 use super::{
-    errors::{shown, tells_nothing},
+    errors::{shown, shows_nothing},
     tools::*,
 };
 use crate::{
@@ -163,8 +163,8 @@ pub async fn a_list_reports_a_damaged_row_and_goes_on(place: Place) {
             assert!(query.after.is_none(), "a list ends");
             assert_eq!(found, [keys[0].id, keys[2].id], "{select:?}, pages of {limit}");
             // Where only the row itself says whose it is, nobody can tell that it is missing.
-            let is_told = damaged == [keys[1].id];
-            assert!(is_told || (!is_sure && damaged.is_empty()), "{select:?}: {damaged:?}");
+            let is_reported = damaged == [keys[1].id];
+            assert!(is_reported || (!is_sure && damaged.is_empty()), "{select:?}: {damaged:?}");
         }
     }
 }
@@ -192,8 +192,8 @@ pub async fn a_subject_with_a_damaged_row_can_be_revoked(place: Place) {
     wreck(&place, &keys[1]).await;
     let store = place.open().await;
     let kept = Bump::all_but(keys[1].id, RevokeReason::Admin);
-    let marked = store.change_subject(&of(&name), SubjectChange::bump(kept, at(5))).await;
-    assert!(!matches!(marked, Ok(SubjectChanged::Done(_))), "what cannot be read is no session to keep");
+    let changed = store.change_subject(&of(&name), SubjectChange::bump(kept, at(5))).await;
+    assert!(!matches!(changed, Ok(SubjectChanged::Done(_))), "what cannot be read is no session to keep");
     assert!(is_live(&store, &keys[0], 5).await, "and nothing changed");
     assert!(matches!(bump(&store, &name, Bump::all(RevokeReason::Admin), 6).await, SubjectChanged::Done(_)));
     drop(store);
@@ -240,7 +240,7 @@ pub async fn the_error_of_a_damaged_row_has_a_source_and_shows_nothing_of_it(pla
         let store = place.open().await;
         let error = is_damage(store.load(&keys[1]).await);
         assert!(std::error::Error::source(&error).is_some(), "{what}: the cause is kept");
-        tells_nothing(&shown(&error));
+        shows_nothing(&shown(&error));
         drop(store);
         place.tamper(&keys[1], &mut |row| row.clone_from(&whole)).await;
     }

@@ -27,7 +27,7 @@ pub(super) fn shown(error: &StoreError) -> String {
     shown
 }
 
-pub(super) fn tells_nothing(shown: &str) {
+pub(super) fn shows_nothing(shown: &str) {
     for word in ["telltale", "192.0.2.77"] {
         assert!(!shown.contains(word), "{shown}");
     }
@@ -42,7 +42,7 @@ pub async fn a_change_of_subject_is_an_error_that_names_nobody(store: Store) {
     let mut change = Change::new(on.clone(), next, at(1));
     change.observed_epoch = Some(known);
     let error = store.commit(change).await.expect_err("a subject, once set, never changes");
-    tells_nothing(&shown(&error));
+    shows_nothing(&shown(&error));
     assert!(!error.is_retryable(), "the same call never succeeds");
     assert!(*load(&store, &key).await.record == *on.record);
 }
@@ -53,7 +53,7 @@ pub async fn a_change_under_another_key_is_an_error_and_stores_nothing(store: St
     let (on, before) = (load(&store, &key).await, load(&store, &other).await);
     let change = Change::new(before.clone(), refreshed(&on, 1), at(1));
     let error = store.commit(change).await.expect_err("a record stays where it is");
-    tells_nothing(&shown(&error));
+    shows_nothing(&shown(&error));
     assert!(*load(&store, &other).await.record == *before.record);
     assert!(*load(&store, &key).await.record == *on.record);
 }
@@ -62,14 +62,14 @@ pub async fn nothing_is_born_ended(store: Store) {
     let record = fixtures::session().build();
     let ended = record.ended(&Tombstone::new(RevokeReason::Admin, at(0)));
     let error = store.insert(NewRecord::new(ended, at(0))).await.expect_err("a tombstone is put by an end");
-    tells_nothing(&shown(&error));
+    shows_nothing(&shown(&error));
     assert!(store.load(&record.key()).await.unwrap().is_none());
 }
 
 pub async fn a_store_shows_nothing_of_what_it_keeps(store: Store) {
     let key = telltale(&store).await;
     for shown in [format!("{store}"), format!("{store:?}"), format!("{store:#?}")] {
-        tells_nothing(&shown);
+        shows_nothing(&shown);
         assert!(!shown.contains(&key.id.to_string()), "{shown}");
         assert!(!shown.is_empty());
     }

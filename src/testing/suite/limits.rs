@@ -262,8 +262,8 @@ pub async fn the_first_and_the_last_times_keep_their_order(store: Store) {
         assert_eq!(found, [keys[0].id, keys[2].id, keys[1].id]);
     }
     let alice = subject("alice");
-    let mark = SubjectChange::bump(Bump::all(RevokeReason::Admin), last);
-    let SubjectChanged::Done(stamp) = store.change_subject(&of(&alice), mark).await.unwrap() else {
+    let change = SubjectChange::bump(Bump::all(RevokeReason::Admin), last);
+    let SubjectChanged::Done(stamp) = store.change_subject(&of(&alice), change).await.unwrap() else {
         panic!("nothing was to be kept")
     };
     assert_eq!(store.stamp(&of(&alice), last).await.unwrap(), stamp);

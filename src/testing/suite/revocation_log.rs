@@ -3,7 +3,7 @@
 use super::tools::*;
 use crate::{clock::MAX_SIGNED_LIFETIME, id::DeviceId};
 
-pub async fn an_empty_log_has_nothing_to_tell(store: Store) {
+pub async fn an_empty_log_has_no_entries(store: Store) {
     if skips_log(&store) {
         return;
     }

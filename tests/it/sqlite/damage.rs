@@ -152,7 +152,7 @@ fn a_damaged_holder_of_a_devices_slot_makes_room() {
 }
 
 #[test]
-fn a_sweep_tells_the_host_of_rows_that_cannot_be_read() {
+fn a_sweep_reports_the_rows_that_cannot_be_read() {
     use session_issuer::{Issuer, Policy, entropy::SystemEntropy, token::TokenKeys};
     let house = House::new();
     let store = std::sync::Arc::new(house.open());

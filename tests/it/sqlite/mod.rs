@@ -70,9 +70,9 @@ impl SessionStore for TemporaryStore {
     async fn change_subject(
         &self,
         key: &SubjectKey,
-        mark: SubjectChange,
+        change: SubjectChange,
     ) -> Result<SubjectChanged, StoreError> {
-        self.store.change_subject(key, mark).await
+        self.store.change_subject(key, change).await
     }
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
         self.store.list(query).await
@@ -182,8 +182,8 @@ fn what_was_answered_is_there_when_the_file_is_opened_again() {
     let before = load(&store, &live);
     let _ = end(&store, &ended).unwrap();
     let (_, read) = entries(&store, &Cursor::start());
-    let mark = SubjectChange::bump(Bump::all(RevokeReason::CredentialChange), at(2));
-    let _ = block_on(store.change_subject(&subject_key("carol"), mark)).unwrap();
+    let change = SubjectChange::bump(Bump::all(RevokeReason::CredentialChange), at(2));
+    let _ = block_on(store.change_subject(&subject_key("carol"), change)).unwrap();
     drop(store);
     assert!(!house.folder.path().join("sessions.db-wal").exists(), "closed, it is one file");
 
@@ -256,8 +256,8 @@ fn people_can_read_the_file() {
     let _ = end(&store, &ended).unwrap();
     insert(&store, fixtures::request(session_issuer::id::AppId::new("tv").unwrap()).build());
     let [revoked, kept] = [login(&store, "carol"), login(&store, "carol")];
-    let mark = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::Admin), at(2));
-    let _ = block_on(store.change_subject(&subject_key("carol"), mark)).unwrap();
+    let change = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::Admin), at(2));
+    let _ = block_on(store.change_subject(&subject_key("carol"), change)).unwrap();
     let idle = fixtures::session().lifetime(None).idle(Some(DAY)).build();
     let endless = insert(&store, fixtures::session().lifetime(None).idle(None).build());
     let idle = insert(&store, idle);

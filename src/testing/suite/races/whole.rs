@@ -88,7 +88,7 @@ pub(in super::super) async fn each_is_swept_once(handles: &[Store], mut ids: Vec
     let mut gone: Vec<_> = swept.iter().flatten().map(|gone| gone.record.id()).collect();
     gone.sort_unstable();
     ids.sort_unstable();
-    assert_eq!(gone, ids, "each is told of once");
+    assert_eq!(gone, ids, "each is answered once");
 }
 
 pub async fn a_list_beside_logins_and_ends_shows_all_who_stay(store: Store) {
