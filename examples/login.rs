@@ -216,7 +216,7 @@ impl SubjectDirectory for People {
         };
         let name = login.split('@').next().unwrap_or_default();
         let subject = SubjectId::new(name).map_err(VerifyError::new)?;
-        Ok(Found::Active(SubjectProfile::new(subject).second_factor(person)))
+        Ok(Found::Active(SubjectProfile::new(subject).with_second_factor(person)))
     }
 }
 

@@ -122,14 +122,14 @@ pub struct FactorDetails {
 impl FactorDetails {
     /// The authenticator verified its user.
     #[must_use]
-    pub fn user_verified(mut self, yes: bool) -> Self {
+    pub fn with_user_verified(mut self, yes: bool) -> Self {
         self.user_verified = yes;
         self
     }
 
     /// The key cannot leave its hardware.
     #[must_use]
-    pub fn hardware(mut self, yes: bool) -> Self {
+    pub fn with_hardware(mut self, yes: bool) -> Self {
         self.hardware = yes;
         self
     }
@@ -466,13 +466,13 @@ mod tests {
     fn two_factors_or_one_that_verified_its_user_are_mfa() {
         let password = factor(FactorKind::Password, FactorDetails::default());
         let totp = factor(FactorKind::Totp, FactorDetails::default());
-        let passkey = factor(FactorKind::WebAuthn, FactorDetails::default().user_verified(true));
+        let passkey = factor(FactorKind::WebAuthn, FactorDetails::default().with_user_verified(true));
         let words = |factors: &[Factor]| Amr::of(factors).iter().collect::<Vec<_>>();
         assert_eq!(words(&[password]), ["pwd"]);
         assert_eq!(words(&[password, totp]), ["pwd", "otp", "mfa"]);
         assert_eq!(words(&[passkey]), ["swk", "user", "mfa"]);
         assert_eq!(AssuranceLevel::of(&[passkey]), Some(AssuranceLevel::Aal2));
-        let key = factor(FactorKind::WebAuthn, FactorDetails::default().hardware(true));
+        let key = factor(FactorKind::WebAuthn, FactorDetails::default().with_hardware(true));
         assert_eq!(AssuranceLevel::of(&[key]), Some(AssuranceLevel::Aal1), "presence alone is one factor");
         assert_eq!(AssuranceLevel::of(&[key, password]), Some(AssuranceLevel::Aal3));
         let sms = factor(FactorKind::OtpSms, FactorDetails::default());

@@ -173,7 +173,7 @@ impl SubjectDirectory for Users {
         };
         let Some(user) = user else { return Ok(Found::Unknown) };
         let profile = SubjectProfile::new(SubjectId::new(user.id).map_err(VerifyError::new)?);
-        Ok(Found::Active(profile.resource_owner(ORGANISATION)))
+        Ok(Found::Active(profile.with_resource_owner(ORGANISATION)))
     }
 }
 

@@ -167,7 +167,7 @@ impl Issuer {
     /// #     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
     /// #         Ok(match lookup.by {
     /// #             SubjectRef::Id(id) if id.as_str() == "alice" => {
-    /// #                 Found::Active(SubjectProfile::new(id.clone()).second_factor(true))
+    /// #                 Found::Active(SubjectProfile::new(id.clone()).with_second_factor(true))
     /// #             }
     /// #             _ => Found::Unknown,
     /// #         })

@@ -204,7 +204,7 @@ impl Spend {
 
     /// Counts this many.
     #[must_use]
-    pub fn amount(mut self, amount: u64) -> Self {
+    pub fn with_amount(mut self, amount: u64) -> Self {
         self.amount = amount;
         self
     }

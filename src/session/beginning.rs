@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_proof_takes_the_place_of_the_one_of_its_kind() {
-        let verified = FactorDetails::default().user_verified(true);
+        let verified = FactorDetails::default().with_user_verified(true);
         let strong = Factor::new(FactorKind::WebAuthn, Timestamp::from_secs(1), verified);
         assert!(!is_beginning(true, &[strong], &[]));
         assert!(is_beginning(true, &[strong], &[proof(FactorKind::WebAuthn)]));

@@ -261,7 +261,7 @@ impl Snapshot {
 
     /// The same, of a row at this revision.
     #[must_use]
-    pub fn at(mut self, revision: Revision) -> Self {
+    pub fn with_revision(mut self, revision: Revision) -> Self {
         self.revision = revision;
         self
     }
@@ -456,7 +456,7 @@ impl Capabilities {
 
     /// The same, for records of at most this many bytes.
     #[must_use]
-    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_max_record_bytes(mut self, bytes: usize) -> Self {
         self.max_record_bytes = Some(bytes);
         self
     }

@@ -268,7 +268,7 @@ impl Tables {
             return Err(other.with_source("the row of another record"));
         }
         let stamp = record.subject_key().map(|subject| self.stamp(&subject)).transpose()?.flatten();
-        Ok(Snapshot::new(record.into(), stamp.map(|(stamp, _)| stamp)).at(row.revision))
+        Ok(Snapshot::new(record.into(), stamp.map(|(stamp, _)| stamp)).with_revision(row.revision))
     }
 
     fn stamp(&self, subject: &SubjectKey) -> Result<Option<(SubjectStamp, Revision)>, StoreError> {

@@ -198,7 +198,7 @@ impl Outcome {
 ///             }
 ///             _ => return Ok(Found::Unknown),
 ///         };
-///         Ok(Found::Active(SubjectProfile::new(id).second_factor(true)))
+///         Ok(Found::Active(SubjectProfile::new(id).with_second_factor(true)))
 ///     }
 /// }
 /// ```
@@ -262,14 +262,14 @@ impl SubjectProfile {
 
     /// It has a second factor.
     #[must_use]
-    pub fn second_factor(mut self, yes: bool) -> Self {
+    pub fn with_second_factor(mut self, yes: bool) -> Self {
         self.second_factor = yes;
         self
     }
 
     /// Who owns its sessions.
     #[must_use]
-    pub fn resource_owner(mut self, owner: impl Into<String>) -> Self {
+    pub fn with_resource_owner(mut self, owner: impl Into<String>) -> Self {
         self.resource_owner = Some(owner.into());
         self
     }

@@ -299,7 +299,10 @@ fn a_counter_never_passes_its_limit_and_all_move_or_none() {
     assert_eq!((counters.counter("lease"), counters.counter("global")), (15, 0));
     refused(
         world
-            .check_for(session.token(), &Requirement::new().spend(Spend::one("x", u64::MAX).amount(u64::MAX)))
+            .check_for(
+                session.token(),
+                &Requirement::new().spend(Spend::one("x", u64::MAX).with_amount(u64::MAX)),
+            )
             .and_then(|_| {
                 world.check_for(session.token(), &Requirement::new().spend(Spend::one("x", u64::MAX)))
             }),

@@ -148,7 +148,7 @@ impl Passkeys {
         let signed = [data.as_slice(), &Sha256::digest(&client)].concat();
         let signature = Signature::from_slice(&part("signature")?).ok()?;
         self.key.verify_strict(&signed, &signature).ok()?;
-        holds.then(|| FactorDetails::default().user_verified(data[32] & USER_VERIFIED != 0))
+        holds.then(|| FactorDetails::default().with_user_verified(data[32] & USER_VERIFIED != 0))
     }
 }
 

@@ -121,7 +121,7 @@ fn everything() -> Record {
     let proved = fixtures::proved(&open, FactorKind::Totp, at(2)).unwrap();
     let rotated = fixtures::rotated(&proved, at(3)).unwrap();
     let late = fixtures::replayed(&rotated, at(60)).unwrap();
-    let counted = spent(late, vec![Spend::one("posts", 9), Spend::one("exports", 9).amount(4)]);
+    let counted = spent(late, vec![Spend::one("posts", 9), Spend::one("exports", 9).with_amount(4)]);
     let by = Some(subject("boss"));
     ended(counted, &Tombstone::new(RevokeReason::Admin, at(61)).by(by))
 }
@@ -178,7 +178,8 @@ fn records() -> Vec<(String, Record)> {
                     FactorKind::ALL
                         .iter()
                         .map(|kind| {
-                            let details = FactorDetails::default().user_verified(true).hardware(true);
+                            let details =
+                                FactorDetails::default().with_user_verified(true).with_hardware(true);
                             fixtures::detailed_factor(*kind, at(1), details)
                         })
                         .collect(),

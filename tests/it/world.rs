@@ -257,7 +257,9 @@ impl SubjectDirectory for People {
             Some((_, person)) if person.disabled => Found::Disabled,
             Some((_, person)) if person.locked => Found::Locked,
             Some((subject, person)) => Found::Active(
-                SubjectProfile::new(id(subject)).resource_owner("org-1").second_factor(person.second_factor),
+                SubjectProfile::new(id(subject))
+                    .with_resource_owner("org-1")
+                    .with_second_factor(person.second_factor),
             ),
         })
     }

@@ -67,7 +67,7 @@
 //! #     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
 //! #         Ok(match lookup.by {
 //! #             session_issuer::factor::SubjectRef::Id(id) => {
-//! #                 Found::Active(SubjectProfile::new(id.clone()).resource_owner("acme"))
+//! #                 Found::Active(SubjectProfile::new(id.clone()).with_resource_owner("acme"))
 //! #             }
 //! #             _ => Found::Unknown,
 //! #         })

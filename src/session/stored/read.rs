@@ -151,7 +151,7 @@ fn bound(subject: Str<'_>, epoch: Option<Epoch>) -> Read<(SubjectId, Epoch)> {
 
 fn factor(row: FactorRow) -> Factor {
     let FactorRow { kind, at, user_verified, hardware } = row;
-    let details = FactorDetails::default().user_verified(user_verified).hardware(hardware);
+    let details = FactorDetails::default().with_user_verified(user_verified).with_hardware(hardware);
     Factor::new(kind, Timestamp::from_millis(at), details)
 }
 

@@ -209,6 +209,6 @@ impl SessionStore for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::on_disk().max_record_bytes(MAX_ROW_BYTES)
+        Capabilities::on_disk().with_max_record_bytes(MAX_ROW_BYTES)
     }
 }

@@ -104,7 +104,7 @@ pub async fn a_counter_goes_up_to_its_limit_and_no_further(store: Store) {
     }
     assert_eq!(note(&store, &key, spend(1, &[Spend::one("call", 3)])).await, Noted::QuotaExceeded);
     assert_eq!(
-        note(&store, &key, spend(1, &[Spend::one("call", u64::MAX).amount(u64::MAX)])).await,
+        note(&store, &key, spend(1, &[Spend::one("call", u64::MAX).with_amount(u64::MAX)])).await,
         Noted::QuotaExceeded
     );
     assert_eq!(load(&store, &key).await.record.session().unwrap().counter("call"), 3);
@@ -122,7 +122,7 @@ pub async fn counters_are_spent_all_or_none_and_with_them_the_whole_use(store: S
 pub async fn noted_uses_survive_a_commit_that_was_decided_before_them(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
-    let used = spend(50, &[Spend::one("n", 9).amount(4)]).seen();
+    let used = spend(50, &[Spend::one("n", 9).with_amount(4)]).seen();
     assert_eq!(note(&store, &key, used).await, Noted::Done);
     let record = done(commit(&store, &on, refreshed(&on, 40), 50).await);
     let session = record.session().unwrap();

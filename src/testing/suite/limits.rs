@@ -189,7 +189,7 @@ pub async fn the_largest_record_of_all_comes_back_whole(store: Store) {
     let change = SessionChange { challenges, ..SessionChange::default() };
     let larger = done(commit(&store, &on, on.record.updated(change, at(1), 1).unwrap(), 1).await);
     assert!(*load(&store, &key).await.record == *larger);
-    let every = spend(1, &[Spend::one("n", u64::MAX).amount(u64::MAX)]);
+    let every = spend(1, &[Spend::one("n", u64::MAX).with_amount(u64::MAX)]);
     assert_eq!(note(&store, &key, every).await, Noted::Done);
     let tombstone = Tombstone::new(RevokeReason::CredentialChange, at(2)).by(Some(name.clone()));
     assert!(matches!(store.end(&key, &tombstone).await.unwrap(), Ended::Ended { .. }));

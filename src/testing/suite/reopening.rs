@@ -25,7 +25,7 @@ pub async fn records_come_back_as_they_were(place: Place) {
     keys.push(create(&store, fixtures::request(AppId::new("tv").unwrap()).at(at(0)).build()).await);
     let on = load(&store, &keys[0]).await;
     done(commit(&store, &on, refreshed(&on, 1), 1).await);
-    let used = spend(9, &[Spend::one("n", 9).amount(4)]).seen().of_generation(2);
+    let used = spend(9, &[Spend::one("n", 9).with_amount(4)]).seen().of_generation(2);
     assert_eq!(note(&store, &keys[0], used).await, Noted::Done);
     keys.push(login(&store, &alice, 2).await);
     let _ = end(&store, &keys[3], RevokeReason::Reuse, 3).await;

@@ -194,7 +194,7 @@ pub(super) fn spend(now: u64, spends: &[Spend]) -> Use {
 pub(super) fn a_version_later(on: &Snapshot) -> Snapshot {
     let mut later = on.clone();
     Arc::make_mut(&mut later.record).follow(&on.record);
-    later.at(Revision::new(u64::MAX))
+    later.with_revision(Revision::new(u64::MAX))
 }
 
 pub(super) fn cap(limit: u32, on_full: OnFull) -> Option<CapRule> {

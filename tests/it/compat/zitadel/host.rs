@@ -167,7 +167,7 @@ impl Keys {
         let signed = [data.as_slice(), &Sha256::digest(&client)].concat();
         let signature = Signature::from_slice(&part("signature")?).ok()?;
         self.0.verifying_key().verify_strict(&signed, &signature).ok()?;
-        holds.then(|| FactorDetails::default().user_verified(flags & VERIFIED == VERIFIED))
+        holds.then(|| FactorDetails::default().with_user_verified(flags & VERIFIED == VERIFIED))
     }
 }
 

@@ -30,7 +30,9 @@ struct Believer;
 impl FactorVerifier for Believer {
     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
         let details = match attempt.check {
-            Check::WebAuthn(given) => FactorDetails::default().user_verified(given.expose() == "verified"),
+            Check::WebAuthn(given) => {
+                FactorDetails::default().with_user_verified(given.expose() == "verified")
+            }
             _ => FactorDetails::default(),
         };
         Ok(Outcome::Passed(details))
@@ -92,7 +94,7 @@ fn proved(issuer: &Issuer, checks: Vec<Check>) -> SessionView {
 }
 
 fn profile(second_factor: bool) -> SubjectProfile {
-    SubjectProfile::new(id(USER)).second_factor(second_factor)
+    SubjectProfile::new(id(USER)).with_second_factor(second_factor)
 }
 
 fn relaxed() -> LoginPolicy {
