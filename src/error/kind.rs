@@ -39,13 +39,11 @@ macro_rules! kinds {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The party at fault for errors of this kind.
-            pub fn class(self) -> ErrorClass {
+            pub(super) fn class(self) -> ErrorClass {
                 match self { $(Self::$name => ErrorClass::$class,)* }
             }
 
-            /// The HTTP status a host would answer with.
-            pub fn http_status(self) -> u16 {
+            pub(super) fn http_status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
 
@@ -150,8 +148,7 @@ kinds! {
 }
 
 impl ErrorKind {
-    /// True when the credential that met it is dead for good.
-    pub fn is_terminal(self) -> bool {
+    pub(super) fn is_terminal(self) -> bool {
         matches!(
             self,
             Self::Expired
@@ -196,8 +193,7 @@ pub enum Remedy {
 }
 
 impl ErrorKind {
-    /// The step that the caller of a verb takes after an error of this kind.
-    pub fn remedy(self) -> Remedy {
+    pub(super) fn remedy(self) -> Remedy {
         match self {
             Self::Unavailable | Self::Contention => Remedy::Retry,
             Self::SubjectMoved => Remedy::VerifyAgain,

@@ -23,7 +23,12 @@ use crate::reason::RevokeReason;
 
 /// The error of every verb: a kind, an operation, and what caused it.
 ///
-/// Match on [`kind`](Self::kind) for a decision, log the value itself, and give outsiders [`public`](Self::public).
+/// | question | answer |
+/// | --- | --- |
+/// | what went wrong | [`kind`](Self::kind); [`code`](Self::code) is its word for logs |
+/// | whose fault it is | [`class`](Self::class) |
+/// | what to do | [`remedy`](Self::remedy), or only whether it [is retryable](Self::is_retryable) |
+/// | what an outsider hears | [`public`](Self::public), with its status |
 ///
 /// # Security
 /// `Display` and `Debug` show the kind, the operation and fixed words. They never show what was presented.
