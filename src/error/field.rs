@@ -72,8 +72,6 @@ fields! {
     Device: "device";
     /// How many digits a one-time code has.
     Digits: "digits";
-    /// How many time steps an authenticator app may be off.
-    Drift: "drift";
     /// The fingerprint of a client.
     Fingerprint: "fingerprint";
     /// The name of one header of a client.

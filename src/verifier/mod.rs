@@ -32,13 +32,13 @@ use async_trait::async_trait;
 pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash};
 #[cfg(feature = "totp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "totp")))]
-pub use self::totp::{Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep};
+pub use self::totp::{Drift, Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep};
 pub use self::{
     attempt_limit::AttemptLimit,
     challenger::{Ask, Asked, Challenger, RefusedCheck},
     lockout::{Gate, Guess, Lockout, Unlimited},
-    one_time_codes::{Channel, CodeRequest, OneTimeCode, OneTimeCodes},
-    recovery_codes::{NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},
+    one_time_codes::{Channel, CodeForm, CodeRequest, OneTimeCode, OneTimeCodes},
+    recovery_codes::{CodeCount, NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},
     verifiers::Verifiers,
 };
 pub use crate::error::joints::VerifyError;

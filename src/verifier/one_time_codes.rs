@@ -69,8 +69,7 @@ pub struct OneTimeCodes {
     key: CodeKey,
     lockout: Arc<dyn Lockout>,
     entropy: Arc<dyn Entropy>,
-    digits: u32,
-    good_for: Duration,
+    form: CodeForm,
 }
 
 impl OneTimeCodes {
@@ -83,32 +82,15 @@ impl OneTimeCodes {
             key: CodeKey::derive(key, b"one-time code mac v1")?,
             lockout: Arc::new(lockout),
             entropy: Arc::new(SystemEntropy),
-            digits: 8,
-            good_for: Duration::from_secs(5 * 60),
+            form: CodeForm::default(),
         })
     }
 
-    /// How many digits a code has: 6 to 10.
-    pub fn digits(mut self, digits: u32) -> Result<Self, InvalidInput> {
-        if !(6..=10).contains(&digits) {
-            return Err(InvalidInput::new(InputField::Digits, Problem::Malformed));
-        }
-        self.digits = digits;
-        Ok(self)
-    }
-
-    /// How long a code is good: one second to ten minutes (NIST SP 800-63B-4 section 3.1.3.2).
-    pub fn good_for(mut self, time: Duration) -> Result<Self, InvalidInput> {
-        match time {
-            _ if time < Duration::from_secs(1) => {
-                Err(InvalidInput::new(InputField::CodeLifetime, Problem::Zero))
-            }
-            _ if time > LONGEST => Err(InvalidInput::new(InputField::CodeLifetime, Problem::TooLarge)),
-            _ => {
-                self.good_for = time;
-                Ok(self)
-            }
-        }
+    /// How many digits a code has, and how long it is good; 8 and five minutes unless set.
+    #[must_use]
+    pub fn form(mut self, form: CodeForm) -> Self {
+        self.form = form;
+        self
     }
 
     /// The source of randomness; the system's unless set.
@@ -127,7 +109,7 @@ impl OneTimeCodes {
         let code = self.draw()?;
         let mut nonce = [0; NONCE_BYTES];
         self.entropy.fill(&mut nonce)?;
-        let ends_at = now.saturating_add(self.good_for);
+        let ends_at = now.saturating_add(self.form.good_for);
         let tag = self.key.tag(holder, &fixed(channel, &nonce, ends_at), code.expose().as_bytes());
         let state = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &tag].concat());
         // A short line without control characters: the form that a challenge asks for.
@@ -137,7 +119,7 @@ impl OneTimeCodes {
 
     /// A number of so many digits, each as likely as the other.
     fn draw(&self) -> Result<Secret, EntropyError> {
-        let codes = 10_u64.pow(self.digits);
+        let codes = 10_u64.pow(self.form.digits);
         // The numbers from here on would make some codes more likely.
         let fair = u64::MAX - u64::MAX % codes;
         // One draw in a billion is unfair at most, so a generator that never gives a fair one is broken.
@@ -146,10 +128,58 @@ impl OneTimeCodes {
             self.entropy.fill(&mut bytes)?;
             let drawn = u64::from_be_bytes(bytes);
             if drawn < fair {
-                return Ok(Secret::from(format!("{:0width$}", drawn % codes, width = self.digits as usize)));
+                return Ok(Secret::from(format!(
+                    "{:0width$}",
+                    drawn % codes,
+                    width = self.form.digits as usize
+                )));
             }
         }
         Err(EntropyError::new("the generator repeats itself"))
+    }
+}
+
+/// How many digits a one-time code has, and how long it is good.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use session_issuer::verifier::CodeForm;
+///
+/// let short = CodeForm::new(6, Duration::from_secs(120))?;
+/// assert!(CodeForm::new(4, Duration::from_secs(120)).is_err());
+/// # Ok::<(), session_issuer::error::InvalidInput>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeForm {
+    digits: u32,
+    good_for: Duration,
+}
+
+impl CodeForm {
+    /// So many digits, 6 to 10, good for one second to ten minutes (NIST SP 800-63B-4 section
+    /// 3.1.3.2).
+    ///
+    /// # Errors
+    /// The part that is out of its bounds.
+    pub fn new(digits: u32, good_for: Duration) -> Result<Self, InvalidInput> {
+        if !(6..=10).contains(&digits) {
+            return Err(InvalidInput::new(InputField::Digits, Problem::Malformed));
+        }
+        match good_for {
+            _ if good_for < Duration::from_secs(1) => {
+                Err(InvalidInput::new(InputField::CodeLifetime, Problem::Zero))
+            }
+            _ if good_for > LONGEST => Err(InvalidInput::new(InputField::CodeLifetime, Problem::TooLarge)),
+            _ => Ok(Self { digits, good_for }),
+        }
+    }
+}
+
+impl Default for CodeForm {
+    /// 8 digits, good for five minutes.
+    fn default() -> Self {
+        Self { digits: 8, good_for: Duration::from_secs(5 * 60) }
     }
 }
 
@@ -200,8 +230,8 @@ fn read(state: &str) -> Result<([u8; NONCE_BYTES], [u8; 32]), VerifyError> {
 impl fmt::Debug for OneTimeCodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OneTimeCodes")
-            .field("digits", &self.digits)
-            .field("good_for", &self.good_for)
+            .field("digits", &self.form.digits)
+            .field("good_for", &self.form.good_for)
             .finish_non_exhaustive()
     }
 }

@@ -71,7 +71,7 @@ pub struct RecoveryCodes {
     store: Arc<dyn RecoveryCodeStore>,
     lockout: Arc<dyn Lockout>,
     entropy: Arc<dyn Entropy>,
-    count: usize,
+    count: CodeCount,
 }
 
 /// Where the host keeps the digests of recovery codes.
@@ -122,6 +122,40 @@ pub struct NewRecoveryCodes {
     pub digests: Vec<String>,
 }
 
+/// How many codes a set of recovery codes has: 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeCount(usize);
+
+impl CodeCount {
+    /// So many codes.
+    ///
+    /// # Errors
+    /// For none, and for more than 100.
+    ///
+    /// # Examples
+    /// ```
+    /// use session_issuer::verifier::CodeCount;
+    ///
+    /// let few = CodeCount::new(5)?;
+    /// assert!(CodeCount::new(0).is_err());
+    /// # Ok::<(), session_issuer::error::InvalidInput>(())
+    /// ```
+    pub fn new(count: usize) -> Result<Self, InvalidInput> {
+        match count {
+            0 => Err(InvalidInput::new(InputField::RecoveryCodes, Problem::Zero)),
+            1..=100 => Ok(Self(count)),
+            _ => Err(InvalidInput::new(InputField::RecoveryCodes, Problem::TooMany(100))),
+        }
+    }
+}
+
+impl Default for CodeCount {
+    /// 10 codes.
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
 impl RecoveryCodes {
     /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does not have.
     ///
@@ -137,18 +171,15 @@ impl RecoveryCodes {
             store: Arc::new(store),
             lockout: Arc::new(lockout),
             entropy: Arc::new(SystemEntropy),
-            count: 10,
+            count: CodeCount::default(),
         })
     }
 
-    /// How many codes a set has: 1 to 100.
-    pub fn count(mut self, count: usize) -> Result<Self, InvalidInput> {
-        match count {
-            0 => return Err(InvalidInput::new(InputField::RecoveryCodes, Problem::Zero)),
-            1..=100 => self.count = count,
-            _ => return Err(InvalidInput::new(InputField::RecoveryCodes, Problem::TooMany(100))),
-        }
-        Ok(self)
+    /// How many codes a set has; 10 unless set.
+    #[must_use]
+    pub fn count(mut self, count: CodeCount) -> Self {
+        self.count = count;
+        self
     }
 
     /// The source of randomness; the system's unless set.
@@ -164,7 +195,7 @@ impl RecoveryCodes {
     /// [`EntropyError`] when the generator fails.
     pub fn make(&self, holder: Holder<'_>) -> Result<NewRecoveryCodes, EntropyError> {
         let mut set = NewRecoveryCodes { codes: Vec::new(), digests: Vec::new() };
-        for _ in 0..self.count {
+        for _ in 0..self.count.0 {
             let mut random = Zeroizing::new([0; CODE_CHARS]);
             self.entropy.fill(&mut *random)?;
             // 32 divides 256, so the low 5 bits of a byte are as even as the byte.

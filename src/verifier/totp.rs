@@ -46,7 +46,31 @@ const SECRET_BYTES: usize = 20;
 pub struct Totp {
     store: Arc<dyn TotpStore>,
     lockout: Arc<dyn Lockout>,
-    drift: u64,
+    drift: Drift,
+}
+
+/// How far the clock of an authenticator may be off, to either side, in steps of 30 seconds.
+///
+/// Each further step lets two more of a million guesses be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Drift {
+    /// The code of this very step alone.
+    None,
+    /// One step early or late. The default.
+    #[default]
+    OneStep,
+    /// Two steps early or late: for users whose clocks nobody sets.
+    TwoSteps,
+}
+
+impl Drift {
+    fn steps(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::OneStep => 1,
+            Self::TwoSteps => 2,
+        }
+    }
 }
 
 /// Where the host keeps the secrets of authenticator apps, and which step each used last.
@@ -99,16 +123,15 @@ pub struct UseStep<'a> {
 impl Totp {
     /// Codes of the secrets in this store.
     pub fn new(store: impl TotpStore + 'static, lockout: impl Lockout + 'static) -> Self {
-        Self { store: Arc::new(store), lockout: Arc::new(lockout), drift: 1 }
+        Self { store: Arc::new(store), lockout: Arc::new(lockout), drift: Drift::OneStep }
     }
 
-    /// How many steps a clock may be off to either side: 0 to 2, and 1 unless set (RFC 6238 section 5.2).
-    pub fn drift(mut self, steps: u8) -> Result<Self, InvalidInput> {
-        if steps > 2 {
-            return Err(InvalidInput::new(InputField::Drift, Problem::TooLarge));
-        }
-        self.drift = u64::from(steps);
-        Ok(self)
+    /// How far a clock may be off to either side: [`Drift::OneStep`] unless set (RFC 6238 section
+    /// 5.2).
+    #[must_use]
+    pub fn drift(mut self, drift: Drift) -> Self {
+        self.drift = drift;
+        self
     }
 
     /// Judges the first code of an authenticator, confirmed or not. When it has passed, mark it as confirmed.
@@ -148,7 +171,8 @@ impl Totp {
     fn matching(&self, secret: &TotpSecret, given: &Secret, now: Timestamp) -> Option<u64> {
         let current = u64::try_from(now.as_secs()).ok()? / STEP_SECS;
         let code = totp_rs::Builder::new().with_skew(0).with_secret(secret.expose()).build().ok()?;
-        let steps = current.saturating_sub(self.drift)..=current.saturating_add(self.drift);
+        let drift = self.drift.steps();
+        let steps = current.saturating_sub(drift)..=current.saturating_add(drift);
         steps.fold(None, |found, step| code.check(given.expose(), step.saturating_mul(STEP_SECS)).or(found))
     }
 }

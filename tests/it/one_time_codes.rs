@@ -16,8 +16,8 @@ use session_issuer::{
     issuer::Issued,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
-        Attempt, AttemptLimit, CodeRequest, FactorVerifier, Holder, OneTimeCode, OneTimeCodes, Outcome,
-        Unlimited, Verifiers,
+        Attempt, AttemptLimit, CodeForm, CodeRequest, FactorVerifier, Holder, OneTimeCode, OneTimeCodes,
+        Outcome, Unlimited, Verifiers,
     },
 };
 
@@ -190,7 +190,7 @@ fn codes_have_their_digits_and_neither_the_challenge_nor_debug_shows_them() {
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let request = CodeRequest::sms(Holder::new(&tenant, &alice), ManualClock::START);
     for digits in 6..=10 {
-        let codes = codes().digits(digits).unwrap();
+        let codes = codes().form(CodeForm::new(digits, MINUTE).unwrap());
         let made: Vec<_> = (0..50).map(|_| codes.make(request).unwrap()).collect();
         for one in &made {
             let code = one.code.expose();
@@ -207,10 +207,10 @@ fn codes_have_their_digits_and_neither_the_challenge_nor_debug_shows_them() {
 
 #[test]
 fn codes_that_are_too_short_or_live_too_long_are_not_made() {
-    assert!(codes().digits(5).is_err() && codes().digits(11).is_err());
-    assert!(codes().good_for(10 * MINUTE).is_ok());
+    assert!(CodeForm::new(5, MINUTE).is_err() && CodeForm::new(11, MINUTE).is_err());
+    CodeForm::new(6, 10 * MINUTE).unwrap();
     for time in [Duration::ZERO, Duration::from_millis(999), 10 * MINUTE + Duration::from_millis(1)] {
-        assert!(codes().good_for(time).is_err(), "{time:?}");
+        assert!(CodeForm::new(6, time).is_err(), "{time:?}");
     }
     assert!(OneTimeCodes::new(b"password", Unlimited).is_err());
     assert!(OneTimeCodes::new(&[7; 32], Unlimited).is_err());
@@ -234,7 +234,7 @@ fn every_code_is_as_likely_as_every_other() {
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let request = CodeRequest::sms(Holder::new(&tenant, &alice), ManualClock::START);
     let draw = |numbers: Vec<u64>| {
-        let codes = OneTimeCodes::new(&secret(3), Unlimited).unwrap().digits(6).unwrap();
+        let codes = OneTimeCodes::new(&secret(3), Unlimited).unwrap().form(CodeForm::new(6, MINUTE).unwrap());
         codes.entropy(Numbers(Mutex::new(numbers))).make(request).map(|made| made.code.expose().to_owned())
     };
     // 2^64 is 551 616 above a multiple of a million: what lies there is drawn again.

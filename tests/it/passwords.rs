@@ -71,7 +71,7 @@ impl Offload for SharedPool {
 struct SharedPool(Arc<Pool>);
 
 pub fn cheap() -> PasswordCost {
-    PasswordCost::default().memory_kib(16).unwrap().passes(1).unwrap()
+    PasswordCost::new(16, 1, 1).unwrap()
 }
 
 struct Setup {
@@ -225,7 +225,7 @@ fn a_hash_of_an_older_cost_is_renewed_by_the_next_good_login() {
     let old = setup(cheap(), Unlimited);
     old.sign_up("alice", "right");
     let weak = old.stored("alice");
-    let host = setup(cheap().memory_kib(32).unwrap(), Unlimited);
+    let host = setup(PasswordCost::new(32, 1, 1).unwrap(), Unlimited);
     host.store("alice", &weak);
     assert_eq!(host.try_password(Some("alice"), "wrong").unwrap(), Outcome::Wrong);
     assert_eq!((host.stored("alice"), host.jobs()), (weak.clone(), 1));
@@ -249,7 +249,7 @@ fn a_login_does_not_fail_for_want_of_a_new_salt() {
     let host = setup(cheap(), Unlimited);
     host.sign_up("alice", "right");
     let passwords = Passwords::new(Arc::clone(&host.hashes), Unlimited)
-        .cost(cheap().passes(2).unwrap())
+        .cost(PasswordCost::new(16, 2, 1).unwrap())
         .entropy(SeededEntropy::failing());
     assert!(block_on(passwords.hash("new")).is_err());
     let host = Setup { passwords, ..host };
@@ -290,14 +290,23 @@ fn a_stored_hash_that_is_damaged_or_absurd_is_a_fault_and_costs_no_attempt() {
 
 #[test]
 fn costs_out_of_bounds_are_refused_by_name() {
-    let cost = PasswordCost::default();
-    assert_eq!(cost.memory_kib(7), Err(InvalidCost::Memory));
-    assert_eq!(cost.memory_kib(256 * 1024 + 1), Err(InvalidCost::Memory));
-    assert_eq!(cost.passes(0), Err(InvalidCost::Passes));
-    assert_eq!(cost.lanes(0), Err(InvalidCost::Lanes));
-    assert_eq!(cost.lanes(17), Err(InvalidCost::Lanes));
-    assert_eq!(cheap().lanes(3), Err(InvalidCost::Memory), "8 KiB a lane");
-    assert!(cost.memory_kib(256 * 1024).and_then(|cost| cost.passes(16)).is_ok());
+    for (memory_kib, passes, lanes, part) in [
+        (7, 2, 1, InvalidCost::Memory),
+        (256 * 1024 + 1, 2, 1, InvalidCost::Memory),
+        (23, 1, 3, InvalidCost::Memory), // 8 KiB a lane
+        (19_456, 0, 1, InvalidCost::Passes),
+        (19_456, 17, 1, InvalidCost::Passes),
+        (19_456, 2, 0, InvalidCost::Lanes),
+        (19_456, 2, 17, InvalidCost::Lanes),
+    ] {
+        assert_eq!(
+            PasswordCost::new(memory_kib, passes, lanes),
+            Err(part),
+            "{memory_kib}, {passes}, {lanes}"
+        );
+    }
+    assert_eq!(PasswordCost::new(19_456, 2, 1), Ok(PasswordCost::default()));
+    PasswordCost::new(256 * 1024, 16, 16).unwrap();
 }
 
 #[test]

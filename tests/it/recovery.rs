@@ -14,8 +14,8 @@ use session_issuer::{
     id::TenantId,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
-        Attempt, AttemptLimit, FactorVerifier, Holder, NewRecoveryCodes, Outcome, RecoveryCodeStore,
-        RecoveryCodes, SpendRecoveryCode, Unlimited, Verifiers, VerifyError,
+        Attempt, AttemptLimit, CodeCount, FactorVerifier, Holder, NewRecoveryCodes, Outcome,
+        RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode, Unlimited, Verifiers, VerifyError,
     },
 };
 
@@ -149,9 +149,9 @@ fn a_set_is_random_readable_and_shown_by_nothing() {
 
 #[test]
 fn sets_have_as_many_codes_as_asked_and_weak_keys_are_refused() {
-    assert!(setup().codes.count(0).is_err() && setup().codes.count(101).is_err());
+    assert!(CodeCount::new(0).is_err() && CodeCount::new(101).is_err());
     let (tenant, alice) = (TenantId::default(), id("alice"));
-    let set = setup().codes.count(3).unwrap().make(Holder::new(&tenant, &alice)).unwrap();
+    let set = setup().codes.count(CodeCount::new(3).unwrap()).make(Holder::new(&tenant, &alice)).unwrap();
     assert_eq!(set.codes.len(), 3);
     assert!(RecoveryCodes::new(&[0; 32], Digests::default(), Unlimited).is_err());
     let failing = setup().codes.entropy(SeededEntropy::failing());

@@ -25,8 +25,8 @@ const MOST_LANES: u32 = 16;
 /// ```
 /// use session_issuer::verifier::{InvalidCost, PasswordCost};
 ///
-/// let stronger = PasswordCost::default().memory_kib(64 * 1024)?.passes(3)?; // RFC 9106 section 4, but for the lanes
-/// assert_eq!(PasswordCost::default().passes(17), Err(InvalidCost::Passes));
+/// let stronger = PasswordCost::new(64 * 1024, 3, 1)?; // RFC 9106 section 4, but for the lanes
+/// assert_eq!(PasswordCost::new(64 * 1024, 17, 1), Err(InvalidCost::Passes));
 /// # Ok::<(), InvalidCost>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,19 +59,13 @@ impl Default for PasswordCost {
 }
 
 impl PasswordCost {
-    /// How much memory a hash fills, in KiB. Set the lanes first where there are many.
-    pub fn memory_kib(self, memory_kib: u32) -> Result<Self, InvalidCost> {
-        Self { memory_kib, ..self }.checked()
-    }
-
-    /// How often the memory is gone over.
-    pub fn passes(self, passes: u32) -> Result<Self, InvalidCost> {
-        Self { passes, ..self }.checked()
-    }
-
-    /// Into how many lanes the memory is cut. They are computed one after the other here.
-    pub fn lanes(self, lanes: u32) -> Result<Self, InvalidCost> {
-        Self { lanes, ..self }.checked()
+    /// This much memory in KiB, so many passes over it, cut into so many lanes, which are computed
+    /// one after the other here.
+    ///
+    /// # Errors
+    /// The first part that is out of its bounds: the lanes, the memory, the passes.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
+        Self { memory_kib, passes, lanes }.checked()
     }
 
     fn checked(self) -> Result<Self, InvalidCost> {
