@@ -77,18 +77,27 @@ pub struct ActorChain {
 
 impl ActorChain {
     /// One actor, for this reason (1 to 200 characters: a ticket number, a sentence).
+    ///
+    /// # Errors
+    /// That of the reason.
     pub fn new(actor: Actor, reason: &str) -> Result<Self, InvalidInput> {
-        check_text(InputField::ImpersonationReason, reason)?;
-        Ok(Self { actors: vec![actor], reason: reason.to_owned() })
+        Self::of([actor], reason)
     }
 
-    /// Adds the actor behind the last one; the root stays last. At most 4 in all.
-    pub fn behind(mut self, actor: Actor) -> Result<Self, InvalidInput> {
-        if self.actors.len() >= MAX_ACTORS {
-            return Err(InvalidInput::new(InputField::ActorChain, Problem::TooMany(MAX_ACTORS)));
+    /// These actors, the nearest first and the root last: 1 to 4 of them.
+    ///
+    /// # Errors
+    /// That of the reason, or that of the chain's length.
+    pub fn of(actors: impl IntoIterator<Item = Actor>, reason: &str) -> Result<Self, InvalidInput> {
+        check_text(InputField::ImpersonationReason, reason)?;
+        let mut chain = Self { actors: Vec::new(), reason: reason.to_owned() };
+        for actor in actors {
+            chain.push(actor)?;
         }
-        self.actors.push(actor);
-        Ok(self)
+        match chain.actors.is_empty() {
+            true => Err(InvalidInput::new(InputField::ActorChain, Problem::Empty)),
+            false => Ok(chain),
+        }
     }
 
     /// The actors, nearest first.
@@ -99,6 +108,15 @@ impl ActorChain {
     /// Why.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Adds the actor behind the last one; the root stays last.
+    pub(crate) fn push(&mut self, actor: Actor) -> Result<(), InvalidInput> {
+        if self.actors.len() >= MAX_ACTORS {
+            return Err(InvalidInput::new(InputField::ActorChain, Problem::TooMany(MAX_ACTORS)));
+        }
+        self.actors.push(actor);
+        Ok(())
     }
 
     pub(crate) fn actors_mut(&mut self) -> &mut [Actor] {

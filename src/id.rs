@@ -341,7 +341,12 @@ pub fn check_text(field: InputField, text: &str) -> Result<(), InvalidInput> {
 }
 
 /// The rule for every text that reaches logs: at most `max` characters, no controls, no bidi characters.
-pub(crate) fn check_line(field: InputField, text: &str, max: usize) -> Result<(), InvalidInput> {
+///
+/// An empty text keeps it. [`check_text`] is the rule for names.
+///
+/// # Errors
+/// `TooLong`, `ControlCharacter` or `BidiCharacter`, of this field.
+pub fn check_line(field: InputField, text: &str, max: usize) -> Result<(), InvalidInput> {
     // A character is at most four bytes, so the count is only needed for texts that could be too long.
     if text.len() > max && (text.len() > max.saturating_mul(4) || text.chars().count() > max) {
         return Err(InvalidInput::new(field, Problem::TooLong(max)));

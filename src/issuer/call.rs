@@ -6,12 +6,12 @@ use super::core::Issuer;
 use crate::{
     clock::Timestamp,
     error::{
-        Error, ErrorKind, InvalidInput, Operation, SignError, SignErrorKind, StoreError, StoreErrorKind,
-        VerifyError,
+        Error, ErrorKind, InputField, InvalidInput, Operation, SignError, SignErrorKind, StoreError,
+        StoreErrorKind, VerifyError,
     },
     event::EventKind,
-    id::{SessionId, SubjectId, subject_tag},
-    session::{NotLive, Record, Session, SubjectStamp, live},
+    id::{SessionId, SubjectId, check_line, subject_tag},
+    session::{MAX_REDIRECT_CHARS, NotLive, Record, Session, SubjectStamp, live},
     store::Snapshot,
 };
 
@@ -52,6 +52,12 @@ impl<'a> Call<'a> {
     /// An input that breaks a rule, met in this call.
     pub(super) fn invalid(self, input: InvalidInput) -> Error {
         Error::from(input).during(self.operation)
+    }
+
+    /// Refuses a redirect that no record keeps.
+    pub(super) fn checked_redirect(self, redirect: Option<&str>) -> Result<(), Error> {
+        let redirect = redirect.unwrap_or_default();
+        check_line(InputField::Redirect, redirect, MAX_REDIRECT_CHARS).map_err(|input| self.invalid(input))
     }
 
     pub(super) async fn stamp(self, subject: &SubjectId) -> Result<SubjectStamp, Error> {

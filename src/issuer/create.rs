@@ -14,7 +14,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, InputField, InvalidInput, Operation, Problem},
     event::EventKind,
-    id::SessionId,
+    id::{SessionId, check_text},
     policy::Credentials,
     session::{
         CapRule, CredentialsKind, Epoch, Record, RevokeReason, SessionBirth, SubjectStamp,
@@ -121,6 +121,9 @@ impl Call<'_> {
         self.checked_access_lifetime(new.access_lifetime)?;
         self.checked_claims(&new.claims)?;
         self.checked_client(&new.client)?;
+        if let Some(owner) = &new.resource_owner {
+            check_text(InputField::ResourceOwner, owner).map_err(|input| self.invalid(input))?;
+        }
         let policy = &self.inner.policy;
         let lifetime = match new.actors {
             Some(_) => policy.impersonation(new.lifetime).map(Some),
@@ -253,7 +256,7 @@ impl Call<'_> {
             }
         }
         for actor in behind.iter().flat_map(ActorChain::actors) {
-            chain = chain.behind(actor.clone()).map_err(|input| self.invalid(input))?;
+            chain.push(actor.clone()).map_err(|input| self.invalid(input))?;
         }
         Ok(chain)
     }

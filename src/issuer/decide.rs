@@ -23,17 +23,20 @@ impl Issuer {
     /// Approves or denies a request token. Final.
     ///
     /// # Errors
-    /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`], [`Expired`], [`AlreadyDecided`],
-    /// [`Revoked`]; those of [`create`](Self::create) for checks, after which the request waits on.
+    /// [`InvalidInput`] (a redirect), [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`],
+    /// [`Expired`], [`AlreadyDecided`], [`Revoked`]; those of [`create`](Self::create) for checks,
+    /// after which the request waits on.
     ///
     /// [`AlreadyDecided`]: crate::error::ErrorKind::AlreadyDecided
     /// [`Expired`]: crate::error::ErrorKind::Expired
+    /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
     /// [`InvalidToken`]: crate::error::ErrorKind::InvalidToken
     /// [`MalformedToken`]: crate::error::ErrorKind::MalformedToken
     /// [`Revoked`]: crate::error::ErrorKind::Revoked
     /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
     pub async fn decide(&self, decide: Decide<'_>) -> Result<OpenedRequest, Error> {
         let call = self.call(Operation::Decide);
+        call.checked_redirect(decide.redirect.as_deref())?;
         let token = call.read(decide.token, &[TokenKind::Request])?;
         // Whoever tries names or passwords by way of request tokens needs a genuine one that still
         // waits.

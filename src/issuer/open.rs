@@ -15,12 +15,13 @@ impl Issuer {
     /// Opens a request token for an app, which alone may exchange it.
     ///
     /// # Errors
-    /// [`InvalidInput`] (a lifetime out of range), [`Unavailable`].
+    /// [`InvalidInput`] (a lifetime out of range, a redirect), [`Unavailable`].
     ///
     /// [`InvalidInput`]: crate::error::ErrorKind::InvalidInput
     /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     pub async fn open(&self, open: OpenRequest) -> Result<OpenedRequest, Error> {
         let call = self.call(Operation::Open);
+        call.checked_redirect(open.redirect.as_deref())?;
         let now = self.now();
         let lifetime = self.inner.policy.request(open.lifetime).map_err(|input| call.invalid(input))?;
         let (id, salt) = call.new_id(None, now)?;

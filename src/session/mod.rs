@@ -44,8 +44,7 @@ pub(crate) use check::{
 pub(crate) use life::{Admission, admit, is_session_of_subject, life, may_follow};
 pub use life::{CapRule, FactorFloor, Life, SubjectStamp};
 pub(crate) use not_live::{NotLive, live};
-pub(crate) use record::MAX_REDIRECT_CHARS;
-pub use record::{CredentialsKind, Record, Request, Session, State, Tombstone};
+pub use record::{CredentialsKind, MAX_REDIRECT_CHARS, Record, Request, Session, State, Tombstone};
 pub(crate) use refresh::{PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule, decide_refresh};
 pub(crate) use request::{RequestRefusal, decide_decision, decide_exchange, decide_look};
 pub use stored::{Columns, Index, MAX_ROW_BYTES};

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many characters the address may have that a request leads to.
-pub(crate) const MAX_REDIRECT_CHARS: usize = 2048;
+pub const MAX_REDIRECT_CHARS: usize = 2048;
 
 /// One session, or one request token that may become one: a row, a version, a state.
 ///

@@ -187,7 +187,7 @@ fn the_root_behind_an_actor_in_the_middle_is_kept_and_cascades() {
     let middle = Actor::new(id("a1")).with_session(acting.session_id());
     let through = || ActorChain::new(middle.clone(), "t").unwrap();
     // The actor in the middle has a root already: no other may be put behind it.
-    let other_root = through().behind(Actor::new(id("service"))).unwrap();
+    let other_root = ActorChain::of([middle.clone(), Actor::new(id("service"))], "t").unwrap();
     refused_input(world.create(NewSession::impersonating(id("a2"), other_root)), InputField::ActorChain);
     assert!(sessions_of(&world.issuer, "a2").is_empty());
 
@@ -485,10 +485,8 @@ fn no_token_is_handed_out_that_is_too_long_to_be_read() {
     let world = World::new(Policy::default());
     let big = |length| HostClaims::of([("big", "x".repeat(length))]).unwrap();
     let long = "ä".repeat(200);
-    let mut chain = ActorChain::new(Actor::new(id(&format!("{}1", &long[..396]))), "t").unwrap();
-    for n in 2..=4 {
-        chain = chain.behind(Actor::new(id(&format!("{}{n}", &long[..396])))).unwrap();
-    }
+    let actors = (1..=4).map(|n| Actor::new(id(&format!("{}{n}", &long[..396]))));
+    let chain = ActorChain::of(actors, "t").unwrap();
     let new = || NewSession::impersonating(id(&long), chain.clone());
     refused(world.create(new().claims(big(4000))), ErrorKind::InvalidInput);
     assert!(sessions_of(&world.issuer, &long).is_empty());

@@ -7,7 +7,7 @@ use session_issuer::{
     error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     factor::{Challenge, Check, FactorKind},
     id::{AppId, CreatorId, DeviceId, SessionId, SubjectId, TenantId, check_text},
-    issuer::{Decide, Exchange, FindRequest, OpenRequest},
+    issuer::{Decide, Exchange, FindRequest},
     metadata::{HostClaims, Metadata},
     testing::block_on,
 };
@@ -72,11 +72,11 @@ fn no_text_makes_any_door_panic_or_write() {
             refused(block_on(world.issuer.revoke(Revoke::others_than(text))), malformed);
             refused(block_on(world.issuer.decide(Decide::approve(text, id("alice")))), malformed);
             refused(block_on(world.issuer.exchange(Exchange::new(text, app.clone()))), malformed);
+            block_on(world.issuer.decide(Decide::deny(text).redirect(text))).unwrap_err();
             let _ =
                 (Check::totp(text), Check::password(text), Check::web_authn(text), text.parse::<SessionId>());
             let _ = (Metadata::of([(text, text)]), HostClaims::of([(text, text.as_str())]));
             let _ = (ClientInfo::new().with_user_agent(text), text.parse::<std::net::IpAddr>());
-            let _ = OpenRequest::new(app.clone()).redirect(text);
         }
     });
     world.check(login.token()).unwrap();

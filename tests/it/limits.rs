@@ -193,11 +193,8 @@ fn the_largest_tokens_that_are_handed_out_are_read() {
             let new = match actors {
                 0 => NewSession::for_subject(id("alice")),
                 k => {
-                    let mut chain = ActorChain::new(Actor::new(id(&"é".repeat(190))), "t").unwrap();
-                    for _ in 1..k {
-                        chain = chain.behind(Actor::new(id(&"é".repeat(190)))).unwrap();
-                    }
-                    NewSession::impersonating(id("alice"), chain)
+                    let actors = (0..k).map(|_| Actor::new(id(&"é".repeat(190))));
+                    NewSession::impersonating(id("alice"), ActorChain::of(actors, "t").unwrap())
                 }
             };
             match block_on(issuer.create(new.claims(claims))) {

@@ -34,7 +34,7 @@ fn exchange(world: &World, token: &str) -> Result<session_issuer::issuer::Issued
 #[test]
 fn an_approved_request_token_becomes_a_session_of_who_approved() {
     let world = World::new(Policy::tmdb());
-    let opening = OpenRequest::new(app()).redirect("https://films.example/done?x=1").unwrap();
+    let opening = OpenRequest::new(app()).redirect("https://films.example/done?x=1");
     let opened = block_on(world.issuer.open(opening)).unwrap();
     assert_eq!(opened.expires_at(), world.issuer.now().saturating_add(HOUR));
     let token = opened.token().unwrap();
@@ -198,7 +198,8 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
             ErrorKind::InvalidInput,
         );
     }
-    assert_eq!(OpenRequest::new(app()).redirect("https://a\r\nb").unwrap_err().field, InputField::Redirect);
+    let error = block_on(world.issuer.open(OpenRequest::new(app()).redirect("https://a\r\nb"))).unwrap_err();
+    assert_eq!(error.invalid_input().unwrap().field, InputField::Redirect);
     let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(MINUTE))).unwrap();
     let host = session_issuer::Update::as_host(opened.session_id()).metadata("k", "v");
     refused(block_on(world.issuer.update(host)), ErrorKind::NotFound);
@@ -220,7 +221,7 @@ fn an_approved_request_waits_no_longer_than_it_was_opened_for() {
 #[test]
 fn a_look_at_a_request_says_who_asks_and_changes_nothing() {
     let world = World::new(Policy::tmdb());
-    let opening = OpenRequest::new(app()).redirect("https://films.example/done").unwrap();
+    let opening = OpenRequest::new(app()).redirect("https://films.example/done");
     let opened = block_on(world.issuer.open(opening)).unwrap();
     let token = opened.token().unwrap();
     let look = || block_on(world.issuer.request(token));
@@ -249,14 +250,18 @@ fn a_decision_may_say_where_the_subject_goes_unless_the_app_did() {
     let world = World::new(Policy::tmdb());
     let (page, own) = ("https://films.example/page", "https://films.example/own");
     let token = open(&world);
-    let decide = Decide::approve(&token, id("alice")).redirect(page).unwrap();
+    let decide = Decide::approve(&token, id("alice")).redirect(page);
     assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(page));
     assert_eq!(block_on(world.issuer.request(&token)).unwrap().redirect(), Some(page), "it is kept");
-    let opening = OpenRequest::new(app()).redirect(own).unwrap();
+    let opening = OpenRequest::new(app()).redirect(own);
     let opened = block_on(world.issuer.open(opening)).unwrap();
-    let decide = Decide::deny(opened.token().unwrap()).redirect(page).unwrap();
+    let decide = Decide::deny(opened.token().unwrap()).redirect(page);
     assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(own));
-    assert_eq!(Decide::deny(&token).redirect("https://a\r\nb").unwrap_err().field, InputField::Redirect);
-    assert_eq!(Decide::deny(&token).redirect(&"a".repeat(2049)).unwrap_err().field, InputField::Redirect);
+    let waiting = open(&world);
+    for bad in ["https://a\r\nb", &"a".repeat(2049)] {
+        let error = block_on(world.issuer.decide(Decide::deny(&waiting).redirect(bad))).unwrap_err();
+        assert_eq!(error.invalid_input().unwrap().field, InputField::Redirect);
+        assert!(!block_on(world.issuer.request(&waiting)).unwrap().is_approved(), "it waits on");
+    }
     exchange(&world, &token).unwrap();
 }

@@ -86,8 +86,9 @@ fn ended(record: Record, tombstone: &Tombstone) -> Record {
 }
 
 fn impersonation(number: u8) -> SessionBuilder {
-    let chain = ActorChain::new(Actor::new(subject("support")).with_session(id(200)), "ticket 4711")
-        .and_then(|chain| chain.behind(Actor::new(subject("root")).with_epoch(EPOCH)));
+    let support = Actor::new(subject("support")).with_session(id(200));
+    let root = Actor::new(subject("root")).with_epoch(EPOCH);
+    let chain = ActorChain::of([support, root], "ticket 4711");
     of_alice(number).actors(chain.unwrap()).lifetime(Some(Duration::from_secs(3600))).idle(None)
 }
 

@@ -4,8 +4,7 @@ use super::AccessToken;
 use crate::{
     actor::Actor,
     client::ClientInfo,
-    error::{InputField, InvalidInput},
-    id::{SessionId, SubjectId, check_text},
+    id::{SessionId, SubjectId},
 };
 
 /// Who calls Stack Auth: with which key, as whom, in which session.
@@ -70,10 +69,10 @@ impl Caller {
     }
 
     /// Why the operator impersonates: 1 to 200 characters, such as a ticket's number.
-    pub fn reason(mut self, reason: &str) -> Result<Self, InvalidInput> {
-        check_text(InputField::ImpersonationReason, reason)?;
+    #[must_use]
+    pub fn reason(mut self, reason: &str) -> Self {
         self.reason = reason.to_owned();
-        Ok(self)
+        self
     }
 
     fn with(access: Access, reason: &str) -> Self {

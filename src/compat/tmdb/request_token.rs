@@ -10,11 +10,12 @@ use super::{
 use crate::{
     Timestamp,
     compat::{Field, from_object, query, redacted},
-    error::{Error, ErrorKind, Operation},
+    error::{Error, ErrorKind, InputField, Operation},
     factor::Check,
-    id::AppId,
+    id::{AppId, check_line},
     issuer::{Decide, FindRequest, OpenRequest, OpenedRequest},
     secret::Secret,
+    session::MAX_REDIRECT_CHARS,
 };
 
 impl Service {
@@ -107,8 +108,7 @@ impl Service {
         decide: Decide<'_>,
         request: &DecideRequestToken,
     ) -> Result<RequestTokenPage, ApiError> {
-        let address = text(&request.redirect_to)?.map(String::as_str).unwrap_or_default();
-        let decide = decide.redirect(address).map_err(|_| Status::InvalidParameters.error())?;
+        let decide = decide.redirect(address(&request.redirect_to)?);
         let decided = self.issuer.decide(decide).await;
         page(&decided.map_err(issuer_error(Status::InvalidRequestToken))?, request)
     }
@@ -185,11 +185,17 @@ impl DecideRequestToken {
     }
 
     fn checked(&self) -> Result<&str, ApiError> {
-        let address = text(&self.redirect_to)?.map(String::as_str).unwrap_or_default();
-        // A decision would keep the address, so its rule is the one that holds.
-        Decide::deny("").redirect(address).map_err(|_| Status::InvalidParameters.error())?;
+        address(&self.redirect_to)?;
         required(&self.request_token)
     }
+}
+
+/// Where the user shall go, by the rule of what a request token keeps; empty where it is not said.
+pub(super) fn address(redirect_to: &Field<String>) -> Result<&str, ApiError> {
+    let address = text(redirect_to)?.map(String::as_str).unwrap_or_default();
+    check_line(InputField::Redirect, address, MAX_REDIRECT_CHARS)
+        .map_err(|_| Status::InvalidParameters.error())?;
+    Ok(address)
 }
 
 /// The body of `POST /3/authentication/token/validate_with_login`.

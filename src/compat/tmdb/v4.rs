@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use super::{
     ApiError, Caller, Service, Status,
-    request_token::no_token,
+    request_token::{address, no_token},
     session::{ACCESS_TOKEN, Door, Kind, owner},
     status::{internal_error, issuer_error},
-    wire::{CreateSessionResponse, one_secret, required, text},
+    wire::{CreateSessionResponse, one_secret, required},
 };
 use crate::{
     NewSession,
@@ -54,9 +54,9 @@ impl V4<'_> {
         request: CreateRequestToken,
     ) -> Result<CreateRequestTokenResponse, ApiError> {
         let lifetime = REQUEST_LIFETIME.min(self.0.issuer.policy().longest_request());
-        let new = OpenRequest::new(caller.as_app()?.clone()).lifetime(lifetime);
-        let new = new.redirect(text(&request.redirect_to)?.map(String::as_str).unwrap_or_default());
-        let opened = self.0.opened(new.map_err(|_| Status::InvalidParameters.error())?).await?;
+        let app = caller.as_app()?.clone();
+        let new = OpenRequest::new(app).lifetime(lifetime).redirect(address(&request.redirect_to)?);
+        let opened = self.0.opened(new).await?;
         let Done { success, status_code, status_message } = Done::new(Status::Success);
         let request_token = opened.token().ok_or_else(no_token)?.into();
         Ok(CreateRequestTokenResponse { success, status_code, status_message, request_token })

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     Requirement,
-    client::ClientInfo,
     error::{Error, ErrorClass, ErrorKind, InvalidInput, Operation},
     id::CreatorId,
     session::Session,
@@ -46,11 +45,11 @@ impl Service {
         let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
         let invalid = |input: InvalidInput| ApiError::from(Error::from(input));
         let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
-        let mut caller =
-            Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?.user(user.clone());
-        if let Some(fingerprint) = view.client().and_then(ClientInfo::fingerprint) {
-            caller = caller.fingerprint(fingerprint).map_err(invalid)?;
-        }
-        Ok(caller)
+        let caller = Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?;
+        let caller = caller.user(user.clone());
+        Ok(match view.client() {
+            Some(client) => caller.user_agent(client),
+            None => caller,
+        })
     }
 }

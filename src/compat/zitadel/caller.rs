@@ -47,13 +47,12 @@ impl Caller {
         self
     }
 
-    /// The fingerprint of the user agent that the caller's own credential was issued to: 1 to 200
-    /// characters. Whoever has the same may see a session. It must not come from the request:
-    /// anybody can say it.
-    pub fn fingerprint(mut self, fingerprint: &str) -> Result<Self, InvalidInput> {
-        check_text(InputField::Fingerprint, fingerprint)?;
-        self.fingerprint = Some(fingerprint.to_owned());
-        Ok(self)
+    /// The user agent that the caller's own credential was issued to: whoever has its fingerprint
+    /// may see a session. The fingerprint must not come from the request: anybody can say it.
+    #[must_use]
+    pub fn user_agent(mut self, client: &ClientInfo) -> Self {
+        self.fingerprint = client.fingerprint().map(str::to_owned);
+        self
     }
 
     /// May do this, as far as that goes.

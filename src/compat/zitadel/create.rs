@@ -58,8 +58,7 @@ impl Service {
             .metadata(metadata)
             .client(client)
             .creator(caller.creator.clone())
-            .resource_owner(&caller.resource_owner)
-            .map_err(|input| errors.show(input.into()))?;
+            .resource_owner(&caller.resource_owner);
         let issued = self.issuer.create(new).await.map_err(|error| errors.show(error))?;
         Ok(CreateSessionResponse {
             details: self.details(issued.session(), caller),

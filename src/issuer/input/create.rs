@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
-    error::{InputField, InvalidInput},
     factor::{Check, FactorKind},
-    id::{CreatorId, DeviceId, SubjectId, check_text},
+    id::{CreatorId, DeviceId, SubjectId},
     metadata::{HostClaims, Metadata},
     session::Epoch,
     verifier::Challenger,
@@ -166,11 +165,12 @@ impl NewSession {
         self
     }
 
-    /// Who owns the session: an organisation. What the directory says comes first.
-    pub fn resource_owner(mut self, owner: &str) -> Result<Self, InvalidInput> {
-        check_text(InputField::ResourceOwner, owner)?;
-        self.resource_owner = Some(owner.to_owned());
-        Ok(self)
+    /// Who owns the session: an organisation, 1 to 200 characters. What the directory says comes
+    /// first.
+    #[must_use]
+    pub fn resource_owner(mut self, owner: impl Into<String>) -> Self {
+        self.resource_owner = Some(owner.into());
+        self
     }
 
     /// How long the session lives, whatever happens: above zero, and at most what the policy allows.

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use crate::{
     client::ClientInfo,
-    error::{InputField, InvalidInput},
     factor::Check,
-    id::{AppId, SubjectId, check_line},
+    id::{AppId, SubjectId},
     metadata::{HostClaims, Metadata},
-    session::{Epoch, MAX_REDIRECT_CHARS},
+    session::Epoch,
 };
 
 /// A request token to open.
@@ -25,10 +24,12 @@ impl OpenRequest {
         Self { app, redirect: None, lifetime: None }
     }
 
-    /// Where the host sends the subject after the decision: kept, and given back (at most 2048 characters).
-    pub fn redirect(mut self, redirect: &str) -> Result<Self, InvalidInput> {
-        self.redirect = checked_redirect(redirect)?;
-        Ok(self)
+    /// Where the host sends the subject after the decision: kept, and given back (at most 2048
+    /// characters; an empty one counts as none).
+    #[must_use]
+    pub fn redirect(mut self, redirect: &str) -> Self {
+        self.redirect = filled(redirect);
+        self
     }
 
     /// How long it waits for its decision, and, approved, for its exchange: above zero, and at most what the policy says.
@@ -39,9 +40,8 @@ impl OpenRequest {
     }
 }
 
-fn checked_redirect(redirect: &str) -> Result<Option<String>, InvalidInput> {
-    check_line(InputField::Redirect, redirect, MAX_REDIRECT_CHARS)?;
-    Ok((!redirect.is_empty()).then(|| redirect.to_owned()))
+fn filled(redirect: &str) -> Option<String> {
+    (!redirect.is_empty()).then(|| redirect.to_owned())
 }
 
 /// A request token to look at. `&str` and `&String` turn into it.
@@ -128,11 +128,12 @@ impl<'a> Decide<'a> {
         Self { token, decision, redirect: None }
     }
 
-    /// Where the host sends the subject now: kept, and given back, where the app named nothing when it opened the
-    /// request (at most 2048 characters).
-    pub fn redirect(mut self, redirect: &str) -> Result<Self, InvalidInput> {
-        self.redirect = checked_redirect(redirect)?;
-        Ok(self)
+    /// Where the host sends the subject now: kept, and given back, where the app named nothing when
+    /// it opened the request (at most 2048 characters; an empty one counts as none).
+    #[must_use]
+    pub fn redirect(mut self, redirect: &str) -> Self {
+        self.redirect = filled(redirect);
+        self
     }
 
     /// The subject's epoch, read before the host verified its credential.

@@ -225,13 +225,9 @@ fn actors(row: ActingRow<'_>) -> Read<ActorChain> {
         }
         Ok::<_, InvalidInput>(actor)
     };
-    let mut rows = row.actors.into_iter();
-    let nearest = rows.next().ok_or(RowFault::Rule("an impersonation without an actor"))?;
-    let mut chain = ActorChain::new(actor(nearest)?, &row.reason.0)?;
-    for behind in rows {
-        chain = chain.behind(actor(behind)?)?;
-    }
-    Ok(chain)
+    rule(!row.actors.is_empty(), "an impersonation without an actor")?;
+    let actors = row.actors.into_iter().map(actor).collect::<Result<Vec<_>, _>>()?;
+    Ok(ActorChain::of(actors, &row.reason.0)?)
 }
 
 fn challenge(row: ChallengeRow<'_>) -> Read<Challenge> {

@@ -50,9 +50,8 @@ pub async fn an_id_with_a_tombstone_is_not_given_again(store: Store) {
 pub async fn a_record_with_every_part_comes_back_whole(store: Store) {
     let alice = subject("alice");
     let known = epoch(&store, &alice).await;
-    let actors =
-        ActorChain::new(Actor::new(subject("support")).with_session(fixtures::session().build().id()), "T-1")
-            .and_then(|chain| chain.behind(Actor::new(subject("root"))));
+    let support = Actor::new(subject("support")).with_session(fixtures::session().build().id());
+    let actors = ActorChain::of([support, Actor::new(subject("root"))], "T-1");
     let client = ClientInfo::new()
         .with_user_agent("agent")
         .with_ip("2001:db8::1".parse().unwrap())

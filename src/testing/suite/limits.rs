@@ -127,12 +127,11 @@ fn longest(end: char) -> String {
 fn largest(name: &SubjectId, known: Epoch) -> Record {
     let text = longest('a');
     let line = "\u{2070e}".repeat(MAX_AGENT_CHARS);
-    let mut chain = ActorChain::new(Actor::new(subject(&longest('0'))), &text).unwrap();
-    for number in 1..MAX_ACTORS {
-        let actor =
-            Actor::new(subject(&longest(char::from_digit(u32::try_from(number).unwrap(), 10).unwrap())));
-        chain = chain.behind(actor.with_session(fixtures::session().build().id())).unwrap();
-    }
+    let actors = ('0'..).take(MAX_ACTORS).map(|end| {
+        let actor = Actor::new(subject(&longest(end)));
+        if end == '0' { actor } else { actor.with_session(fixtures::session().build().id()) }
+    });
+    let chain = ActorChain::of(actors, &text).unwrap();
     let client = ClientInfo::new()
         .with_user_agent(&line)
         .with_ip("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap())

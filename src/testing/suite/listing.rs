@@ -121,8 +121,7 @@ pub async fn sessions_are_found_by_what_they_carry(store: Store) {
     some(&store, 3).await;
     let alice = subject("alice");
     let known = epoch(&store, &alice).await;
-    let chain = ActorChain::new(Actor::new(subject("support")), "T-1")
-        .and_then(|c| c.behind(Actor::new(subject("root"))));
+    let chain = ActorChain::of(["support", "root"].map(|name| Actor::new(subject(name))), "T-1");
     let record = fixtures::session()
         .subject(alice.clone(), known)
         .device(device("d"))

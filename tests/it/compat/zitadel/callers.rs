@@ -16,7 +16,7 @@ const ALL: [Permission; 3] = [Permission::SessionRead, Permission::SessionWrite,
 
 #[test]
 fn a_caller_may_do_nothing_to_others_until_it_is_granted() {
-    let bare = caller("x").user(id(USER)).fingerprint("fp-1").unwrap();
+    let bare = caller("x").user(id(USER)).user_agent(&browser("fp-1"));
     for permission in ALL {
         for organization in [None, Some("acme"), Some("org-1")] {
             assert!(
@@ -63,10 +63,11 @@ fn organisations_and_fingerprints_have_1_to_200_characters() {
     assert_eq!(problem(new(&"a".repeat(201))), Problem::TooLong(200));
     assert_eq!(problem(new("a\nb")), Problem::ControlCharacter);
     assert!(new(&"a".repeat(200)).is_ok());
-    let agent = |fingerprint: &str| caller("x").fingerprint(fingerprint).map(drop);
+    let agent = |fingerprint: &str| browser(fingerprint).checked().map(drop);
     assert_eq!(problem(agent("")), Problem::Empty);
     assert_eq!(problem(agent(&"a".repeat(201))), Problem::TooLong(200));
     assert!(agent(&"a".repeat(200)).is_ok());
+    assert_eq!(caller("x").user_agent(&browser("")), caller("x"), "a refused fingerprint opens nothing");
 }
 
 #[test]

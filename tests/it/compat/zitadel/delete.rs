@@ -90,7 +90,7 @@ fn without_a_token_the_own_user_and_who_may_delete_end_a_session() {
     for (caller, allowed) in [
         (caller("x").user(id("goofy")), false),
         (caller("login-page"), false),
-        (caller("x").fingerprint("fp-1").unwrap(), false),
+        (caller("x").user_agent(&browser("fp-1")), false),
         (of(org("acme")), false),
         (caller("x").grant(Permission::SessionRead, Scope::Instance), false),
         (caller("x").grant(Permission::SessionWrite, Scope::Instance), false),
@@ -129,7 +129,7 @@ fn creators_and_whoever_shares_the_user_agent_end_sessions_where_permissions_rul
         [(TokenRule::V2Alpha, false), (TokenRule::V2, false), (TokenRule::Permission, true)]
     {
         let service = service(&world).token_rule(rule);
-        for caller in [caller("login-page"), caller("x").fingerprint("fp-1").unwrap()] {
+        for caller in [caller("login-page"), caller("x").user_agent(&browser("fp-1"))] {
             let issued = made(&world, "login-page", with_password(USER).client(browser("fp-1")));
             let answer = delete(&service, &caller, &text(&issued), None);
             match allowed {

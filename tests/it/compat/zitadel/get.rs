@@ -38,7 +38,7 @@ pub fn browser(fingerprint: &str) -> ClientInfo {
 
 /// A session that this creator makes.
 pub fn made(world: &World, creator: &str, new: NewSession) -> Issued {
-    let new = new.creator(CreatorId::new(creator).unwrap()).resource_owner("acme").unwrap();
+    let new = new.creator(CreatorId::new(creator).unwrap()).resource_owner("acme");
     world.create(new).unwrap()
 }
 
@@ -233,7 +233,7 @@ fn creator_user_and_whoever_shares_the_user_agent_need_no_token() {
     let (service, id) = (service(&world), issued.session_id().to_string());
     let other = || caller("other");
     for allowed in
-        [caller("login-page"), other().user(crate::world::id(USER)), other().fingerprint("fp-1").unwrap()]
+        [caller("login-page"), other().user(crate::world::id(USER)), other().user_agent(&browser("fp-1"))]
     {
         assert!(get(&service, &allowed, &id, None).is_ok(), "{allowed:?}");
     }
@@ -241,7 +241,7 @@ fn creator_user_and_whoever_shares_the_user_agent_need_no_token() {
         other(),
         caller(USER),
         other().user(crate::world::id("login-page")),
-        other().fingerprint("fp-2").unwrap(),
+        other().user_agent(&browser("fp-2")),
         Caller::new(CreatorId::new("x").unwrap(), "org-1").unwrap(),
     ] {
         assert_eq!(shown(get(&service, &refused, &id, None)), not_permitted(), "{refused:?}");

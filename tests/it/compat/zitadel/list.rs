@@ -75,7 +75,7 @@ fn sessions_are_found_by_id_user_creator_and_user_agent() {
     assert_eq!(meet(json!([{ "creatorQuery": { "id": "wrong" } }])), [""; 0]);
     assert_eq!(meet(json!([{ "userAgentQuery": { "fingerprintId": "fp-1" } }])), [&*mini]);
     assert_eq!(meet(json!([{ "userAgentQuery": { "fingerprintId": "wrong" } }])), [""; 0]);
-    let in_fp_1 = admin.clone().fingerprint("fp-1").unwrap();
+    let in_fp_1 = admin.clone().user_agent(&browser("fp-1"));
     assert_eq!(self::meet(&world, &in_fp_1, json!([{ "userAgentQuery": {} }])), [&*mini]);
     assert_eq!(meet(json!([])), all);
     assert_eq!(meet(json!(null)), all);
@@ -158,9 +158,9 @@ fn only_what_the_caller_may_see_is_listed_and_counted() {
         (caller("login-page"), vec![&goofy, &mini]),
         (caller("console"), vec![&bare]),
         (other().user(id(USER)), vec![&mini]),
-        (other().fingerprint("fp-1").unwrap(), vec![&goofy, &mini]),
+        (other().user_agent(&browser("fp-1")), vec![&goofy, &mini]),
         (caller("console").user(id(USER)), vec![&bare, &mini]),
-        (caller("login-page").user(id(USER)).fingerprint("fp-1").unwrap(), vec![&goofy, &mini]),
+        (caller("login-page").user(id(USER)).user_agent(&browser("fp-1")), vec![&goofy, &mini]),
         (of_org_1, vec![&goofy, &mini]),
         (read(Scope::Organization("acme".to_owned())), vec![]),
         (read(Scope::Instance), vec![&bare, &goofy, &mini]),
