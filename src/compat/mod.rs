@@ -114,6 +114,10 @@ use crate::{id::SubjectId, verifier::VerifyError};
 #[async_trait]
 pub trait Profiles<P>: fmt::Debug + Send + Sync {
     /// The profile of this user.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when nothing is known of the user now. The call answers that a part did not
+    /// answer, and no session is created.
     async fn profile(&self, user: &SubjectId) -> Result<P, VerifyError>;
 }
 

@@ -91,8 +91,8 @@ pub use self::{
     },
 };
 
-/// How long a guest's session may go unused, unless a service says otherwise: 24 hours (TMDB).
-pub const GUEST_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time that a guest's session may go unused, unless a service says otherwise (TMDB).
+const GUEST_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An error as TMDB answers it.
 pub type ApiError = super::ApiError<ErrorBody>;

@@ -47,6 +47,9 @@ pub const KEY_SLOT: &str = "yek";
 #[async_trait]
 pub trait PublicKeys: fmt::Debug + Send + Sync {
     /// The public key for this one.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the key store does not answer. The client is asked to try again.
     async fn public_key(&self, wanted: WantedKey<'_>) -> Result<String, VerifyError>;
 }
 

@@ -53,10 +53,18 @@ use crate::{
 #[async_trait]
 pub trait ChallengeMaker: fmt::Debug + Send + Sync {
     /// Makes a code and its challenge, and sends the code where it is to be sent.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when no code could be made or sent. The call answers `UNAVAILABLE` (503),
+    /// and stores nothing. A user without this factor is `None`.
     async fn code(&self, ask: AskCode<'_>) -> Result<Option<OneTimeCode>, VerifyError>;
     /// Makes a WebAuthn challenge among the user's keys: its passkeys where verification is
     /// required, its second factors where it is not. The verifier sees the challenge again, and
     /// judges domain and verification by what stands in it.
+    ///
+    /// # Errors
+    /// [`VerifyError`] when the WebAuthn server does not answer. The call answers `UNAVAILABLE`
+    /// (503), and stores nothing. A user without keys is `None`.
     async fn web_authn(&self, ask: AskWebAuthN<'_>) -> Result<Option<MadeWebAuthN>, VerifyError>;
 }
 
