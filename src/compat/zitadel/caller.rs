@@ -34,6 +34,10 @@ pub struct Caller {
 impl Caller {
     /// This user or service account, of this organisation (1 to 200 characters). It may do nothing
     /// yet but create, and what its own sessions allow.
+    ///
+    /// # Errors
+    /// [`InputField::ResourceOwner`] for an organisation that is empty, longer than 200 characters,
+    /// or has a control or bidi character.
     pub fn new(creator: CreatorId, resource_owner: &str) -> Result<Self, InvalidInput> {
         check_text(InputField::ResourceOwner, resource_owner)?;
         let resource_owner = resource_owner.to_owned();

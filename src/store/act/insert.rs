@@ -89,6 +89,9 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     Plan { answer: Ok(Inserted::Created { record, evicted }), compares, writes }
 }
 
+/// A record that may be added, and the epoch of a subject that it begins.
+type Admitted = (Arc<Record>, Option<Epoch>);
+
 /// What [`insert`] decides where the stamp of the record's subject is all that is read: the id is
 /// free, and no cap and no device is met. For a store that holds what it looks at, and can spare
 /// itself the facts and the plan.
@@ -99,7 +102,7 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
 pub(crate) fn insert_alone(
     mut new: NewRecord,
     stamp: Option<&SubjectStamp>,
-) -> Result<Option<(Arc<Record>, Option<Epoch>)>, StoreError> {
+) -> Result<Option<Admitted>, StoreError> {
     if new.record.tombstone().is_some() {
         return Err(StoreError::new(StoreErrorKind::Broken));
     }
