@@ -39,7 +39,7 @@ pub struct Metadata(BTreeMap<String, Vec<u8>>);
 impl Metadata {
     pub(crate) const EMPTY: Self = Self(BTreeMap::new());
 
-    /// No metadata.
+    /// Metadata without an entry.
     pub fn new() -> Self {
         Self::default()
     }
@@ -103,7 +103,7 @@ impl Metadata {
         self.0.is_empty()
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -155,7 +155,7 @@ pub const RESERVED_CLAIMS: [&str; 17] = [
 pub struct HostClaims(Map<String, Value>);
 
 impl HostClaims {
-    /// No claims.
+    /// Claims without a name.
     pub fn new() -> Self {
         Self::default()
     }

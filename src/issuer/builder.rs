@@ -44,7 +44,7 @@ impl Issuer {
 }
 
 impl IssuerBuilder {
-    /// Where sessions are kept. Required.
+    /// The store of all sessions. Required.
     #[must_use]
     pub fn store(mut self, store: impl SessionStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -58,29 +58,30 @@ impl IssuerBuilder {
         self
     }
 
-    /// Who signs access tokens. Required where the policy hands out signed ones.
+    /// The signer of access tokens. Required where the policy hands out signed ones.
     #[must_use]
     pub fn signer(mut self, signer: impl TokenSigner + 'static) -> Self {
         self.signer = Some(Arc::new(signer));
         self
     }
 
-    /// Who verifies passwords, codes and assertions. Without it, only checks that name a subject can pass.
+    /// The verifier of passwords, codes and assertions. Without it, only checks that name a subject
+    /// can pass.
     #[must_use]
     pub fn verifier(mut self, verifier: impl FactorVerifier + 'static) -> Self {
         self.verifier = Some(Arc::new(verifier));
         self
     }
 
-    /// Who knows the subjects. Without it, every subject that the host names is taken at its word, and none can be
-    /// found by login name.
+    /// The directory that knows the subjects. Without it, every subject that the host names is
+    /// taken at its word, and none can be found by login name.
     #[must_use]
     pub fn directory(mut self, directory: impl SubjectDirectory + 'static) -> Self {
         self.directory = Some(Arc::new(directory));
         self
     }
 
-    /// Who is told what happens.
+    /// The sink that is handed every event.
     #[must_use]
     pub fn events(mut self, sink: impl EventSink + 'static) -> Self {
         self.events = Some(Arc::new(sink));
@@ -101,7 +102,7 @@ impl IssuerBuilder {
         self
     }
 
-    /// What sessions are like.
+    /// The rules of the sessions.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -115,14 +116,15 @@ impl IssuerBuilder {
         self
     }
 
-    /// Whom signed tokens are for (`aud`); the issuer's own name unless set. May be said several times.
+    /// The services that signed tokens are for (`aud`); the issuer's own name unless set. May be
+    /// said several times.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.push(audience.into());
         self
     }
 
-    /// The issuer.
+    /// The issuer, if no setting is wrong.
     ///
     /// # Errors
     /// [`InvalidConfiguration`], whose source lists every mistake.

@@ -90,7 +90,7 @@ impl Issuer {
         &self.inner.name
     }
 
-    /// What sessions are like here.
+    /// The rules of the sessions of this issuer.
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
     }

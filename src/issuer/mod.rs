@@ -169,7 +169,7 @@ pub trait SessionIssuer: Debug + Send + Sync {
     /// [`NotFound`]: crate::error::ErrorKind::NotFound
     async fn credential_changed(&self, change: CredentialChange) -> Result<Revoked, Error>;
 
-    /// Lists sessions.
+    /// Lists sessions, page by page.
     ///
     /// # Errors
     /// Those of [`Issuer::list`].

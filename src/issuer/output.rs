@@ -42,12 +42,13 @@ impl Issued {
         Self { token: token.into(), refresh, expires_at, view, replayed: false, evicted: Vec::new() }
     }
 
-    /// What [`check`](super::SessionIssuer::check) takes next: an access token or a session token.
+    /// The token that [`check`](super::SessionIssuer::check) takes next: an access token or a
+    /// session token.
     pub fn token(&self) -> &str {
         self.token.expose()
     }
 
-    /// What [`refresh`](super::SessionIssuer::refresh) takes next, where there is one.
+    /// The token that [`refresh`](super::SessionIssuer::refresh) takes next, where there is one.
     pub fn refresh_token(&self) -> Option<&str> {
         self.refresh.as_ref().map(Secret::expose)
     }
@@ -57,12 +58,12 @@ impl Issued {
         self.expires_at
     }
 
-    /// The session.
+    /// The session of these tokens.
     pub fn session(&self) -> &SessionView {
         &self.view
     }
 
-    /// Its id.
+    /// The id of the session.
     pub fn session_id(&self) -> SessionId {
         self.view.id()
     }
@@ -94,12 +95,12 @@ impl SessionView {
         Self::new(snapshot.record, snapshot.subject)
     }
 
-    /// Its id.
+    /// The id of the session.
     pub fn id(&self) -> SessionId {
         self.record.id()
     }
 
-    /// Whom it is about.
+    /// The subject of the session; none while nobody is named.
     pub fn subject(&self) -> Option<&SubjectId> {
         self.record.bound().map(|(subject, _)| subject)
     }
@@ -119,7 +120,7 @@ impl SessionView {
         self.session().and_then(Session::device)
     }
 
-    /// The host's metadata.
+    /// The metadata that the host keeps with the session.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.session().map(Session::metadata)
     }
@@ -134,7 +135,7 @@ impl SessionView {
         self.record.session()
     }
 
-    /// What was proved, and still counts.
+    /// The factors that were proved and still count.
     pub fn factors(&self) -> Vec<Factor> {
         match (self.record.session(), &self.subject) {
             (Some(session), Some(stamp)) => stamp.counting(session),
@@ -143,37 +144,38 @@ impl SessionView {
         }
     }
 
-    /// How strongly its subject is authenticated; none when it only has a name.
+    /// The strength of the authentication; none when the subject only has a name.
     pub fn assurance_level(&self) -> Option<AssuranceLevel> {
         AssuranceLevel::of(&self.factors())
     }
 
-    /// How the subject is authenticated now (RFC 8176).
+    /// The methods by which the subject is authenticated now (RFC 8176).
     pub fn amr(&self) -> Amr {
         Amr::of(&self.factors())
     }
 
-    /// When its subject last proved anything.
+    /// The time of the latest proof of its subject.
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         authenticated_at(&self.factors())
     }
 
-    /// When it was created.
+    /// The time at which the session was created.
     pub fn created_at(&self) -> Timestamp {
         self.record.created_at()
     }
 
-    /// When it was last used, as far as that was written down.
+    /// The time of the last use, as far as that was written down.
     pub fn last_seen_at(&self) -> Timestamp {
         self.record.session().map_or(self.record.created_at(), Session::last_seen_at)
     }
 
-    /// When it ends by itself: the earlier of its absolute end and its idle timeout.
+    /// The time at which the session ends by itself: the earlier of its absolute end and its idle
+    /// timeout.
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.record.effective_end()
     }
 
-    /// How often it was changed.
+    /// The count of changes of the session, from 1.
     pub fn version(&self) -> u64 {
         self.record.version()
     }
@@ -250,7 +252,7 @@ impl Checked {
         subject.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Check))
     }
 
-    /// The session.
+    /// The id of the session.
     pub fn session_id(&self) -> SessionId {
         match &self.proof {
             Proof::Store { view, .. } => view.id(),
@@ -275,7 +277,7 @@ impl Checked {
         }
     }
 
-    /// How strongly the subject is authenticated; none when the session only has a name.
+    /// The strength of the authentication; none when the session only has a name.
     pub fn assurance_level(&self) -> Option<AssuranceLevel> {
         match &self.proof {
             Proof::Store { view, .. } => view.assurance_level(),
@@ -283,7 +285,7 @@ impl Checked {
         }
     }
 
-    /// How the subject was authenticated (RFC 8176).
+    /// The methods by which the subject was authenticated (RFC 8176).
     pub fn amr(&self) -> Amr {
         match &self.proof {
             Proof::Store { view, .. } => Amr::of(&view.factors()),
@@ -291,7 +293,7 @@ impl Checked {
         }
     }
 
-    /// When the subject last proved anything.
+    /// The time of the latest proof of the subject.
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         match &self.proof {
             Proof::Store { view, .. } => view.authenticated_at(),
@@ -307,7 +309,7 @@ impl Checked {
         }
     }
 
-    /// Who acts in the subject's place: the nearest actor first, the root actor last.
+    /// The actors in the subject's place: the nearest first, the root actor last.
     pub fn actors(&self) -> Vec<&str> {
         match &self.proof {
             Proof::Store { view, .. } => view
@@ -349,7 +351,7 @@ impl OpenedRequest {
         self.record.request().map(Request::app)
     }
 
-    /// Where the host sends the subject after the decision.
+    /// The address to which the host sends the subject after the decision.
     pub fn redirect(&self) -> Option<&str> {
         self.record.request().and_then(Request::redirect)
     }
@@ -365,7 +367,7 @@ impl OpenedRequest {
     }
 }
 
-/// What a revocation did.
+/// The outcome of a revocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revoked {
     pub(super) sessions: Vec<SessionId>,
@@ -409,19 +411,19 @@ impl SessionPage {
         &self.damaged
     }
 
-    /// Where the next page begins; none when this is the last.
+    /// The place after which the next page begins; none when this is the last.
     pub fn next(&self) -> Option<PageKey> {
         self.next
     }
 }
 
-/// What a sweep did.
+/// The outcome of one sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
-    /// How many records are gone.
+    /// The number of records that are gone.
     pub removed: usize,
-    /// How many rows cannot be read: they stay, and are never sessions. Wake somebody up.
+    /// The number of rows that cannot be read: they stay, and are never sessions. Wake somebody up.
     pub damaged: usize,
     /// There may be more: sweep again soon.
     pub more: bool,

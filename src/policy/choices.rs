@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a new session hands out.
+/// The tokens that a new session hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credentials {
@@ -86,7 +86,8 @@ impl Rotation {
     }
 }
 
-/// How many live sessions a subject may have. Impersonations neither count nor are evicted.
+/// A cap: the number of live sessions that a subject may have. Impersonations neither count nor are
+/// evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cap {
     pub(crate) limit: u32,
@@ -99,18 +100,18 @@ impl Cap {
         Self { limit, on_full }
     }
 
-    /// The limit.
+    /// The number of sessions that the cap admits.
     pub fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// What a login beyond it does.
+    /// The rule for a login beyond the cap.
     pub fn on_full(&self) -> OnFull {
         self.on_full
     }
 }
 
-/// What a login beyond the cap does.
+/// The rules for a login beyond the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFull {
@@ -122,11 +123,11 @@ pub enum OnFull {
     Refuse,
 }
 
-/// Which client may refresh a session. Another one is refused, and revokes nothing.
+/// The rules for which client may refresh a session. Another one is refused, and revokes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientBinding {
-    /// Any.
+    /// Any client may refresh the session.
     None,
     /// One with the same user agent. A browser update logs its user out.
     UserAgent,
@@ -138,7 +139,7 @@ pub enum ClientBinding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenType {
-    /// `at+jwt` (RFC 9068).
+    /// The type `at+jwt` (RFC 9068).
     AtJwt,
     /// `JWT`, for systems whose clients expect it (Hanko, Stack Auth, ZELF).
     Jwt,
@@ -154,7 +155,8 @@ impl TokenType {
     }
 }
 
-/// How signed access tokens tell their audience (`aud`). Both forms are read, whichever is written (RFC 7519 section 4.1.3).
+/// The forms in which signed access tokens name their audience (`aud`). Both forms are read,
+/// whichever is written (RFC 7519 section 4.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AudienceForm {
@@ -164,7 +166,7 @@ pub enum AudienceForm {
     TextOfOne,
 }
 
-/// What a store-checked check answers when the store does not.
+/// The answers of a store-checked check when the store does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnStoreFailure {

@@ -29,7 +29,7 @@ const MAX_OVERLAP: Duration = Duration::from_secs(5 * 60);
 /// The largest clock skew that may be tolerated: two minutes (ASVS 9.2.1).
 const MAX_SKEW: Duration = Duration::from_secs(120);
 
-/// What the sessions of one issuer are like.
+/// The rules of the sessions of one issuer: lifetimes, tokens, rotation, caps.
 ///
 /// Start from a preset and change what differs. Mistakes are reported, all at once, when the issuer is built.
 ///
@@ -114,21 +114,22 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What a new session hands out.
+    /// The tokens that a new session hands out.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// How long an access token is good. This is how late a stateless verifier learns of a revocation.
+    /// The time that an access token is good. This is how late a stateless verifier learns of a
+    /// revocation.
     #[must_use]
     pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
         self.access_lifetime = lifetime;
         self
     }
 
-    /// How long a session lives from its creation or last authentication, whatever happens.
+    /// The lifetime of a session from its creation or last authentication, whatever happens.
     #[must_use]
     pub fn absolute_lifetime(mut self, lifetime: AbsoluteLifetime) -> Self {
         self.absolute = lifetime;
@@ -142,7 +143,7 @@ impl Policy {
         self
     }
 
-    /// How long a session may go unused; `None` for as long as it lives.
+    /// The time that a session may go unused; `None` for as long as it lives.
     #[must_use]
     pub fn idle_timeout(mut self, idle: Option<Duration>) -> Self {
         self.idle = idle;
@@ -156,14 +157,14 @@ impl Policy {
         self
     }
 
-    /// How often a use is noted: at most once in this time, and at least ten times an idle timeout.
+    /// The least time between two noted uses, and never above a tenth of the idle timeout.
     #[must_use]
     pub fn note_every(mut self, every: Duration) -> Self {
         self.note_every = every;
         self
     }
 
-    /// How many sessions a subject may have.
+    /// The number of live sessions that a subject may have.
     #[must_use]
     pub fn cap(mut self, cap: Cap) -> Self {
         self.cap = Some(cap);
@@ -184,7 +185,7 @@ impl Policy {
         self
     }
 
-    /// How signed access tokens tell their audience.
+    /// The form in which signed access tokens name their audience.
     #[must_use]
     pub fn audience_form(mut self, form: AudienceForm) -> Self {
         self.audience_form = form;
@@ -198,14 +199,14 @@ impl Policy {
         self
     }
 
-    /// How long a request token waits for its decision, and an approved one for its exchange.
+    /// The time that a request token waits for its decision, and an approved one for its exchange.
     #[must_use]
     pub fn request_lifetime(mut self, lifetime: Duration) -> Self {
         self.request_lifetime = lifetime;
         self
     }
 
-    /// How long an impersonation lives unless it asks for less or more, and the most it may ask for.
+    /// The lifetime of an impersonation unless it asks for another, and the most it may ask for.
     #[must_use]
     pub fn impersonation_lifetime(mut self, usual: Duration, longest: Duration) -> Self {
         self.impersonation_lifetime = usual;
@@ -213,21 +214,22 @@ impl Policy {
         self
     }
 
-    /// How long an expired session is kept before it may be swept.
+    /// The time that an expired session is kept before it may be swept.
     #[must_use]
     pub fn keep_after_end(mut self, keep: Duration) -> Self {
         self.keep_after_end = keep;
         self
     }
 
-    /// How far ahead a sibling's clock may be when `nbf` and `iat` are judged. `exp` has no leeway.
+    /// The time that a sibling's clock may be ahead when `nbf` and `iat` are judged. `exp` has no
+    /// leeway.
     #[must_use]
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.skew = skew;
         self
     }
 
-    /// What a check answers when the store does not.
+    /// The answer of a check when the store does not answer.
     #[must_use]
     pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
         self.on_store_failure = choice;
@@ -406,7 +408,7 @@ fn bounded(asked: Option<Duration>, longest: Duration) -> Result<Option<Duration
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PolicyProblem {
-    /// The setting.
+    /// The name of the setting.
     pub setting: &'static str,
     /// The rule it breaks.
     pub rule: &'static str,

@@ -8,7 +8,7 @@ use crate::{
     factor::{AssuranceLevel, Factor, FactorKind, authenticated_at},
 };
 
-/// How fresh the answer of a check must be.
+/// The degrees of freshness that a check can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Freshness {
@@ -24,7 +24,7 @@ pub enum Freshness {
     Store,
 }
 
-/// How a check notes that the session was used.
+/// The ways in which a check notes that the session was used.
 ///
 /// A noted use moves the idle timeout. Beside its time, a check notes that the tokens of a
 /// generation have arrived, once a rotation: rotation tells a lost reply from theft by this.
@@ -47,7 +47,7 @@ pub enum Noting {
     Never,
 }
 
-/// What must hold for a check to pass.
+/// The requirement of a check: all that must hold for it to pass.
 ///
 /// # Examples
 /// ```
@@ -90,7 +90,7 @@ impl Requirement {
         }
     }
 
-    /// How fresh the answer must be.
+    /// The freshness that the answer must have.
     #[must_use]
     pub fn freshness(mut self, freshness: Freshness) -> Self {
         self.freshness = freshness;
@@ -209,13 +209,13 @@ impl Spend {
         self
     }
 
-    /// The counter.
+    /// The name of the counter.
     pub fn name(&self) -> &'static str {
         self.name
     }
 }
 
-/// What a live session lacks of a requirement: the source of [`ErrorKind::RequirementNotMet`].
+/// The lacks of a live session under a requirement: the source of [`ErrorKind::RequirementNotMet`].
 ///
 /// [`ErrorKind::RequirementNotMet`]: crate::error::ErrorKind::RequirementNotMet
 #[derive(Debug, Clone, PartialEq, Eq)]

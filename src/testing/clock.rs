@@ -31,7 +31,7 @@ struct Hands {
 }
 
 impl ManualClock {
-    /// Where every manual clock begins: 2026-01-01T00:00:00Z.
+    /// The time at which every manual clock begins: 2026-01-01T00:00:00Z.
     pub const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
     /// A clock at 2026-01-01T00:00:00Z.

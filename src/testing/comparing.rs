@@ -72,12 +72,12 @@ struct RecordRow {
 }
 
 impl ComparingStore {
-    /// An empty store.
+    /// A store without a row.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many requests were sent so far.
+    /// The number of requests that were sent so far.
     pub fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }

@@ -37,5 +37,5 @@ pub trait DurableStore: Send + Sync {
     async fn tamper(&self, key: &SessionKey, change: Tampering<'_>);
 }
 
-/// What is done to the bytes of a row.
+/// A change of the bytes of a row, as a fault of the medium makes one.
 pub type Tampering<'a> = &'a mut (dyn FnMut(&mut Vec<u8>) + Send);

@@ -36,7 +36,7 @@ enum Fails {
 }
 
 impl SeededEntropy {
-    /// What follows from this seed.
+    /// The randomness that follows from this seed.
     pub fn new(seed: u64) -> Self {
         Self { seed, blocks: AtomicU64::new(0), fills: AtomicU64::new(0), fails: Fails::Never }
     }

@@ -44,7 +44,7 @@ pub struct FaultyStore<S> {
     state: Mutex<State>,
 }
 
-/// What goes wrong with a call.
+/// The things that can go wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -56,29 +56,29 @@ pub enum Fault {
     Delay(u32),
 }
 
-/// What a store can be asked.
+/// The calls of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verb {
-    /// `insert`.
+    /// The call `insert` of a store.
     Insert,
-    /// `load`.
+    /// The call `load` of a store.
     Load,
-    /// `stamp`. Counted as a read, although it begins to know a new subject.
+    /// The call `stamp` of a store. Counted as a read, although it begins to know a new subject.
     Stamp,
-    /// `commit`.
+    /// The call `commit` of a store.
     Commit,
-    /// `end`.
+    /// The call `end` of a store.
     End,
-    /// `note_use`.
+    /// The call `note_use` of a store.
     NoteUse,
-    /// `change_subject`.
+    /// The call `change_subject` of a store.
     ChangeSubject,
-    /// `list`.
+    /// The call `list` of a store.
     List,
-    /// `revoked_since`.
+    /// The call `revoked_since` of a store.
     RevokedSince,
-    /// `sweep`.
+    /// The call `sweep` of a store.
     Sweep,
 }
 
@@ -93,17 +93,17 @@ impl Verb {
     }
 }
 
-/// How often each verb was called.
+/// The number of calls of each verb.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calls(HashMap<Verb, u64>);
 
 impl Calls {
-    /// How often this verb was.
+    /// The number of calls of this verb.
     pub fn of(&self, verb: Verb) -> u64 {
         self.0.get(&verb).copied().unwrap_or(0)
     }
 
-    /// How often any was.
+    /// The number of calls of all verbs.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
@@ -173,17 +173,17 @@ impl<S> FaultyStore<S> {
         self.lock().is_down = is_down;
     }
 
-    /// How often each verb was called, failed calls included.
+    /// The number of calls of each verb, failed calls included.
     pub fn calls(&self) -> Calls {
         self.lock().calls.clone()
     }
 
-    /// How many calls so far were writes.
+    /// The number of calls so far that write.
     pub fn writes(&self) -> u64 {
         self.lock().calls.where_writes_is(true)
     }
 
-    /// How many calls so far were reads.
+    /// The number of calls so far that read.
     pub fn reads(&self) -> u64 {
         self.lock().calls.where_writes_is(false)
     }
@@ -193,7 +193,7 @@ impl<S> FaultyStore<S> {
         self.lock().calls = Calls::default();
     }
 
-    /// The store within.
+    /// The store that this one stands around.
     pub fn inner(&self) -> &S {
         &self.inner
     }

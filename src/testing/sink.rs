@@ -20,22 +20,22 @@ use crate::event::{Event, EventKind, EventSink};
 pub struct RecordingSink(Mutex<Vec<Event>>);
 
 impl RecordingSink {
-    /// An empty one.
+    /// A sink without an event.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was emitted so far, in order.
+    /// The events so far, in order.
     pub fn events(&self) -> Vec<Event> {
         self.lock().clone()
     }
 
-    /// What was emitted since it was last emptied; empties it.
+    /// The events since the sink was last emptied; empties it.
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut *self.lock())
     }
 
-    /// How many of the events are of this kind.
+    /// The number of events of this kind.
     pub fn count(&self, is: impl Fn(&EventKind) -> bool) -> usize {
         self.lock().iter().filter(|event| is(&event.kind)).count()
     }

@@ -46,14 +46,14 @@ impl Sweeper {
         Self { issuer, batch: DEFAULT_BATCH, failures: DEFAULT_FAILURES }
     }
 
-    /// How many records one batch removes at most; at least 1.
+    /// The most records that one batch removes; at least 1.
     #[must_use]
     pub fn batch(mut self, records: u32) -> Self {
         self.batch = records.max(1);
         self
     }
 
-    /// How many batches in a row may fail before a run gives up; at least 1.
+    /// The number of batches in a row that may fail before a run gives up; at least 1.
     #[must_use]
     pub fn failures(mut self, in_a_row: u32) -> Self {
         self.failures = in_a_row.max(1);
@@ -93,22 +93,22 @@ impl Sweeper {
     }
 }
 
-/// What a sweeper did until nothing was left, or until it gave up.
+/// The outcome of a run: until nothing was left, or until the sweeper gave up.
 #[derive(Debug, Default)]
 #[must_use]
 #[non_exhaustive]
 pub struct SweepRun {
-    /// How many records are gone.
+    /// The number of records that are gone.
     pub removed: u64,
-    /// How many rows were come across that cannot be read: they stay, and are never sessions.
+    /// The number of rows that cannot be read: they stay, and are never sessions.
     pub damaged: u64,
-    /// How many batches there were, failed ones included.
+    /// The number of batches, failed ones included.
     pub batches: u64,
-    /// How many of them failed.
+    /// The number of batches that failed.
     pub failed: u64,
-    /// Nothing is left. False when it gave up.
+    /// True when nothing is left. False when it gave up.
     pub clean: bool,
-    /// Why the last failed batch did.
+    /// The error of the last batch that failed.
     pub error: Option<Error>,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     issuer::Issuer,
 };
 
-/// When a sweeper runs, and who hears of it.
+/// The times at which a sweeper runs, and who hears of each run.
 ///
 /// # Examples
 /// ```no_run
