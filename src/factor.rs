@@ -16,7 +16,8 @@ const MAX_CHECK_CHARS: usize = 200;
 /// How many bytes a WebAuthn assertion may have (ZITADEL's bound).
 pub const MAX_ASSERTION_BYTES: usize = 1024 * 1024;
 
-/// What was proved. The order of the variants is the order in which checks run.
+/// The kinds of things that can be proved. The order of the variants is the order in which checks
+/// run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -52,7 +53,7 @@ impl FactorKind {
         Self::RecoveryCode,
     ];
 
-    /// A stable word.
+    /// A stable word for the kind.
     pub fn code(self) -> &'static str {
         match self {
             Self::Subject => "subject",
@@ -93,23 +94,23 @@ impl Factor {
         Self { kind, at, details }
     }
 
-    /// What was proved.
+    /// The kind of factor.
     pub fn kind(&self) -> FactorKind {
         self.kind
     }
 
-    /// When it was proved.
+    /// The time of the proof.
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// What is known about how.
+    /// The details of the proof, as far as the verifier knows them.
     pub fn details(&self) -> FactorDetails {
         self.details
     }
 }
 
-/// How a factor was proved, as far as the verifier knows. False unless it says otherwise.
+/// The details of a proof, as far as the verifier knows them. False unless it says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FactorDetails {
@@ -135,7 +136,7 @@ impl FactorDetails {
     }
 }
 
-/// How strongly the subject is authenticated (NIST SP 800-63B-4).
+/// The strength of an authentication (NIST SP 800-63B-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AssuranceLevel {
     /// One factor, or several of one category.
@@ -263,11 +264,11 @@ pub enum Check {
     RecoveryCode(Secret),
 }
 
-/// How a subject is named in a check.
+/// The ways in which a check names a subject.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubjectRef {
-    /// By its id.
+    /// A subject by its id.
     Id(SubjectId),
     /// By the name it logs in with; the directory finds the id.
     LoginName(String),
@@ -288,7 +289,7 @@ impl fmt::Debug for SubjectRef {
 pub struct IntentProof {
     /// The id of the login.
     pub id: String,
-    /// The token.
+    /// The token that proves who finished the login.
     pub token: Secret,
 }
 
@@ -376,7 +377,7 @@ impl Check {
         Ok(Self::RecoveryCode(bounded(InputField::Code, code)?))
     }
 
-    /// What it would prove.
+    /// The kind of factor that the check would prove.
     pub fn kind(&self) -> FactorKind {
         match self {
             Self::Subject(_) => FactorKind::Subject,
@@ -426,7 +427,7 @@ impl Challenge {
         self.kind
     }
 
-    /// What the verifier kept in it.
+    /// The state that the verifier kept in the challenge.
     pub fn state(&self) -> &str {
         &self.state
     }

@@ -161,7 +161,7 @@ macro_rules! text_id {
                 Ok(Self(text.into()))
             }
 
-            /// The text.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -274,13 +274,13 @@ impl Hash for TenantName {
     }
 }
 
-/// Where a session is found: its tenant and its id.
+/// The key of a session: its tenant and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct SessionKey {
-    /// The tenant.
+    /// The tenant of the session.
     pub tenant: TenantId,
-    /// The session.
+    /// The id of the session.
     pub id: SessionId,
 }
 
@@ -291,13 +291,13 @@ impl SessionKey {
     }
 }
 
-/// Where what a store knows of a subject is found: its tenant and its id.
+/// The key of what a store knows of a subject: its tenant and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct SubjectKey {
-    /// The tenant.
+    /// The tenant of the subject.
     pub tenant: TenantId,
-    /// The subject.
+    /// The id of the subject.
     pub subject: SubjectId,
 }
 

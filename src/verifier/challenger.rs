@@ -23,7 +23,7 @@ use crate::{
 /// - An error says that nothing is known, and ends the call.
 #[async_trait]
 pub trait Challenger: Debug + Send + Sync {
-    /// Makes one.
+    /// Makes one challenge, and sends what belongs to it.
     ///
     /// # Errors
     /// [`VerifyError`] when no challenge could be made or sent. The call ends as `Unavailable`, and
@@ -41,11 +41,11 @@ crate::forward::forward! {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Ask<'a> {
-    /// For whom.
+    /// The holder of the factor.
     pub holder: Holder<'a>,
     /// The kind of check that shall answer it.
     pub kind: FactorKind,
-    /// The time.
+    /// The time of the call.
     pub now: Timestamp,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// What a challenger says.
+/// The answer of a challenger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Asked {
@@ -68,7 +68,7 @@ pub enum Asked {
     NotReady,
 }
 
-/// Which check or challenge a call was refused for: the source of its error.
+/// The check or challenge that a call was refused for: the source of its error.
 ///
 /// # Examples
 /// ```
@@ -97,7 +97,7 @@ impl RefusedCheck {
         Self { kind, is_challenge: true }
     }
 
-    /// What this error is about; none when no check was refused.
+    /// The check that this error is about; none when no check was refused.
     pub fn of(error: &Error) -> Option<Self> {
         std::error::Error::source(error)?.downcast_ref().copied()
     }

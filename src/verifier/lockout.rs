@@ -51,11 +51,11 @@ pub trait Lockout: Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guess<'a> {
-    /// Whose factor.
+    /// The holder of the factor.
     pub holder: Holder<'a>,
-    /// Which factor.
+    /// The kind of factor.
     pub kind: FactorKind,
-    /// The time.
+    /// The time of the attempt.
     pub now: Timestamp,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Guess<'a> {
 /// Whether an attempt may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
-    /// It may.
+    /// The attempt may go on.
     Open,
     /// It may not: there were too many.
     Locked,

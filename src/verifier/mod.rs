@@ -78,7 +78,7 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait FactorVerifier: Debug + Send + Sync {
-    /// Judges one check.
+    /// Judges one check of one subject.
     ///
     /// # Errors
     /// [`VerifyError`] when nothing is known of the check: a table or a service did not answer. The
@@ -90,15 +90,15 @@ pub trait FactorVerifier: Debug + Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
-    /// The tenant.
+    /// The tenant of the attempt.
     pub tenant: &'a TenantId,
-    /// Who is said to prove something; none when nobody of that name is known.
+    /// The subject who is said to prove something; none when nobody of that name is known.
     pub subject: Option<&'a SubjectId>,
-    /// What is presented. Never a [`Check::Subject`].
+    /// The check that is presented. Never a [`Check::Subject`].
     pub check: &'a Check,
     /// The challenge that it answers, where one of its kind is open.
     pub challenge: Option<&'a Challenge>,
-    /// The time.
+    /// The time of the attempt.
     pub now: Timestamp,
 }
 
@@ -120,19 +120,19 @@ impl<'a> Attempt<'a> {
         self
     }
 
-    /// Whose factor it is, where the subject is known.
+    /// The holder of the factor, where the subject is known.
     pub fn holder(&self) -> Option<Holder<'a>> {
         self.subject.map(|subject| Holder::new(self.tenant, subject))
     }
 }
 
-/// Whose factor is looked up, counted or used.
+/// The holder of a factor that is looked up, counted or used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder<'a> {
-    /// The tenant.
+    /// The tenant of the subject.
     pub tenant: &'a TenantId,
-    /// The subject.
+    /// The subject whose factor it is.
     pub subject: &'a SubjectId,
 }
 
@@ -143,13 +143,13 @@ impl<'a> Holder<'a> {
     }
 }
 
-/// What a verifier says.
+/// The judgement of a verifier on one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It holds.
+    /// The check holds, with what is known about how.
     Passed(FactorDetails),
-    /// It does not.
+    /// The check does not hold.
     Wrong,
     /// Too many attempts; whether it holds is not said.
     Locked,
@@ -204,18 +204,18 @@ impl Outcome {
 /// ```
 #[async_trait]
 pub trait SubjectDirectory: Debug + Send + Sync {
-    /// Finds a subject.
+    /// Finds a subject by its id or its login name.
     ///
     /// # Errors
     /// [`VerifyError`] when the directory does not answer. The issuer answers `Unavailable`.
     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError>;
 }
 
-/// Whom to find.
+/// A question to a directory: whom to find.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Lookup<'a> {
-    /// The tenant.
+    /// The tenant to look in.
     pub tenant: &'a TenantId,
     /// By its id or its login name.
     pub by: &'a SubjectRef,
@@ -228,7 +228,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// What a directory found.
+/// The answer of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found {
@@ -238,17 +238,17 @@ pub enum Found {
     Disabled,
     /// A subject that may not for now.
     Locked,
-    /// Nobody.
+    /// Nobody of that id or name is known.
     Unknown,
 }
 
-/// What a directory knows of a subject.
+/// The profile of a subject, as a directory knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubjectProfile {
-    /// Its id.
+    /// The id of the subject.
     pub subject: SubjectId,
-    /// Who owns its sessions: an organisation (ZITADEL's `resourceOwner`).
+    /// The owner of its sessions: an organisation (ZITADEL's `resourceOwner`).
     pub resource_owner: Option<String>,
     /// It has a second factor, so that a session with one factor is only a beginning.
     pub second_factor: bool,

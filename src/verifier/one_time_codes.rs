@@ -236,12 +236,12 @@ impl fmt::Debug for OneTimeCodes {
     }
 }
 
-/// How a code travels.
+/// The ways in which a code travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// By SMS.
+    /// The code travels by SMS.
     Sms,
-    /// By email.
+    /// The code travels by email.
     Email,
 }
 
@@ -263,11 +263,11 @@ impl Channel {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CodeRequest<'a> {
-    /// How it will travel.
+    /// The way in which the code will travel.
     pub channel: Channel,
-    /// For whom.
+    /// The holder of the factor.
     pub holder: Holder<'a>,
-    /// The time: [`Issuer::now`](crate::Issuer::now).
+    /// The time of the call: [`Issuer::now`](crate::Issuer::now).
     pub now: Timestamp,
 }
 

@@ -74,7 +74,7 @@ pub struct RecoveryCodes {
     count: CodeCount,
 }
 
-/// Where the host keeps the digests of recovery codes.
+/// The place where the host keeps the digests of recovery codes.
 ///
 /// # Contract
 /// - [`spend`](Self::spend) MUST remove the digest and say whether it was there in one atomic act: of many calls at
@@ -106,7 +106,7 @@ crate::forward::forward! {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct SpendRecoveryCode<'a> {
-    /// Whose.
+    /// The holder of the code.
     pub holder: Holder<'a>,
     /// The digest, as it was made.
     pub digest: &'a str,

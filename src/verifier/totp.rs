@@ -73,7 +73,7 @@ impl Drift {
     }
 }
 
-/// Where the host keeps the secrets of authenticator apps, and which step each used last.
+/// The place where the host keeps the secrets of authenticator apps, and which step each used last.
 ///
 /// # Contract
 /// - [`use_step`](Self::use_step) MUST be one atomic act: it remembers the step and answers `true` if the step is later
@@ -101,7 +101,7 @@ crate::forward::forward! {
     }
 }
 
-/// A subject's authenticator.
+/// The authenticator of a subject, confirmed or not.
 #[derive(Debug)]
 pub enum TotpFactor {
     /// Its first code has held: it counts.
@@ -114,9 +114,9 @@ pub enum TotpFactor {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct UseStep<'a> {
-    /// Whose.
+    /// The holder of the authenticator.
     pub holder: Holder<'a>,
-    /// Which: the number of 30-second steps since the Unix epoch.
+    /// The number of the step: 30-second steps since the Unix epoch.
     pub step: u64,
 }
 
@@ -268,10 +268,10 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// What an authenticator app shows beside its codes.
+/// The label that an authenticator app shows beside its codes.
 #[derive(Debug, Clone, Copy)]
 pub struct TotpLabel<'a> {
-    /// The service.
+    /// The name of the service.
     pub issuer: &'a str,
     /// The subject's name there.
     pub account: &'a str,

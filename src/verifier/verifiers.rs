@@ -39,48 +39,48 @@ pub struct Verifiers {
 }
 
 impl Verifiers {
-    /// None yet.
+    /// Verifiers of no kind yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Who verifies passwords.
+    /// Sets the verifier of passwords.
     #[must_use]
     pub fn password(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::Password, verifier)
     }
 
-    /// Who verifies finished logins at identity providers.
+    /// Sets the verifier of finished logins at identity providers.
     #[must_use]
     pub fn intent(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::Intent, verifier)
     }
 
-    /// Who verifies WebAuthn assertions.
+    /// Sets the verifier of WebAuthn assertions.
     #[must_use]
     pub fn web_authn(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::WebAuthn, verifier)
     }
 
-    /// Who verifies codes from authenticator apps.
+    /// Sets the verifier of codes from authenticator apps.
     #[must_use]
     pub fn totp(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::Totp, verifier)
     }
 
-    /// Who verifies codes sent by SMS.
+    /// Sets the verifier of codes sent by SMS.
     #[must_use]
     pub fn otp_sms(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::OtpSms, verifier)
     }
 
-    /// Who verifies codes sent by email.
+    /// Sets the verifier of codes sent by email.
     #[must_use]
     pub fn otp_email(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::OtpEmail, verifier)
     }
 
-    /// Who verifies recovery codes.
+    /// Sets the verifier of recovery codes.
     #[must_use]
     pub fn recovery_code(self, verifier: impl FactorVerifier + 'static) -> Self {
         self.set(FactorKind::RecoveryCode, verifier)

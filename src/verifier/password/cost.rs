@@ -9,7 +9,7 @@ const MOST_MEMORY_KIB: u32 = 256 * 1024;
 const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
 
-/// What one hash costs: memory, passes over it, and lanes.
+/// The cost of one hash: memory, passes over it, and lanes.
 ///
 /// The default is OWASP's: 19456 KiB, 2 passes, 1 lane (Password Storage Cheat Sheet, Argon2id).
 ///
@@ -36,7 +36,7 @@ pub struct PasswordCost {
     lanes: u32,
 }
 
-/// Which part of a cost is out of bounds.
+/// The parts of a cost that can be out of bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCost {

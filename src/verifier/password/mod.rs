@@ -94,7 +94,7 @@ pub struct Passwords {
     cost: PasswordCost,
 }
 
-/// Where the host keeps the hashes of passwords.
+/// The place where the host keeps the hashes of passwords.
 ///
 /// # Contract
 /// - [`find`](Self::find) MUST give the string as it was stored.
@@ -126,7 +126,7 @@ crate::forward::forward! {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Rehash<'a> {
-    /// Whose.
+    /// The holder of the password.
     pub holder: Holder<'a>,
     /// The hash that was found.
     pub old: &'a Secret,
@@ -146,7 +146,7 @@ impl Passwords {
         }
     }
 
-    /// What a new hash costs.
+    /// The cost of a new hash.
     #[must_use]
     pub fn cost(mut self, cost: PasswordCost) -> Self {
         self.cost = cost;
