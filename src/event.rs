@@ -1,4 +1,4 @@
-//! The event joint: what happens to sessions, told to the host.
+//! The event joint: what happens to sessions, emitted to the host.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -17,7 +17,8 @@ use crate::{
 /// # Contract
 /// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what takes time.
 /// - It MUST NOT panic.
-/// - An event is told after the store has acknowledged what it tells of. A process that dies in between tells nothing.
+/// - An event is emitted after the store has acknowledged what it is about. A process that dies in between emits
+/// nothing.
 ///
 /// # Examples
 /// ```
@@ -102,7 +103,7 @@ impl Event {
 pub enum EventKind {
     /// A session was created.
     Created,
-    /// An impersonated session was used: told at every check, and not at a bare `verify`.
+    /// An impersonated session was used: emitted at every check, and not at a bare `verify`.
     ImpersonationUsed,
     /// A refresh handed out the next generation.
     Refreshed,
@@ -162,7 +163,7 @@ pub enum EventKind {
     RequestDenied,
     /// A request token became a session.
     RequestExchanged,
-    /// A call was refused. Told of credentials that proved authentic, and of failed checks.
+    /// A call was refused. Emitted for credentials that proved authentic, and for failed checks.
     Refused {
         /// By which verb.
         operation: Operation,

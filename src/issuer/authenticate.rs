@@ -9,7 +9,7 @@ use crate::{
     session::{Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing},
     store::Snapshot,
     token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
-    verify::token_error,
+    verify,
 };
 
 /// What is compared when there is no record: the same work, and never the right answer.
@@ -84,7 +84,7 @@ impl Call<'_> {
                 self.verify_for(token, audience).map(|claims| Token::Signed(Box::new(claims)))
             }
             // Nothing here signs tokens, so none that is not opaque can be ours.
-            false => Err(self.token_refused()(TokenFault::malformed("not an opaque token"))),
+            false => Err(self.token_error()(TokenFault::malformed("not an opaque token"))),
         }
     }
 
@@ -105,7 +105,7 @@ impl Call<'_> {
         match token {
             Token::Opaque(token) => self.proven_by_mac(token, found),
             Token::Signed(_) => {
-                found.ok_or_else(|| self.token_refused()(TokenFault::invalid("no such session")))
+                found.ok_or_else(|| self.token_error()(TokenFault::invalid("no such session")))
             }
         }
     }
@@ -125,7 +125,7 @@ impl Call<'_> {
 
     /// Reads an opaque token: its form, its checksum, its kind. The store is not touched.
     pub(super) fn read(self, token: &str, kinds: &[TokenKind]) -> Result<OpaqueToken, Error> {
-        let token = self.inner.keys.parse(token).map_err(self.token_refused())?;
+        let token = self.inner.keys.parse(token).map_err(self.token_error())?;
         match kinds.contains(&token.kind) {
             true => Ok(token),
             false => Err(self.error(ErrorKind::WrongTokenKind)),
@@ -148,15 +148,13 @@ impl Call<'_> {
         let genuine = self.inner.keys.proves(token, &self.tenant, salt);
         match found {
             Some(snapshot) if genuine => Ok(snapshot),
-            _ => {
-                Err(self.token_refused()(TokenFault::invalid("no such session, or a MAC that does not hold")))
-            }
+            _ => Err(self.token_error()(TokenFault::invalid("no such session, or a MAC that does not hold"))),
         }
     }
 
     /// Shows a fault of a token.
-    pub(super) fn token_refused(self) -> impl Fn(TokenFault) -> Error {
-        token_error(self.operation)
+    pub(super) fn token_error(self) -> impl Fn(TokenFault) -> Error {
+        verify::token_error(self.operation)
     }
 
     /// Shows a refusal of the check rule.

@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
         stamp.map_err(self.store_failed())
     }
 
-    /// What is known of a record's subject now, for a token that tells of proofs: a credential may
+    /// What is known of a record's subject now, for a token that names proofs: a credential may
     /// have changed while they were made. Where the store does not answer, what was known before.
     pub(super) async fn stamp_now(
         self,
@@ -118,7 +118,7 @@ impl<'a> Call<'a> {
         Ok((SessionId::assemble(at, counter, [r0, r1, r2, r3, r4, r5], tag), salt))
     }
 
-    /// Tells the host that an authentic credential was refused, and makes the error.
+    /// Emits that an authentic credential was refused, and makes the error.
     pub(super) fn refuse(self, record: &Record, error: Error) -> Error {
         self.emit(record, EventKind::Refused { operation: error.operation(), kind: error.kind() });
         error

@@ -111,7 +111,7 @@ impl Call<'_> {
             if !need.impersonation {
                 return Err(self.error(ErrorKind::ImpersonationRefused));
             }
-            self.tell_claimed(&claims, EventKind::ImpersonationUsed);
+            self.emit_of_claims(&claims, EventKind::ImpersonationUsed);
         }
         Ok(Checked { proof: Proof::Claims(claims), needs_refresh: false })
     }

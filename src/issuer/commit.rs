@@ -1,7 +1,7 @@
 //! The one loop of every verb that changes a record: load, decide, commit; after a lost race,
 //! again.
 //!
-//! A verb says how it loads and how it decides ([`Verb`]). The loop commits what was decided, on
+//! A verb says how it loads and how it decides ([`ChangingVerb`]). The loop commits what was decided, on
 //! the version that it was decided on. Where another call came first, nothing was written: the
 //! record and the time are read again, and the verb decides again, on what is there then.
 
@@ -26,9 +26,9 @@ const MAX_TRIES: usize = 128;
 const SIGNING_TRIES: usize = 3;
 
 /// A verb that changes one record.
-pub(super) trait Verb: Sync {
+pub(super) trait ChangingVerb: Sync {
     /// What the verb keeps of its decision until the store has answered.
-    type Decision: Send;
+    type Kept: Send;
 
     /// Loads the record, and proves by it that the caller may change it.
     fn load(&self, call: Call<'_>) -> impl Future<Output = Result<Snapshot, Error>> + Send;
@@ -39,7 +39,7 @@ pub(super) trait Verb: Sync {
         call: Call<'_>,
         read: &Snapshot,
         turn: Turn,
-    ) -> impl Future<Output = Result<Step<Self::Decision>, Error>> + Send;
+    ) -> impl Future<Output = Result<Decided<Self::Kept>, Error>> + Send;
 }
 
 /// One turn of the loop.
@@ -64,9 +64,9 @@ impl Turn {
 }
 
 /// What a verb has decided.
-pub(super) enum Step<D> {
+pub(super) enum Decided<D> {
     /// The record shall change.
-    Commit(Plan, D),
+    Commit(Proposal, D),
     /// Nothing is to be committed: the answer is made of this record.
     Answer(Arc<Record>, D),
     /// The record has changed since it was read.
@@ -74,7 +74,7 @@ pub(super) enum Step<D> {
 }
 
 /// A change of a record.
-pub(super) struct Plan {
+pub(super) struct Proposal {
     /// The record as it shall be.
     pub(super) next: Arc<Record>,
     /// The epoch of its subject that the change was decided under.
@@ -85,7 +85,7 @@ pub(super) struct Plan {
     pub(super) admit: Option<CapRule>,
 }
 
-impl Plan {
+impl Proposal {
     /// This record in the place of what was read.
     pub(super) fn new(read: &Snapshot, next: impl Into<Arc<Record>>) -> Self {
         let observed = read.subject.as_ref().map(|stamp| stamp.epoch);
@@ -103,7 +103,7 @@ pub(super) struct Settled<D> {
     pub(super) read: Snapshot,
     /// The time of the last turn.
     pub(super) now: Timestamp,
-    pub(super) decision: D,
+    pub(super) kept: D,
 }
 
 impl Call<'_> {
@@ -111,31 +111,31 @@ impl Call<'_> {
     ///
     /// # Errors
     /// Those of the verb; `CapReached`, `SubjectMoved`, `Contention`, and those of the store.
-    pub(super) async fn settle<V: Verb>(
+    pub(super) async fn settle<V: ChangingVerb>(
         self,
         verb: &V,
         mut read: Option<Snapshot>,
-    ) -> Result<Settled<V::Decision>, Error> {
+    ) -> Result<Settled<V::Kept>, Error> {
         for number in 0..MAX_TRIES {
             let read = match read.take() {
                 Some(read) => read,
                 None => verb.load(self).await?,
             };
             let now = self.now();
-            let (plan, decision) = match verb.decide(self, &read, Turn { now, number }).await? {
-                Step::Commit(plan, decision) => (plan, decision),
-                Step::Answer(record, decision) => {
-                    return Ok(Settled { record, evicted: Vec::new(), read, now, decision });
+            let (proposal, kept) = match verb.decide(self, &read, Turn { now, number }).await? {
+                Decided::Commit(proposal, kept) => (proposal, kept),
+                Decided::Answer(record, kept) => {
+                    return Ok(Settled { record, evicted: Vec::new(), read, now, kept });
                 }
-                Step::Again => continue,
+                Decided::Again => continue,
             };
-            let Plan { next, observed, proved, admit } = plan;
+            let Proposal { next, observed, proved, admit } = proposal;
             let mut change = Change::new(read.clone(), next, now);
             change.observed_epoch = observed;
             change.admit = admit;
             match self.inner.store.commit(change).await.map_err(self.store_failed())? {
                 Committed::Done { record, evicted } => {
-                    return Ok(Settled { record, evicted, read, now, decision });
+                    return Ok(Settled { record, evicted, read, now, kept });
                 }
                 Committed::CapReached if admit.is_some() => {
                     return Err(self.error(ErrorKind::CapReached));

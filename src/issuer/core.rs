@@ -133,7 +133,7 @@ impl Issuer {
         SubjectKey::new(self.tenant.clone(), subject.clone())
     }
 
-    /// Tells the host of something that happened to a record.
+    /// Emits an event of a record.
     pub(super) fn emit(&self, record: &Record, kind: EventKind) {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
@@ -152,7 +152,7 @@ impl Issuer {
         sink.emit(&event);
     }
 
-    /// Tells the host of something that happened to a subject, or to nobody known.
+    /// Emits an event of a subject, or of nobody known.
     pub(super) fn emit_for(&self, subject: Option<&SubjectId>, kind: EventKind) {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
@@ -160,9 +160,9 @@ impl Issuer {
         sink.emit(&event);
     }
 
-    /// Tells the host of something that happened with a signed token whose record was not asked
+    /// Emits an event of a signed token whose record was not asked
     /// for.
-    pub(super) fn tell_claimed(&self, claims: &VerifiedClaims, kind: EventKind) {
+    pub(super) fn emit_of_claims(&self, claims: &VerifiedClaims, kind: EventKind) {
         let Some(sink) = &self.inner.events else { return };
         let mut event = Event::new(self.now(), self.tenant.clone(), kind);
         event.session = Some(claims.session_id());

@@ -4,7 +4,7 @@ use super::{
     Decide, OpenedRequest,
     attempt::Checks,
     call::Call,
-    commit::{Plan, Step, Turn, Verb},
+    commit::{ChangingVerb, Decided, Proposal, Turn},
     core::Issuer,
     input::Decision,
 };
@@ -62,21 +62,21 @@ struct Deciding<'a> {
     redirect: Option<&'a str>,
 }
 
-impl Verb for Deciding<'_> {
-    type Decision = ();
+impl ChangingVerb for Deciding<'_> {
+    type Kept = ();
 
     async fn load(&self, call: Call<'_>) -> Result<Snapshot, Error> {
         call.prove(&self.token).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Step<()>, Error> {
+    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<()>, Error> {
         call.may_be_decided(read, turn.now)?;
         let lifetime = call.inner.policy.request_lifetime;
         let next = read.record.decided(self.approved.clone(), turn.now, lifetime);
         let mut next = next.ok_or_else(|| call.error(ErrorKind::Internal))?;
         next.lead_to(self.redirect);
         let observed = self.approved.as_ref().map(|(_, epoch)| *epoch);
-        Ok(Step::Commit(Plan { observed, proved: true, ..Plan::new(read, next) }, ()))
+        Ok(Decided::Commit(Proposal { observed, proved: true, ..Proposal::new(read, next) }, ()))
     }
 }
 
@@ -104,10 +104,10 @@ impl Call<'_> {
         approved.map(Some).ok_or_else(|| self.error(ErrorKind::SubjectMissing))
     }
 
-    /// Shows a refusal of the rule of request tokens, and tells the host of it.
+    /// Shows a refusal of the rule of request tokens, and emits it as an event.
     pub(super) fn request_refused(self, record: &Record, refusal: RequestRefusal) -> Error {
         let error = match refusal {
-            // To this app the request is unknown, so there is nothing to tell of.
+            // To this app the request is unknown, so there is no event to emit.
             RequestRefusal::OtherApp => {
                 let unknown = self.error(ErrorKind::InvalidToken);
                 return unknown.with_source("another app opened the request");

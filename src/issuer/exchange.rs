@@ -5,7 +5,7 @@ use super::{
     Exchange, Issued,
     attempt::Checks,
     call::Call,
-    commit::{Plan, Settled, Step, Turn, Verb},
+    commit::{ChangingVerb, Decided, Proposal, Settled, Turn},
     core::Issuer,
     create::credentials_kind,
     mint::{Minting, SignedBefore},
@@ -51,7 +51,7 @@ impl Issuer {
         call.checked_claims(&exchange.claims)?;
         call.checked_client(&exchange.client)?;
         let token = call.read(exchange.token, &[TokenKind::Request])?;
-        let Settled { record, evicted, read, now, decision: signed } =
+        let Settled { record, evicted, read, now, kept: signed } =
             call.settle(&Exchanging { token, exchange: &exchange }, None).await?;
         self.emit(&record, EventKind::RequestExchanged);
         let mut minting = Minting::new(record, read.subject, now);
@@ -67,8 +67,8 @@ struct Exchanging<'a> {
     exchange: &'a Exchange<'a>,
 }
 
-impl Verb for Exchanging<'_> {
-    type Decision = Option<SignedBefore>;
+impl ChangingVerb for Exchanging<'_> {
+    type Kept = Option<SignedBefore>;
 
     async fn load(&self, call: Call<'_>) -> Result<Snapshot, Error> {
         call.prove(&self.token).await
@@ -79,7 +79,7 @@ impl Verb for Exchanging<'_> {
         call: Call<'_>,
         read: &Snapshot,
         turn: Turn,
-    ) -> Result<Step<Option<SignedBefore>>, Error> {
+    ) -> Result<Decided<Option<SignedBefore>>, Error> {
         let Snapshot { record, subject, .. } = read;
         decide_exchange(record, subject.as_ref(), &self.exchange.app, turn.now)
             .map_err(|refusal| call.request_refused(record, refusal))?;
@@ -91,7 +91,7 @@ impl Verb for Exchanging<'_> {
             true => call.sign_before(&next, subject.as_ref(), None, turn.now).await?,
             false => None,
         };
-        Ok(Step::Commit(Plan { admit: call.cap_rule(), ..Plan::new(read, next) }, signed))
+        Ok(Decided::Commit(Proposal { admit: call.cap_rule(), ..Proposal::new(read, next) }, signed))
     }
 }
 

@@ -291,7 +291,7 @@ impl super::core::Issuer {
     }
 }
 
-/// What a signed token tells.
+/// The claims of a signed token.
 struct ClaimsToSign<'a> {
     record: &'a Record,
     session: &'a Session,

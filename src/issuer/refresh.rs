@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Issued, Refresh,
     call::Call,
-    commit::{Plan, Settled, Step, Turn, Verb},
+    commit::{ChangingVerb, Decided, Proposal, Settled, Turn},
     core::Issuer,
     mint::Minting,
 };
@@ -59,9 +59,9 @@ impl Issuer {
             call.checked_client(client)?;
         }
         let token = call.read(refresh.token, &[TokenKind::Refresh])?;
-        let Settled { record, read, now, decision, .. } =
+        let Settled { record, read, now, kept: how, .. } =
             call.settle(&Refreshing { token, refresh: &refresh }, None).await?;
-        match decision {
+        match how {
             How::Moved { ahead } => {
                 if ahead {
                     self.emit(&record, EventKind::TokenAhead);
@@ -74,7 +74,7 @@ impl Issuer {
         }
         let mut minting = Minting::new(record, read.subject, now);
         minting.access_lifetime = refresh.access_lifetime;
-        minting.replayed = matches!(decision, How::Replayed { .. });
+        minting.replayed = matches!(how, How::Replayed { .. });
         call.issue(minting).await
     }
 }
@@ -100,14 +100,14 @@ enum How {
     },
 }
 
-impl Verb for Refreshing<'_> {
-    type Decision = How;
+impl ChangingVerb for Refreshing<'_> {
+    type Kept = How;
 
     async fn load(&self, call: Call<'_>) -> Result<Snapshot, Error> {
         call.prove(&self.token).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Step<How>, Error> {
+    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<How>, Error> {
         let (record, now, generation) = (&read.record, turn.now, self.token.generation);
         let rule = RotationRule::of(&call.inner.policy, record.session().and_then(Session::idle_timeout));
         let presented = PresentedRefresh::new(generation).by(self.refresh.client);
@@ -157,7 +157,7 @@ impl Verb for Refreshing<'_> {
         if self.refresh.claims.is_some() {
             call.fits_a_token(&next)?;
         }
-        Ok(Step::Commit(Plan::new(read, next), how))
+        Ok(Decided::Commit(Proposal::new(read, next), how))
     }
 }
 
@@ -182,20 +182,20 @@ impl Call<'_> {
     /// or no rotation.
     ///
     /// Noting the use makes sure that the session has not ended in between.
-    async fn answer_again(self, read: &Snapshot, how: How, now: Timestamp) -> Result<Step<How>, Error> {
+    async fn answer_again(self, read: &Snapshot, how: How, now: Timestamp) -> Result<Decided<How>, Error> {
         let record = &read.record;
         let noted = self.inner.store.note_use(read, Use::new(now).seen()).await;
         match noted.map_err(self.store_failed())? {
             Noted::Done => {}
-            Noted::NotLive | Noted::QuotaExceeded => return Ok(Step::Again),
+            Noted::NotLive | Noted::QuotaExceeded => return Ok(Decided::Again),
         }
         // The tokens are those of a session that was used just now.
         let used = record.used(record.generation(), now);
-        Ok(Step::Answer(used.map_or_else(|| Arc::clone(record), Arc::new), how))
+        Ok(Decided::Answer(used.map_or_else(|| Arc::clone(record), Arc::new), how))
     }
 
     /// Theft: the session ends, whatever else is in flight. The inner error is what the caller is
-    /// told.
+    /// answered.
     async fn end_reused(self, record: &Record, now: Timestamp) -> Result<Error, Error> {
         let tombstone = Tombstone::new(RevokeReason::Reuse, now);
         match self.inner.store.end(&record.key(), &tombstone).await.map_err(self.store_failed())? {
@@ -218,7 +218,7 @@ impl Call<'_> {
         self.emit(record, EventKind::RefreshReplayed { age, ip_changed, agent_changed });
     }
 
-    /// Shows a refusal of the refresh rule, and tells the host of it.
+    /// Shows a refusal of the refresh rule, and emits it as an event.
     fn refresh_refused(self, record: &Record, refusal: RefreshRefusal) -> Error {
         let error = match refusal {
             RefreshRefusal::NotLive(why) => self.not_live(why),

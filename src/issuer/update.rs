@@ -7,7 +7,7 @@ use super::{
     attempt::{Checks, Proven},
     authenticate::Token,
     call::Call,
-    commit::{Plan, Settled, Step, Turn, Verb},
+    commit::{ChangingVerb, Decided, Proposal, Settled, Turn},
     core::Issuer,
     input::Authority,
     mint::{Minting, SignedBefore},
@@ -61,10 +61,10 @@ impl Issuer {
             .map_err(|refusal| call.update_refused(&read.record, refusal))?;
         let (wish, stamp) = call.wish(&by, &read, update).await?;
         let updating = Updating { by, wish, stamp };
-        let Settled { record, evicted, read, now, decision } = call.settle(&updating, Some(read)).await?;
+        let Settled { record, evicted, read, now, kept } = call.settle(&updating, Some(read)).await?;
         let mut minting = Minting::new(record, read.subject, now);
         let mut moves_tokens = false;
-        if let Done::Changed { moves, signed } = decision {
+        if let Done::Changed { moves, signed } = kept {
             let factors = updating.wish.proofs.factors.iter().map(Factor::kind).collect();
             self.emit(&minting.record, EventKind::Updated { factors });
             if updating.proves() {
@@ -109,20 +109,20 @@ enum Done {
     },
 }
 
-impl Verb for Updating<'_> {
-    type Decision = Done;
+impl ChangingVerb for Updating<'_> {
+    type Kept = Done;
 
     async fn load(&self, call: Call<'_>) -> Result<Snapshot, Error> {
         call.changeable(&self.by).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Step<Done>, Error> {
+    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<Done>, Error> {
         let Snapshot { record, subject, .. } = read;
         let change = decide_update(record, subject.as_ref(), turn.now, &call.inner.policy, &self.wish)
             .map_err(|refusal| call.update_refused(record, refusal))?;
         let binds = change.bind.is_some();
         let Some(next) = record.updated(change, turn.now, call.minting_key(turn.now)?) else {
-            return Ok(Step::Answer(Arc::clone(record), Done::Nothing));
+            return Ok(Decided::Answer(Arc::clone(record), Done::Nothing));
         };
         if binds || self.wish.claims.is_some() {
             call.fits_a_token(&next)?;
@@ -137,7 +137,7 @@ impl Verb for Updating<'_> {
             }
             false => None,
         };
-        let mut plan = Plan::new(read, next);
+        let mut plan = Proposal::new(read, next);
         if self.proves() {
             // What was proved, was proved under the epoch that was read before. A change that
             // proves nothing is decided on the session as it is now.
@@ -145,7 +145,7 @@ impl Verb for Updating<'_> {
             plan.proved = true;
         }
         plan.admit = if binds { call.cap_rule() } else { None };
-        Ok(Step::Commit(plan, Done::Changed { moves, signed }))
+        Ok(Decided::Commit(plan, Done::Changed { moves, signed }))
     }
 }
 
@@ -240,10 +240,10 @@ impl Call<'_> {
         Ok((wish, stamp))
     }
 
-    /// Shows a refusal of the update rule, and tells the host of it.
+    /// Shows a refusal of the update rule, and emits it as an event.
     fn update_refused(self, record: &Record, refusal: UpdateRefusal) -> Error {
         let error = match refusal {
-            // Faults of the call, and not of the session: there is nothing to tell of.
+            // Faults of the call, and not of the session: there is no event to emit.
             UpdateRefusal::NotASession => return self.error(ErrorKind::NotFound),
             UpdateRefusal::Invalid(input) => return self.invalid(input),
             UpdateRefusal::ImpersonationRefused => self.error(ErrorKind::ImpersonationRefused),

@@ -31,7 +31,7 @@ impl Call<'_> {
     /// Reads a token that shall end its own session: it may have expired.
     pub(super) fn verify_to_end(self, token: &str) -> Result<VerifiedClaims, Error> {
         if self.inner.signer.is_none() {
-            return Err(self.token_refused()(TokenFault::malformed("not an opaque token")));
+            return Err(self.token_error()(TokenFault::malformed("not an opaque token")));
         }
         self.verify_at(token, None, true)
     }

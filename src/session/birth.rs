@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session};
+use super::record::{Body, CredentialsKind, Rare, Record, Request, RequestState, Session};
 use crate::{
     actor::ActorChain,
     client::ClientInfo,
@@ -129,7 +129,7 @@ impl Record {
             app: birth.app,
             redirect: birth.redirect,
             ends_at: birth.now.saturating_add(birth.lifetime),
-            decision: Decision::Open,
+            state: RequestState::Open,
         };
         Self {
             id: birth.id,
@@ -152,7 +152,7 @@ impl Record {
     /// The session that an approved request becomes: the id stays, the generation jumps, the limits start anew.
     pub(crate) fn exchanged(&self, birth: SessionBirth) -> Option<Self> {
         let Body::Request(request) = &self.body else { return None };
-        let Decision::Approved { subject, epoch } = &request.decision else { return None };
+        let RequestState::Approved { subject, epoch } = &request.state else { return None };
         let (now, mac_key) = (birth.now, birth.mac_key);
         let born = Self::new_session(SessionBirth { bound: Some((subject.clone(), *epoch)), ..birth });
         let mut next = Self { body: born.body, keep_secs: born.keep_secs, ..self.clone() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     birth::{Lifetime, millis},
-    record::{Body, CredentialsKind, Decision, Record, Session, Tombstone},
+    record::{Body, CredentialsKind, Record, RequestState, Session, Tombstone},
 };
 use crate::{
     client::ClientInfo,
@@ -171,15 +171,15 @@ impl Record {
     ) -> Option<Self> {
         let mut next = self.clone();
         let Body::Request(request) = &mut next.body else { return None };
-        if request.decision != Decision::Open || self.tombstone.is_some() {
+        if request.state != RequestState::Open || self.tombstone.is_some() {
             return None;
         }
-        request.decision = match approved {
+        request.state = match approved {
             Some((subject, epoch)) => {
                 request.ends_at = now.saturating_add(lifetime.min(request.ends_at.since(self.created_at)));
-                Decision::Approved { subject, epoch }
+                RequestState::Approved { subject, epoch }
             }
-            None => Decision::Denied,
+            None => RequestState::Denied,
         };
         Some(next)
     }

@@ -62,11 +62,11 @@ pub struct Request {
     pub(super) app: AppId,
     pub(super) redirect: Option<String>,
     pub(super) ends_at: Timestamp,
-    pub(super) decision: Decision,
+    pub(super) state: RequestState,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Decision {
+pub(super) enum RequestState {
     Open,
     Approved { subject: SubjectId, epoch: Epoch },
     Denied,
@@ -228,10 +228,10 @@ impl Record {
         match (&self.tombstone, &self.body) {
             (Some(tombstone), _) => State::Ended(tombstone),
             (None, Body::Session(session)) => State::Active(session),
-            (None, Body::Request(request)) => match &request.decision {
-                Decision::Open => State::Requested(request),
-                Decision::Approved { subject, .. } => State::Approved(request, subject),
-                Decision::Denied => State::Denied(request),
+            (None, Body::Request(request)) => match &request.state {
+                RequestState::Open => State::Requested(request),
+                RequestState::Approved { subject, .. } => State::Approved(request, subject),
+                RequestState::Denied => State::Denied(request),
             },
         }
     }
@@ -261,9 +261,9 @@ impl Record {
     pub fn bound(&self) -> Option<(&SubjectId, Epoch)> {
         match &self.body {
             Body::Session(Session { bound: Some((subject, epoch)), .. }) => Some((subject, *epoch)),
-            Body::Request(request) => match &request.decision {
-                Decision::Approved { subject, epoch } => Some((subject, *epoch)),
-                Decision::Open | Decision::Denied => None,
+            Body::Request(request) => match &request.state {
+                RequestState::Approved { subject, epoch } => Some((subject, *epoch)),
+                RequestState::Open | RequestState::Denied => None,
             },
             Body::Session(_) => None,
         }
@@ -275,7 +275,7 @@ impl Record {
             Body::Session(Session { bound: Some((_, epoch)), .. }) => *epoch = now_of_subject,
             Body::Session(_) => {}
             Body::Request(request) => {
-                if let Decision::Approved { epoch, .. } = &mut request.decision {
+                if let RequestState::Approved { epoch, .. } = &mut request.state {
                     *epoch = now_of_subject;
                 }
             }

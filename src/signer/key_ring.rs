@@ -32,13 +32,13 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct KeyRing {
     /// In the order of their start.
-    keys: Vec<Key>,
+    keys: Vec<RingKey>,
     verify_only: Vec<PublicKey>,
     keep_retired: Duration,
 }
 
 #[derive(Debug, Clone)]
-struct Key {
+struct RingKey {
     secret: SecretKey,
     from: Timestamp,
 }
@@ -53,7 +53,7 @@ impl KeyRing {
     /// refused.
     pub fn starting(key: SecretKey, from: Timestamp) -> Self {
         Self {
-            keys: vec![Key { secret: key, from }],
+            keys: vec![RingKey { secret: key, from }],
             verify_only: Vec::new(),
             keep_retired: MAX_SIGNED_LIFETIME,
         }
@@ -73,7 +73,7 @@ impl KeyRing {
     /// [`DuplicateId`](InvalidKey::DuplicateId) for an id that the ring has already.
     pub fn roll(mut self, key: SecretKey, from: Timestamp) -> Result<Self, InvalidKey> {
         self.check_new(key.id())?;
-        self.keys.push(Key { secret: key, from });
+        self.keys.push(RingKey { secret: key, from });
         self.keys.sort_by_key(|key| key.from);
         Ok(self)
     }
@@ -122,7 +122,7 @@ impl KeyRing {
         }
     }
 
-    fn get(&self, id: &str) -> Option<&Key> {
+    fn get(&self, id: &str) -> Option<&RingKey> {
         self.keys.iter().find(|key| key.secret.id() == id)
     }
 
@@ -139,7 +139,7 @@ impl KeyRing {
     }
 
     /// False for a key whose successor took over long ago.
-    fn verifies(&self, key: &Key, now: Timestamp) -> bool {
+    fn verifies(&self, key: &RingKey, now: Timestamp) -> bool {
         let mut later = self.keys.iter().skip_while(|other| other.secret.id() != key.secret.id()).skip(1);
         later.next().is_none_or(|next| now < next.from.saturating_add(self.keep_retired))
     }

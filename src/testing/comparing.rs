@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Tampering, faulty::Pending};
+use super::{Tampering, faulty::Hesitation};
 use crate::{
     clock::Timestamp,
     id::{DeviceId, SessionKey, SubjectId, SubjectKey, TenantId},
@@ -92,9 +92,9 @@ impl ComparingStore {
     /// One request: on its way others may come first, and after it too.
     async fn request<T>(&self, serve: impl FnOnce(&mut Tables) -> T) -> T {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
-        Pending::times(1).await;
+        Hesitation::times(1).await;
         let answer = serve(&mut self.lock());
-        Pending::times(1).await;
+        Hesitation::times(1).await;
         answer
     }
 

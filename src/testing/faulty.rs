@@ -41,7 +41,7 @@ use crate::{
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
-    state: Mutex<State>,
+    state: Mutex<FaultyState>,
 }
 
 /// The things that can go wrong with a call.
@@ -114,7 +114,7 @@ impl Calls {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FaultyState {
     calls: Calls,
     /// By verb, or over all verbs; the number of the call; what goes wrong.
     plan: Vec<(Option<Verb>, u64, Fault)>,
@@ -206,15 +206,15 @@ impl<S> FaultyStore<S> {
         match self.begin(verb) {
             None => {
                 let times = self.lock().hesitation;
-                Pending(times).await;
+                Hesitation(times).await;
                 let answer = answer.await;
-                Pending(times).await;
+                Hesitation(times).await;
                 answer
             }
             Some(Fault::Before) => Err(failure().not_done()),
             Some(Fault::After) => answer.await.and_then(|_| Err(failure())),
             Some(Fault::Delay(times)) => {
-                Pending(times).await;
+                Hesitation(times).await;
                 answer.await
             }
         }
@@ -238,7 +238,7 @@ impl<S> FaultyStore<S> {
     }
 
     /// Counts and plans are whole after every step, whoever panicked.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FaultyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -248,15 +248,15 @@ fn failure() -> StoreError {
 }
 
 /// Pending this often, waking itself.
-pub(super) struct Pending(u32);
+pub(super) struct Hesitation(u32);
 
-impl Pending {
+impl Hesitation {
     pub(super) fn times(times: u32) -> Self {
         Self(times)
     }
 }
 
-impl Future for Pending {
+impl Future for Hesitation {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {

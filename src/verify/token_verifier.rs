@@ -246,7 +246,7 @@ impl Inner {
                 _ => {}
             }
         }
-        let mut turn = Turn::take(slot, || {
+        let mut turn = FetchTurn::take(slot, || {
             self.note(now, None);
             let source = Arc::clone(source);
             Box::pin(async move { source.fetch().await })
@@ -268,12 +268,12 @@ impl Inner {
 }
 
 /// A call's turn at the fetch. What it does not finish, it puts back; what panicked is not tried again.
-struct Turn<'a> {
+struct FetchTurn<'a> {
     slot: MutexGuard<'a, Option<Fetching>>,
     fetching: Option<Fetching>,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> FetchTurn<'a> {
     fn take(mut slot: MutexGuard<'a, Option<Fetching>>, begin: impl FnOnce() -> Fetching) -> Self {
         let fetching = Some(slot.take().unwrap_or_else(begin));
         Self { slot, fetching }
@@ -289,7 +289,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for FetchTurn<'_> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             *self.slot = self.fetching.take();

@@ -26,12 +26,12 @@ pub(in crate::issuer) struct Revocations {
     complete_from: Option<Timestamp>,
     sessions: HashMap<SessionKey, Timestamp>,
     /// Entries in the order of their arrival, so that old ones are forgotten without a scan.
-    order: VecDeque<(Entry, Timestamp)>,
+    order: VecDeque<(HeldEntry, Timestamp)>,
     subjects: HashMap<SubjectKey, SubjectEntry>,
 }
 
 #[derive(Debug)]
-enum Entry {
+enum HeldEntry {
     Session(SessionKey),
     Subject(SubjectKey),
 }
@@ -55,13 +55,13 @@ impl Revocations {
             match entry {
                 RevocationEntry::Session { key, until } => {
                     if self.sessions.insert(key.clone(), until).is_none() {
-                        self.order.push_back((Entry::Session(key), until));
+                        self.order.push_back((HeldEntry::Session(key), until));
                     }
                 }
                 RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => {
                     let new = SubjectEntry { epoch, kept, factors_changed_at, until };
                     let entry = self.subjects.entry(key.clone()).or_insert_with(|| {
-                        self.order.push_back((Entry::Subject(key), until));
+                        self.order.push_back((HeldEntry::Subject(key), until));
                         new
                     });
                     // An entry may come twice, and late: only a higher epoch says who is kept.
@@ -82,13 +82,13 @@ impl Revocations {
         while self.order.front().is_some_and(|(_, until)| *until <= now) {
             let Some((entry, _)) = self.order.pop_front() else { return };
             let renewed = match &entry {
-                Entry::Session(key) => self.sessions.get(key).copied(),
-                Entry::Subject(key) => self.subjects.get(key).map(|entry| entry.until),
+                HeldEntry::Session(key) => self.sessions.get(key).copied(),
+                HeldEntry::Subject(key) => self.subjects.get(key).map(|entry| entry.until),
             };
             match (renewed.filter(|until| *until > now), entry) {
                 (Some(until), entry) => self.order.push_back((entry, until)),
-                (None, Entry::Session(key)) => drop(self.sessions.remove(&key)),
-                (None, Entry::Subject(key)) => drop(self.subjects.remove(&key)),
+                (None, HeldEntry::Session(key)) => drop(self.sessions.remove(&key)),
+                (None, HeldEntry::Subject(key)) => drop(self.subjects.remove(&key)),
             }
         }
     }

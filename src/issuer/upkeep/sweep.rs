@@ -10,7 +10,7 @@ use crate::{
 impl Issuer {
     /// Removes sessions of all tenants that ended a while ago, at most `limit` of them (500 is a good number).
     ///
-    /// A session that came to its end by itself is told of as `Expired`. One that was revoked was told of then, alone or
+    /// A session that came to its end by itself is emitted as `Expired`. One that was revoked was emitted then, alone or
     /// with all sessions of its subject.
     ///
     /// # Errors

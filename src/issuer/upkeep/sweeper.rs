@@ -114,12 +114,12 @@ pub struct SweepRun {
 
 /// Pending once, so that whoever shares the thread gets a turn.
 async fn others_first() {
-    let mut told = false;
+    let mut yielded = false;
     std::future::poll_fn(|context| {
-        if told {
+        if yielded {
             return Poll::Ready(());
         }
-        told = true;
+        yielded = true;
         context.waker().wake_by_ref();
         Poll::Pending
     })

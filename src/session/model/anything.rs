@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::{
     super::{Age, NotLive, Record, RefreshDecision, RefreshRefusal, check::access_age},
     DAY, HOUR, IDLE, OVERLAP, RETRY, SECOND, SEED,
-    issuer::{Issuer, IssuerKey},
+    issuer::{IssuerKey, ModelIssuer},
     search::{Broken, Explored, World, promise, search, walk},
 };
 use crate::{policy::Policy, reason::RevokeReason};
@@ -32,7 +32,7 @@ const WAITS: [i64; 9] =
 
 #[derive(Clone)]
 struct Anything {
-    issuer: Issuer,
+    issuer: ModelIssuer,
     history: History,
     /// What a failover falls back to.
     saved: (Record, History),
@@ -72,7 +72,7 @@ enum Step {
 
 impl Anything {
     fn new() -> Self {
-        let issuer = Issuer::new(&Policy::default());
+        let issuer = ModelIssuer::new(&Policy::default());
         let now = issuer.now.as_millis();
         let history = History {
             generation: 1,
@@ -182,7 +182,7 @@ impl World for Anything {
 
     fn key(&self) -> Self::Key {
         // Of the fallback, what matters is how it differs from now.
-        let saved = Issuer { record: self.saved.0.clone(), ..self.issuer.clone() };
+        let saved = ModelIssuer { record: self.saved.0.clone(), ..self.issuer.clone() };
         let behind = self.issuer.behind(saved.generation());
         let mut other = vec![behind];
         other.extend(saved.key().numbers());

@@ -10,7 +10,7 @@ use super::{
         decide_use,
     },
     DAY, MINUTE, SECOND, SEED,
-    issuer::{Issuer, IssuerKey},
+    issuer::{IssuerKey, ModelIssuer},
     search::{Broken, Explored, World, promise, search, walk},
 };
 use crate::{
@@ -44,7 +44,7 @@ const WAITS: [i64; 6] = [1, THROTTLE - 1, THROTTLE, FRESH, IDLE, -SECOND];
 
 #[derive(Clone)]
 struct Checks {
-    issuer: Issuer,
+    issuer: ModelIssuer,
     history: History,
 }
 
@@ -132,7 +132,7 @@ fn policy() -> Policy {
 
 impl Checks {
     fn new() -> Self {
-        let issuer = Issuer::new(&policy());
+        let issuer = ModelIssuer::new(&policy());
         let now = issuer.now.as_millis();
         let history = History {
             generation: 1,
@@ -163,7 +163,7 @@ impl Checks {
 
     /// The real rule: how old the token is, and what is noted.
     fn decide(&self, token: AuthenticToken, need: &Requirement) -> Result<(Age, Option<Use>), CheckRefusal> {
-        let Issuer { record, stamp, now, .. } = &self.issuer;
+        let ModelIssuer { record, stamp, now, .. } = &self.issuer;
         let age = decide_check(record, Some(stamp), token, *now)?;
         Ok((age, decide_use(record, Some(stamp), token, *now, &policy(), need)?))
     }

@@ -16,7 +16,7 @@
 use super::{
     super::{Age, RefreshDecision, RefreshRefusal, check::access_age},
     HOUR, IDLE, LATE_REPLAYS_IN_A_ROW, MINUTE, OVERLAP, RETRY, SECOND, SEED,
-    issuer::{Issuer, IssuerKey},
+    issuer::{IssuerKey, ModelIssuer},
     search::{Broken, World, promise, search, walk},
 };
 
@@ -30,7 +30,7 @@ const WAITS: [i64; 7] = [5 * SECOND, OVERLAP - 1, OVERLAP, MINUTE, HOUR, 23 * HO
 
 #[derive(Clone)]
 struct Honest {
-    issuer: Issuer,
+    issuer: ModelIssuer,
     /// The newest tokens in the storage that the tabs share.
     refresh: u32,
     access: u32,
@@ -40,7 +40,7 @@ struct Honest {
     /// The node that answers is the one whose clock is behind.
     clock_is_slow: bool,
     under_way: Option<UnderWay>,
-    attempt: Attempt,
+    attempt: LastRefresh,
     /// How many generations in a row had to be asked for again outside the overlap.
     late_in_a_row: u8,
     missed_a_step_up: bool,
@@ -58,7 +58,7 @@ struct UnderWay {
 
 /// How it stands with the refresh that led to the current generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Attempt {
+enum LastRefresh {
     Answered,
     Unanswered,
     /// Asked again outside the overlap.
@@ -85,7 +85,7 @@ enum Step {
 }
 
 impl Honest {
-    fn new(issuer: Issuer, store_checked: bool, has_two_tabs: bool) -> Self {
+    fn new(issuer: ModelIssuer, store_checked: bool, has_two_tabs: bool) -> Self {
         Self {
             issuer,
             refresh: 1,
@@ -94,7 +94,7 @@ impl Honest {
             has_two_tabs,
             under_way: None,
             clock_is_slow: false,
-            attempt: Attempt::Answered,
+            attempt: LastRefresh::Answered,
             late_in_a_row: 0,
             missed_a_step_up: false,
             has_to_log_in: false,
@@ -108,7 +108,7 @@ impl Honest {
     /// True when asking now would be outside the overlap, for a generation that was not yet asked
     /// for so late.
     fn would_be_late(&self) -> bool {
-        self.is_behind() && !self.issuer.is_in_overlap() && self.attempt != Attempt::Late
+        self.is_behind() && !self.issuer.is_in_overlap() && self.attempt != LastRefresh::Late
     }
 
     fn may_wait(&self, millis: i64) -> bool {
@@ -134,7 +134,7 @@ impl Honest {
         if reply == Reply::Arrives {
             self.refresh = self.issuer.generation();
             self.access = self.issuer.generation();
-            self.attempt = Attempt::Answered;
+            self.attempt = LastRefresh::Answered;
         }
     }
 
@@ -142,10 +142,10 @@ impl Honest {
     fn refreshed(&mut self, decision: RefreshDecision, reply: Reply) -> Result<(), Broken> {
         match decision {
             RefreshDecision::Rotate { .. } => {
-                if self.attempt == Attempt::Answered && reply == Reply::Arrives {
+                if self.attempt == LastRefresh::Answered && reply == Reply::Arrives {
                     self.late_in_a_row = 0;
                 }
-                self.attempt = Attempt::Unanswered;
+                self.attempt = LastRefresh::Unanswered;
             }
             RefreshDecision::Replay { .. } => {}
             RefreshDecision::Refuse(RefreshRefusal::Superseded) if self.missed_a_step_up => {
@@ -162,9 +162,9 @@ impl Honest {
 
     fn refreshes(&mut self, reply: Reply) -> Result<(), Broken> {
         if self.would_be_late() {
-            self.attempt = Attempt::Late;
+            self.attempt = LastRefresh::Late;
             self.late_in_a_row += 1;
-        } else if self.is_behind() && self.attempt == Attempt::Unanswered && reply == Reply::Arrives {
+        } else if self.is_behind() && self.attempt == LastRefresh::Unanswered && reply == Reply::Arrives {
             self.late_in_a_row = 0;
         }
         let decision = self.moving(|issuer, token| issuer.refresh(token));
@@ -180,7 +180,7 @@ impl Honest {
                 promise(NO_LOCKOUT, before != token, || "the second tab's token was the newest".into())
             }
             RefreshDecision::Rotate { .. } => {
-                self.attempt = Attempt::Unanswered;
+                self.attempt = LastRefresh::Unanswered;
                 self.learns(reply);
                 Ok(())
             }
@@ -193,7 +193,7 @@ impl Honest {
     }
 
     /// Lets something happen that may move the record past the second tab's request.
-    fn moving<T>(&mut self, happen: impl FnOnce(&mut Issuer, u32) -> T) -> T {
+    fn moving<T>(&mut self, happen: impl FnOnce(&mut ModelIssuer, u32) -> T) -> T {
         let before = self.issuer.generation();
         let result = happen(&mut self.issuer, self.refresh);
         let steps = self.issuer.generation() - before;
@@ -209,7 +209,7 @@ impl Honest {
 
 impl World for Honest {
     type Step = Step;
-    type Key = (IssuerKey, [i64; 2], Option<UnderWay>, Attempt, u8, [bool; 3]);
+    type Key = (IssuerKey, [i64; 2], Option<UnderWay>, LastRefresh, u8, [bool; 3]);
 
     fn key(&self) -> Self::Key {
         let behind = [self.refresh, self.access].map(|generation| self.issuer.behind(generation));
@@ -270,7 +270,7 @@ impl World for Honest {
                 let before = self.issuer.generation();
                 self.moving(|issuer, _| issuer.step_up());
                 if self.issuer.generation() != before {
-                    self.attempt = Attempt::Unanswered;
+                    self.attempt = LastRefresh::Unanswered;
                     self.missed_a_step_up = reply == Reply::Lost;
                 }
                 self.learns(reply);
@@ -291,7 +291,7 @@ impl World for Honest {
 const DEPTH: usize = 8;
 
 fn honest(store_checked: bool, has_two_tabs: bool) -> Honest {
-    Honest::new(Issuer::endless(LATE_REPLAYS_IN_A_ROW), store_checked, has_two_tabs)
+    Honest::new(ModelIssuer::endless(LATE_REPLAYS_IN_A_ROW), store_checked, has_two_tabs)
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_chec
 fn a_jump_that_overtakes_a_refresh_does_not_make_a_thief_of_who_asks_again() {
     // The reply to a refresh is lost; the access token before it still steps up; the client tries
     // again.
-    let mut issuer = Issuer::endless(LATE_REPLAYS_IN_A_ROW);
+    let mut issuer = ModelIssuer::endless(LATE_REPLAYS_IN_A_ROW);
     assert_eq!(issuer.refresh(1), RefreshDecision::Rotate { ahead: false });
     assert_eq!(issuer.check(1), Age::Previous);
     issuer.step_up();

@@ -22,7 +22,7 @@ use crate::{
 const FAR: u32 = 20;
 
 #[derive(Clone)]
-pub(super) struct Issuer {
+pub(super) struct ModelIssuer {
     pub(super) record: Record,
     pub(super) stamp: SubjectStamp,
     pub(super) rule: RotationRule,
@@ -31,7 +31,7 @@ pub(super) struct Issuer {
     pub(super) absolute: Option<Duration>,
 }
 
-impl Issuer {
+impl ModelIssuer {
     pub(super) fn new(policy: &Policy) -> Self {
         let stamp = sample::stamp();
         let absolute = policy.absolute.as_duration();

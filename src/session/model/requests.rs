@@ -43,13 +43,13 @@ struct Requests {
     now: Timestamp,
     history: History,
     /// What each node has decided on what it read, and not yet committed.
-    under_way: [Option<UnderWay>; 2],
+    under_way: [Option<CallUnderWay>; 2],
 }
 
 /// What has happened to the request, as its record should know it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct History {
-    decision: Option<Decision>,
+    decision: Option<Settlement>,
     exchanged: bool,
     revoked: bool,
     /// All sessions of the subject were revoked since it approved.
@@ -58,7 +58,7 @@ struct History {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Decision {
+enum Settlement {
     Approved,
     Denied,
 }
@@ -71,7 +71,7 @@ enum Act {
 }
 
 #[derive(Clone)]
-struct UnderWay {
+struct CallUnderWay {
     act: Act,
     next: Record,
     read_version: u64,
@@ -139,13 +139,13 @@ impl Requests {
         let how = || format!("{answer:?} to {act:?}, not {expected:?},");
         if let Act::Exchange = act {
             promise(SECOND_EXCHANGE, !(self.history.exchanged && answer.is_ok()), how)?;
-            promise(APPROVED, answer.is_err() || self.history.decision == Some(Decision::Approved), how)?;
+            promise(APPROVED, answer.is_err() || self.history.decision == Some(Settlement::Approved), how)?;
             promise(DEAD, !(answer.is_ok() && self.history.is_dead(self.now.as_millis())), how)?;
         } else {
             promise(FINAL, !(self.history.decision.is_some() && answer.is_ok()), how)?;
         }
         promise(AS_THE_TEXT, answer == expected, how)?;
-        self.under_way[node] = decided.ok().map(|next| UnderWay {
+        self.under_way[node] = decided.ok().map(|next| CallUnderWay {
             act,
             next,
             read_version: self.record.version(),
@@ -179,7 +179,8 @@ impl Requests {
             Act::Approve | Act::Deny => {
                 promise(FINAL, self.history.decision.is_none(), how)?;
                 let is_approved = act == Act::Approve;
-                self.history.decision = Some(if is_approved { Decision::Approved } else { Decision::Denied });
+                self.history.decision =
+                    Some(if is_approved { Settlement::Approved } else { Settlement::Denied });
                 if is_approved {
                     self.history.ends_at = at.as_millis() + WAIT;
                 }
@@ -188,7 +189,7 @@ impl Requests {
             Act::Exchange => {
                 promise(ONCE, !self.history.exchanged, how)?;
                 promise(DEAD, !self.history.is_dead(at.as_millis()), how)?;
-                promise(APPROVED, self.history.decision == Some(Decision::Approved), how)?;
+                promise(APPROVED, self.history.decision == Some(Settlement::Approved), how)?;
                 self.history.exchanged = true;
                 self.history.ends_at = at.as_millis() + DAY;
                 let is_of_subject = self.record.bound().is_some_and(|(own, _)| *own == sample::subject());
@@ -234,7 +235,7 @@ impl History {
     }
 
     fn is_dead(&self, now: i64) -> bool {
-        self.life(now).is_err() || self.decision == Some(Decision::Denied)
+        self.life(now).is_err() || self.decision == Some(Settlement::Denied)
     }
 
     fn answer(&self, act: Act, now: i64) -> Result<(), RequestRefusal> {
@@ -243,16 +244,16 @@ impl History {
             (Act::Approve | Act::Deny, None) => Ok(()),
             (Act::Approve | Act::Deny, Some(_)) => Err(RequestRefusal::AlreadyDecided),
             (Act::Exchange, None) => Err(RequestRefusal::NotApproved),
-            (Act::Exchange, Some(Decision::Denied)) => Err(RequestRefusal::Denied),
+            (Act::Exchange, Some(Settlement::Denied)) => Err(RequestRefusal::Denied),
             (Act::Exchange, _) if self.exchanged => Err(RequestRefusal::AlreadyDecided),
-            (Act::Exchange, Some(Decision::Approved)) => Ok(()),
+            (Act::Exchange, Some(Settlement::Approved)) => Ok(()),
         }
     }
 
     fn look(&self, now: i64) -> Result<(), RequestRefusal> {
         self.life(now)?;
         match self.decision {
-            Some(Decision::Denied) => Err(RequestRefusal::Denied),
+            Some(Settlement::Denied) => Err(RequestRefusal::Denied),
             _ if self.exchanged => Err(RequestRefusal::AlreadyDecided),
             _ => Ok(()),
         }
@@ -311,7 +312,7 @@ impl World for Requests {
             }
             Step::RevokeAllOfTheSubject => {
                 self.stamp.bump(None, RevokeReason::CredentialChange, self.now);
-                self.history.dead_by_epoch |= self.history.decision == Some(Decision::Approved);
+                self.history.dead_by_epoch |= self.history.decision == Some(Settlement::Approved);
             }
         }
         self.looks()

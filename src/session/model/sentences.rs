@@ -9,7 +9,7 @@ use super::{
         check::access_age, decide_refresh, life,
     },
     DAY, HOUR, IDLE, LATE_REPLAYS_IN_A_ROW, MILLISECOND, MINUTE, OVERLAP, RETRY, SECOND,
-    issuer::Issuer,
+    issuer::ModelIssuer,
 };
 use crate::{
     client::ClientInfo,
@@ -26,16 +26,16 @@ fn revoked(reason: RevokeReason) -> RefreshDecision {
     RefreshDecision::Refuse(RefreshRefusal::NotLive(NotLive::Revoked(reason)))
 }
 
-fn issuer() -> Issuer {
-    Issuer::new(&Policy::default())
+fn issuer() -> ModelIssuer {
+    ModelIssuer::new(&Policy::default())
 }
 
-fn with(rotation: Rotation) -> Issuer {
-    Issuer::new(&Policy::default().rotation(rotation))
+fn with(rotation: Rotation) -> ModelIssuer {
+    ModelIssuer::new(&Policy::default().rotation(rotation))
 }
 
 /// Rotated so often, with an hour before each.
-fn rotated(times: u32) -> Issuer {
+fn rotated(times: u32) -> ModelIssuer {
     let mut issuer = issuer();
     for generation in 1..=times {
         issuer.wait(HOUR);
@@ -82,7 +82,7 @@ fn the_retry_window_ends_before_its_length_and_when_the_successor_is_seen() {
     assert_eq!(at_age(RETRY, false), RefreshDecision::Reuse);
     assert_eq!(at_age(MINUTE, true), RefreshDecision::Reuse);
     // It is never longer than the idle timeout.
-    let mut short = Issuer::new(&Policy::default().idle_timeout(Some(Duration::from_secs(3_600))));
+    let mut short = ModelIssuer::new(&Policy::default().idle_timeout(Some(Duration::from_secs(3_600))));
     short.refresh(1);
     short.wait(HOUR - MILLISECOND);
     assert!(is_replay(short.decide(1), true));
@@ -188,7 +188,7 @@ fn rotation_switched_on_later_counts_from_then_and_off_again_revives_nothing() {
 fn a_generation_answered_often_counts_once_and_more_in_a_row_than_allowed_is_reuse() {
     // (13)
     for allowed in 0..=4 {
-        let mut issuer = Issuer::endless(allowed);
+        let mut issuer = ModelIssuer::endless(allowed);
         for generation in 1..=u32::from(allowed) {
             assert_eq!(issuer.refresh(generation), ROTATES);
             for _ in 0..10 {
@@ -207,7 +207,7 @@ fn a_generation_answered_often_counts_once_and_more_in_a_row_than_allowed_is_reu
 #[test]
 fn a_row_of_late_replays_ends_with_a_generation_without_one_or_a_stored_check() {
     for breaks_by_check in [false, true] {
-        let mut issuer = Issuer::endless(LATE_REPLAYS_IN_A_ROW);
+        let mut issuer = ModelIssuer::endless(LATE_REPLAYS_IN_A_ROW);
         for round in 0..100 {
             for _ in 0..LATE_REPLAYS_IN_A_ROW {
                 let token = issuer.generation();

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::{
     super::RefreshDecision,
     HOUR, LATE_REPLAYS_IN_A_ROW, MINUTE, OVERLAP, SECOND, SEED,
-    issuer::{Issuer, IssuerKey},
+    issuer::{IssuerKey, ModelIssuer},
     search::{Broken, World, promise, search, walk},
 };
 
@@ -43,7 +43,7 @@ enum Checks {
 
 #[derive(Clone)]
 struct Theft {
-    issuer: Issuer,
+    issuer: ModelIssuer,
     /// The newest tokens of the owner, and of the thief once he has copied one.
     owner: u32,
     thief: Option<u32>,
@@ -69,7 +69,7 @@ enum Step {
 }
 
 impl Theft {
-    fn new(issuer: Issuer, checks: Checks, bound: u32) -> Self {
+    fn new(issuer: ModelIssuer, checks: Checks, bound: u32) -> Self {
         Self { issuer, owner: 1, thief: None, checks, rotations: 0, bound, found: false }
     }
 
@@ -146,7 +146,7 @@ impl World for Theft {
 }
 
 fn theft(checks: Checks, late_replays_in_a_row: u8, bound: u32) -> Theft {
-    Theft::new(Issuer::endless(late_replays_in_a_row), checks, bound)
+    Theft::new(ModelIssuer::endless(late_replays_in_a_row), checks, bound)
 }
 
 /// After how many rotations the first to come back is found, in the worst case.

@@ -135,7 +135,7 @@ struct History {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+enum Asker {
     /// The newest token that the client has; its reply arrives or is lost.
     Client {
         lost: bool,
@@ -159,7 +159,7 @@ enum What {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Wait(i64),
-    Update(By, What),
+    Update(Asker, What),
     /// A slow call sees the open challenge answered.
     SlowCallBegins,
     /// It commits what it saw.
@@ -213,16 +213,16 @@ impl Updates {
         self.record.session().unwrap().ends_at().unwrap_or(Timestamp::MAX).as_millis()
     }
 
-    fn generation_of(&self, by: By) -> Option<u32> {
+    fn generation_of(&self, by: Asker) -> Option<u32> {
         match by {
-            By::Client { .. } => Some(self.newest),
-            By::Older(behind) => Some(self.record.generation().saturating_sub(behind).max(1)),
-            By::Host => None,
+            Asker::Client { .. } => Some(self.newest),
+            Asker::Older(behind) => Some(self.record.generation().saturating_sub(behind).max(1)),
+            Asker::Host => None,
         }
     }
 
     /// The real rule of who may.
-    fn may(&self, by: By) -> Result<(), CheckRefusal> {
+    fn may(&self, by: Asker) -> Result<(), CheckRefusal> {
         let Some(generation) = self.generation_of(by) else {
             return live(&self.record, Some(&self.stamp), self.now).map_err(CheckRefusal::NotLive);
         };
@@ -235,7 +235,7 @@ impl Updates {
     }
 
     /// The real rule of what becomes of the session, and the real transition.
-    fn decide(&self, by: By, wish: &Wish) -> Result<Option<Record>, Refusal> {
+    fn decide(&self, by: Asker, wish: &Wish) -> Result<Option<Record>, Refusal> {
         self.may(by).map_err(Refusal::Check)?;
         let policy = self.kind.policy();
         let proves = !wish.proofs.factors.is_empty();
@@ -244,8 +244,8 @@ impl Updates {
         Ok(self.record.updated(change.map_err(Refusal::Update)?, self.now, KEY))
     }
 
-    fn wish(&self, by: By, what: What) -> Wish {
-        let by_access_token = by != By::Host && !self.kind.has_session_token();
+    fn wish(&self, by: Asker, what: What) -> Wish {
+        let by_access_token = by != Asker::Host && !self.kind.has_session_token();
         let mut wish = Wish { by_access_token, ..Wish::default() };
         wish.proofs.second_factor = self.kind == Kind::Beginning;
         match what {
@@ -274,7 +274,7 @@ impl Updates {
         !self.history.ended && self.now.as_millis() < self.ends_at()
     }
 
-    fn updates(&mut self, by: By, what: What) -> Result<(), Broken> {
+    fn updates(&mut self, by: Asker, what: What) -> Result<(), Broken> {
         let before = self.clone();
         let decided = self.decide(by, &self.wish(by, what));
         let how = || format!("{what:?} by {by:?}: {decided:?}");
@@ -301,7 +301,7 @@ impl Updates {
             self.record = next;
         }
         self.happened(&before, by, what)?;
-        if by == (By::Client { lost: false }) {
+        if by == (Asker::Client { lost: false }) {
             self.newest = self.record.generation();
         }
         Ok(())
@@ -332,7 +332,7 @@ impl Updates {
     }
 
     /// What became of the session is what the text says.
-    fn happened(&mut self, before: &Self, by: By, what: What) -> Result<(), Broken> {
+    fn happened(&mut self, before: &Self, by: Asker, what: What) -> Result<(), Broken> {
         let now = self.now.as_millis();
         let is_changed = self.record != before.record;
         let how = || format!("{what:?} by {by:?} made {:?}", self.record);
@@ -357,7 +357,7 @@ impl Updates {
         };
         promise(ONE_STEP, steps == expected, how)?;
         let lengthens = self.ends_at() > before.ends_at();
-        let is_access = by != By::Host && !self.kind.has_session_token();
+        let is_access = by != Asker::Host && !self.kind.has_session_token();
         promise(ACCESS, !(is_access && !is_proof && (lengthens || steps > 0)), how)?;
 
         let mut history = self.history.clone();
@@ -413,7 +413,7 @@ impl Updates {
             return Ok(());
         }
         let before = self.clone();
-        let decided = self.decide(By::Host, &wish);
+        let decided = self.decide(Asker::Host, &wish);
         let is_open = self.history.open == Some(serial);
         let missing = Refusal::Update(UpdateRefusal::ChallengeMissing(FactorKind::WebAuthn));
         let is_right = match &decided {
@@ -486,10 +486,10 @@ impl World for Updates {
         whats.push(What::Prove { code: true, keeps_end: true });
         whats.extend([false, true].map(|other| What::Name { other }));
         for what in whats {
-            let by = [By::Client { lost: false }, By::Client { lost: true }, By::Host];
+            let by = [Asker::Client { lost: false }, Asker::Client { lost: true }, Asker::Host];
             steps.extend(by.map(|by| Step::Update(by, what)));
         }
-        for by in [By::Older(1), By::Older(2)] {
+        for by in [Asker::Older(1), Asker::Older(2)] {
             let whats = [What::Note(1), What::Last(DAY), What::Prove { code: true, keeps_end: false }];
             steps.extend(whats.map(|what| Step::Update(by, what)));
         }

@@ -4,7 +4,7 @@
 use super::{
     super::{Record, RefreshDecision, Use, change::SpendRefused},
     MINUTE, OVERLAP, SEED,
-    issuer::Issuer,
+    issuer::ModelIssuer,
     search::Dice,
 };
 use crate::{clock::Timestamp, policy::Spend};
@@ -25,7 +25,7 @@ enum Commit {
 const COMMITS: [Commit; 4] = [Commit::Rotate, Commit::Replay, Commit::Use, Commit::StepUp];
 
 impl Commit {
-    fn of(self, read: &Record, issuer: &Issuer) -> Record {
+    fn of(self, read: &Record, issuer: &ModelIssuer) -> Record {
         let now = issuer.now;
         let generation = read.generation();
         match self {
@@ -33,7 +33,7 @@ impl Commit {
             Self::Replay => read.replayed(now).unwrap(),
             Self::Use => read.used(generation, now).unwrap(),
             Self::StepUp => {
-                let mut issuer = Issuer { record: read.clone(), ..issuer.clone() };
+                let mut issuer = ModelIssuer { record: read.clone(), ..issuer.clone() };
                 issuer.step_up();
                 issuer.record
             }
@@ -43,7 +43,7 @@ impl Commit {
 
 /// What must not get lost, whoever comes second.
 #[derive(PartialEq, Eq, Debug)]
-struct Outcome {
+struct Kept {
     generation: u32,
     successor_seen: bool,
     late_replays: (u32, u8),
@@ -51,7 +51,7 @@ struct Outcome {
     counters: [u64; 2],
 }
 
-impl Outcome {
+impl Kept {
     fn of(record: &Record) -> Self {
         let session = record.session().unwrap();
         Self {
@@ -68,7 +68,7 @@ fn spend(name: &'static str, amount: u64) -> Spend {
     Spend { name, amount, limit: LIMIT }
 }
 
-fn random_use(dice: &mut Dice, issuer: &Issuer) -> Use {
+fn random_use(dice: &mut Dice, issuer: &ModelIssuer) -> Use {
     let late = i64::try_from(dice.below(4)).unwrap() * MINUTE - MINUTE;
     let at = Timestamp::from_millis(issuer.now.as_millis() + late);
     // Of the generation before, the current one, or one that a failover lost.
@@ -92,7 +92,7 @@ fn apply(record: &mut Record, uses: &[Use]) -> Vec<bool> {
 #[test]
 fn a_use_noted_between_a_read_and_its_commit_counts_as_before_or_after() {
     let mut dice = Dice(SEED);
-    let mut issuer = Issuer::endless(2);
+    let mut issuer = ModelIssuer::endless(2);
     for _ in 0..ROUNDS {
         issuer.wait(i64::try_from(dice.below(3)).unwrap() * OVERLAP);
         let read = issuer.record.clone();
@@ -119,19 +119,19 @@ fn a_use_noted_between_a_read_and_its_commit_counts_as_before_or_after() {
             let mut after = commit.of(&record, &issuer);
             after.version = read.version() + 1;
             serial.extend(apply(&mut after, &uses[before..]));
-            serial == passed && Outcome::of(&after) == Outcome::of(&next) && after.version() == next.version()
+            serial == passed && Kept::of(&after) == Kept::of(&next) && after.version() == next.version()
         });
-        assert!(in_some_order, "{commit:?} against {uses:?} made {:?} of {:?}", Outcome::of(&next), read);
+        assert!(in_some_order, "{commit:?} against {uses:?} made {:?} of {:?}", Kept::of(&next), read);
         issuer.record = next;
         if issuer.session().counter("calls") + 2 > LIMIT && dice.below(3) == 0 {
-            issuer = Issuer::endless(2);
+            issuer = ModelIssuer::endless(2);
         }
     }
 }
 
 #[test]
 fn a_refused_spend_changes_nothing_at_all() {
-    let mut record = Issuer::endless(2).record;
+    let mut record = ModelIssuer::endless(2).record;
     record.note_use(&Use { spend: vec![spend("mails", LIMIT)], ..Use::new(Timestamp::EPOCH) }).unwrap();
     let before = record.clone();
     let used = Use {
@@ -146,7 +146,7 @@ fn a_refused_spend_changes_nothing_at_all() {
 
 #[test]
 fn the_use_of_a_generation_that_a_commit_left_behind_does_not_count_for_the_next() {
-    let mut issuer = Issuer::endless(2);
+    let mut issuer = ModelIssuer::endless(2);
     let next = issuer.record.rotated(1, issuer.now, 1).unwrap();
     issuer.check(1);
     let current = std::mem::replace(&mut issuer.record, next);
@@ -156,7 +156,7 @@ fn the_use_of_a_generation_that_a_commit_left_behind_does_not_count_for_the_next
 
 #[test]
 fn late_replays_that_a_check_clears_during_a_rotation_stay_cleared() {
-    let mut issuer = Issuer::endless(2);
+    let mut issuer = ModelIssuer::endless(2);
     for generation in [1, 2] {
         issuer.refresh(generation);
         issuer.wait(MINUTE);
@@ -173,7 +173,7 @@ fn late_replays_that_a_check_clears_during_a_rotation_stay_cleared() {
 
 #[test]
 fn the_use_of_a_generation_during_its_replay_is_not_forgotten() {
-    let mut issuer = Issuer::endless(2);
+    let mut issuer = ModelIssuer::endless(2);
     issuer.refresh(1);
     issuer.wait(MINUTE);
     let next = issuer.record.replayed(issuer.now).unwrap();

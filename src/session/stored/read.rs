@@ -9,7 +9,7 @@ use super::{
     Columns, RowFault,
     row::{
         ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow, DecisionRow,
-        FactorRow, MoreRow, RequestRow, Row, SessionRow,
+        EncodedRecord, FactorRow, MoreRow, RequestRow, SessionRow,
     },
 };
 use crate::{
@@ -22,13 +22,15 @@ use crate::{
     id::{AppId, CreatorId, DeviceId, SubjectId, TenantId, check_line},
     json::Str,
     metadata::{HostClaims, Metadata},
-    session::record::{Body, CredentialsKind, Decision, MAX_REDIRECT_CHARS, Rare, Record, Request, Session},
+    session::record::{
+        Body, CredentialsKind, MAX_REDIRECT_CHARS, Rare, Record, Request, RequestState, Session,
+    },
 };
 
 type Read<T> = Result<T, RowFault>;
 
-pub(super) fn record(row: Row<'_>, columns: Columns) -> Read<Record> {
-    let Row { v: _, id, tenant, created_at, keep_secs, generation, salt, body } = row;
+pub(super) fn record(row: EncodedRecord<'_>, columns: Columns) -> Read<Record> {
+    let EncodedRecord { v: _, id, tenant, created_at, keep_secs, generation, salt, body } = row;
     let Columns { version, epoch, ended, last_seen_at, seen_generation, counters } = columns;
     rule(version > 0 && generation > 0, "a version or generation of zero")?;
     rule(seen_generation <= generation, "a generation that is yet to come was seen")?;
@@ -76,13 +78,13 @@ fn request(row: RequestRow<'_>, epoch: Option<Epoch>) -> Read<Request> {
         app: AppId::new(&app.0)?,
         redirect: redirect.map(|redirect| redirect.0.into_owned()),
         ends_at: end(ends_at)?,
-        decision: match decision {
-            DecisionRow::Open => Decision::Open,
+        state: match decision {
+            DecisionRow::Open => RequestState::Open,
             DecisionRow::Approved(subject) => {
                 let (subject, epoch) = bound(subject, epoch)?;
-                Decision::Approved { subject, epoch }
+                RequestState::Approved { subject, epoch }
             }
-            DecisionRow::Denied => Decision::Denied,
+            DecisionRow::Denied => RequestState::Denied,
         },
     })
 }

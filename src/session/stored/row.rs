@@ -20,7 +20,7 @@ use crate::{
 /// A record. Times are milliseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Row<'a> {
+pub(super) struct EncodedRecord<'a> {
     pub(super) v: u32,
     pub(super) id: SessionId,
     #[serde(borrow)]

@@ -9,7 +9,7 @@ use super::{
     VERSION,
     row::{
         ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClaimRow, ClientRow, CredentialsRow,
-        DecisionRow, FactorRow, Members, MoreRow, RequestRow, Row, SessionRow,
+        DecisionRow, EncodedRecord, FactorRow, Members, MoreRow, RequestRow, SessionRow,
     },
 };
 use crate::{
@@ -19,14 +19,14 @@ use crate::{
     epoch::Epoch,
     factor::{Challenge, Factor},
     json::Str,
-    session::record::{Body, CredentialsKind, Decision, Rare, Record, Request, Session},
+    session::record::{Body, CredentialsKind, Rare, Record, Request, RequestState, Session},
 };
 
-pub(super) fn row(record: &Record) -> Row<'_> {
+pub(super) fn row(record: &Record) -> EncodedRecord<'_> {
     // `columns` writes the version and the tombstone.
     let Record { id, tenant, version: _, created_at, keep_secs, generation, salt, body, tombstone: _ } =
         record;
-    Row {
+    EncodedRecord {
         v: VERSION,
         id: *id,
         tenant: text(tenant.as_str()),
@@ -42,16 +42,16 @@ pub(super) fn row(record: &Record) -> Row<'_> {
 }
 
 fn request_row(request: &Request) -> RequestRow<'_> {
-    let Request { app, redirect, ends_at, decision } = request;
+    let Request { app, redirect, ends_at, state } = request;
     RequestRow {
         app: text(app.as_str()),
         redirect: redirect.as_deref().map(text),
         ends_at: end(*ends_at),
-        decision: match decision {
-            Decision::Open => DecisionRow::Open,
+        decision: match state {
+            RequestState::Open => DecisionRow::Open,
             // `columns` writes the epoch.
-            Decision::Approved { subject, epoch: _ } => DecisionRow::Approved(text(subject.as_str())),
-            Decision::Denied => DecisionRow::Denied,
+            RequestState::Approved { subject, epoch: _ } => DecisionRow::Approved(text(subject.as_str())),
+            RequestState::Denied => DecisionRow::Denied,
         },
     }
 }

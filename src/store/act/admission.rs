@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What its subject says to a record.
-pub(super) enum Entry {
+pub(super) enum SubjectAnswer {
     /// It may come in once these have ended.
     Open(Vec<Arc<Record>>),
     /// The cap refuses.
@@ -23,33 +23,33 @@ pub(super) enum Entry {
 /// Decides whether a record may be among those of its subject.
 ///
 /// `rule` is the cap where the record becomes a session of its subject by this act.
-pub(super) fn entry(
+pub(super) fn ask_subject(
     record: &Record,
     observed: Option<Epoch>,
     rule: Option<CapRule>,
     stamp: Option<&SubjectStamp>,
     others: &Others,
     now: Timestamp,
-) -> Entry {
+) -> SubjectAnswer {
     if record.bound().is_none() {
-        return Entry::Open(Vec::new());
+        return SubjectAnswer::Open(Vec::new());
     }
     let Some(stamp) = stamp.filter(|stamp| observed == Some(stamp.epoch)) else {
-        return Entry::Moved;
+        return SubjectAnswer::Moved;
     };
     // Fewer records than the cap admits leave room, whatever they are.
-    let Others::All(others) = others else { return Entry::Open(Vec::new()) };
+    let Others::All(others) = others else { return SubjectAnswer::Open(Vec::new()) };
     match admit(rule, record, others.iter().map(|other| &*other.record), stamp, now) {
-        Admission::Full => Entry::Full,
+        Admission::Full => SubjectAnswer::Full,
         Admission::Admit(ids) => {
             let goes = |other: &&Snapshot| ids.contains(&other.record.id());
-            Entry::Open(others.iter().filter(goes).map(|other| other.record.clone()).collect())
+            SubjectAnswer::Open(others.iter().filter(goes).map(|other| other.record.clone()).collect())
         }
     }
 }
 
-/// What must still be so about the subject for the decision of [`entry`] to stand.
-pub(super) fn compare_entry(
+/// What must still be so about the subject for the decision of [`ask_subject`] to stand.
+pub(super) fn compare_subject(
     compares: &mut Vec<Compare>,
     subject: &SubjectKey,
     known: Option<Epoch>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Basis, Compare, Facts, Plan, Row, Wants, Write, Writes,
-    admission::{Entry, compare_entry, entry, write_ends},
+    admission::{SubjectAnswer, ask_subject, compare_subject, write_ends},
     facts::cap_on,
 };
 use crate::{
@@ -55,16 +55,16 @@ pub fn commit(change: Change, facts: Facts) -> Plan<Committed> {
         Some(_) => current.subject.as_ref(),
         None => facts.stamp.as_ref(),
     };
-    let leaving = match entry(&next, observed_epoch, rule, stamp, &facts.others, now) {
-        Entry::Open(leaving) => leaving,
-        Entry::Full => return Plan::answer(Committed::CapReached),
-        Entry::Moved => return Plan::answer(Committed::EpochMoved),
+    let leaving = match ask_subject(&next, observed_epoch, rule, stamp, &facts.others, now) {
+        SubjectAnswer::Open(leaving) => leaving,
+        SubjectAnswer::Full => return Plan::answer(Committed::CapReached),
+        SubjectAnswer::Moved => return Plan::answer(Committed::EpochMoved),
     };
 
     let (mut compares, mut writes) = (Vec::new(), Writes::default());
     if facts.basis != Basis::Held {
         if let Some(subject) = next.subject_key() {
-            compare_entry(&mut compares, &subject, observed_epoch, rule, &facts.others);
+            compare_subject(&mut compares, &subject, observed_epoch, rule, &facts.others);
         }
         compares.push(Compare::Record { key: record.key(), revision: current.revision });
     }

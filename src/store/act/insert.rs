@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Basis, Compare, Facts, Others, Plan, Row, Wants, Write, Writes,
-    admission::{Entry, compare_entry, entry, write_end, write_ends},
+    admission::{SubjectAnswer, ask_subject, compare_subject, write_end, write_ends},
     facts::cap_on,
 };
 use crate::{
@@ -47,10 +47,10 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     let NewRecord { record, binding: _, admit, replace_device, now } = new;
     let rule = cap_on(admit, None, &record);
     let observed = record.bound().map(|(_, epoch)| epoch);
-    let leaving = match entry(&record, observed, rule, stamp, &facts.others, now) {
-        Entry::Open(leaving) => leaving,
-        Entry::Full => return Plan::answer(Inserted::CapReached),
-        Entry::Moved => return Plan::answer(Inserted::EpochMoved),
+    let leaving = match ask_subject(&record, observed, rule, stamp, &facts.others, now) {
+        SubjectAnswer::Open(leaving) => leaving,
+        SubjectAnswer::Full => return Plan::answer(Inserted::CapReached),
+        SubjectAnswer::Moved => return Plan::answer(Inserted::EpochMoved),
     };
 
     let (mut compares, mut writes) = (Vec::new(), Writes::default());
@@ -59,7 +59,7 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     if facts.basis != Basis::Held {
         compares.push(Compare::NoRecord(record.key()));
         if let Some(subject) = &subject {
-            compare_entry(&mut compares, subject, known, rule, &facts.others);
+            compare_subject(&mut compares, subject, known, rule, &facts.others);
         }
         if let Some(device) = record.device_slot() {
             compare_slot(&mut compares, &record, device, facts.slot_holder.as_deref());
@@ -109,9 +109,9 @@ pub(crate) fn insert_alone(
     let Some(first) = bind(&mut new, stamp) else { return Ok(None) };
     let NewRecord { record, now, .. } = new;
     let observed = record.bound().map(|(_, epoch)| epoch);
-    match entry(&record, observed, None, first.as_ref().or(stamp), &Others::Few, now) {
-        Entry::Open(_) => Ok(Some((record, first.map(|stamp| stamp.epoch)))),
-        Entry::Full | Entry::Moved => Ok(None),
+    match ask_subject(&record, observed, None, first.as_ref().or(stamp), &Others::Few, now) {
+        SubjectAnswer::Open(_) => Ok(Some((record, first.map(|stamp| stamp.epoch)))),
+        SubjectAnswer::Full | SubjectAnswer::Moved => Ok(None),
     }
 }
 

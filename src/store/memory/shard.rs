@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tenants::{Slot, Tenants};
+use super::tenants::{RecordSlot, Tenants};
 use crate::session::{Epoch, Record};
 
 /// How many locks there are.
@@ -26,7 +26,7 @@ impl Shard {
 
     /// Puts a record there, in the place of the one with its id.
     pub(super) fn replace(&mut self, record: Arc<Record>) {
-        self.tenants.get_or_insert(record.tenant()).records.replace(Slot(record));
+        self.tenants.get_or_insert(record.tenant()).records.replace(RecordSlot(record));
     }
 
     /// From now on the stamp is read for records of this tag.

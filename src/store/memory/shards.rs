@@ -8,7 +8,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::{
     error::{broken, poisoned},
     shard::{SHARDS, Shard},
-    subject::{Row, RowSlot},
+    subject::{SubjectRow, SubjectSlot},
     tenants::TenantShard,
 };
 use crate::{
@@ -245,7 +245,7 @@ impl Held<'_> {
         Ok(shard.tenants.get(tenant).and_then(|shard| shard.record(id)))
     }
 
-    pub(super) fn row(&self, named: Named<'_>) -> Result<Option<&Row>, Halt> {
+    pub(super) fn row(&self, named: Named<'_>) -> Result<Option<&SubjectRow>, Halt> {
         let shard = self.shard(named.shard())?;
         Ok(shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject)))
     }
@@ -261,7 +261,7 @@ impl Held<'_> {
         if let Some(epoch) = self.shard(ShardSet::of(record.id()))?.known_epoch(record) {
             return Ok(Some(SubjectStamp::unmoved(epoch)));
         }
-        Ok(self.row(Named::new(record.tenant(), subject))?.map(Row::stamp))
+        Ok(self.row(Named::new(record.tenant(), subject))?.map(SubjectRow::stamp))
     }
 
     /// Puts a record in the place of one that had the same subject and epoch.
@@ -310,7 +310,7 @@ impl Held<'_> {
     pub(super) fn rebind(&mut self, is_new: bool, record: Arc<Record>) -> Result<(), Halt> {
         let id = record.id();
         let Some(named) = Named::of(&record) else { return self.replace(record) };
-        let known = self.row(named)?.map(Row::epoch);
+        let known = self.row(named)?.map(SubjectRow::epoch);
         if named.tag != id.tag() || known != record.bound().map(|(_, epoch)| epoch) {
             self.shard_mut(ShardSet::of(id))?.look_up(id.tag());
         }
@@ -339,7 +339,7 @@ impl Held<'_> {
         let shard = self.shard_mut(named.shard())?;
         shard.look_up(named.tag);
         let rows = &mut shard.tenants.get_or_insert(named.tenant).subjects;
-        let first = || RowSlot::new(Row::first(named.subject.clone(), stamp.epoch, None));
+        let first = || SubjectSlot::new(SubjectRow::first(named.subject.clone(), stamp.epoch, None));
         let mut slot = rows.take(named.subject.as_str()).unwrap_or_else(first);
         slot.row_mut().set_stamp(stamp);
         rows.insert(slot);
@@ -358,7 +358,11 @@ impl Held<'_> {
     }
 
     /// Changes what is known of a subject, if anything is.
-    pub(super) fn change_row(&mut self, named: Named<'_>, change: impl FnOnce(&mut Row)) -> Result<(), Halt> {
+    pub(super) fn change_row(
+        &mut self,
+        named: Named<'_>,
+        change: impl FnOnce(&mut SubjectRow),
+    ) -> Result<(), Halt> {
         self.tenant_mut(named.shard(), named.tenant)?.change_row(named.subject, change);
         Ok(())
     }

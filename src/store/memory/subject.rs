@@ -18,7 +18,7 @@ const NIL: SessionId = SessionId::NIL;
 /// A subject: its stamp, its records without a tombstone, and how many have one.
 ///
 /// There is one for every session that has a subject of its own, so the usual one is small.
-pub(super) enum Row {
+pub(super) enum SubjectRow {
     /// One record at most, none that ended, and nothing was ever revoked.
     One {
         subject: SubjectId,
@@ -32,20 +32,20 @@ pub(super) enum Row {
 pub(super) struct Full {
     subject: SubjectId,
     epoch: Epoch,
-    revoked: Option<Box<Revoked>>,
+    revoked: Option<Box<RevokedStamp>>,
     /// How many records have a tombstone.
     ended: u32,
     ids: Vec<SessionId>,
 }
 
 /// What a mass revocation or a change of a credential leaves behind.
-struct Revoked {
+struct RevokedStamp {
     kept: Option<SessionId>,
     reason: Option<RevokeReason>,
     floors: Option<Arc<[FactorFloor]>>,
 }
 
-impl Row {
+impl SubjectRow {
     /// A subject that nothing was known of, and which one record names at most.
     pub(super) fn first(subject: SubjectId, epoch: Epoch, id: Option<SessionId>) -> Self {
         Self::One { subject, epoch, id: id.unwrap_or(NIL) }
@@ -70,7 +70,7 @@ impl Row {
         match self {
             Self::Other(full) => match &full.revoked {
                 Some(revoked) => {
-                    let Revoked { kept, reason, floors } = &**revoked;
+                    let RevokedStamp { kept, reason, floors } = &**revoked;
                     SubjectStamp { kept: *kept, reason: *reason, floors: floors.clone(), ..first }
                 }
                 None => first,
@@ -92,7 +92,7 @@ impl Row {
         let SubjectStamp { epoch, kept, reason, floors } = stamp;
         self.change(|full| {
             full.epoch = epoch;
-            full.revoked = Some(Box::new(Revoked { kept, reason, floors }));
+            full.revoked = Some(Box::new(RevokedStamp { kept, reason, floors }));
         });
     }
 
@@ -149,18 +149,18 @@ impl Row {
 }
 
 /// A row in a set, found by its subject: a bucket is one pointer.
-pub(super) struct RowSlot(Box<Row>);
+pub(super) struct SubjectSlot(Box<SubjectRow>);
 
-impl RowSlot {
-    pub(super) fn new(row: Row) -> Self {
+impl SubjectSlot {
+    pub(super) fn new(row: SubjectRow) -> Self {
         Self(Box::new(row))
     }
 
-    pub(super) fn row(&self) -> &Row {
+    pub(super) fn row(&self) -> &SubjectRow {
         &self.0
     }
 
-    pub(super) fn row_mut(&mut self) -> &mut Row {
+    pub(super) fn row_mut(&mut self) -> &mut SubjectRow {
         &mut self.0
     }
 
@@ -169,25 +169,25 @@ impl RowSlot {
     }
 }
 
-impl Borrow<str> for RowSlot {
+impl Borrow<str> for SubjectSlot {
     fn borrow(&self) -> &str {
         self.0.subject().as_str()
     }
 }
 
-impl Hash for RowSlot {
+impl Hash for SubjectSlot {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.subject().as_str().hash(state);
     }
 }
 
-impl PartialEq for RowSlot {
+impl PartialEq for SubjectSlot {
     fn eq(&self, other: &Self) -> bool {
         self.0.subject() == other.0.subject()
     }
 }
 
-impl Eq for RowSlot {}
+impl Eq for SubjectSlot {}
 
 #[cfg(test)]
 mod tests {
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_row_knows_its_records_and_is_kept_while_one_names_it() {
         let mut row =
-            Row::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)), None);
+            SubjectRow::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)), None);
         let late = Timestamp::from_secs(1_000_000);
         (1..=3).for_each(|number| row.add(id(number)));
         assert_eq!(row.ids(), [id(1), id(2), id(3)]);
@@ -216,6 +216,6 @@ mod tests {
 
     #[test]
     fn a_row_costs_one_small_allocation() {
-        assert!(size_of::<Row>() <= 40, "{}", size_of::<Row>());
+        assert!(size_of::<SubjectRow>() <= 40, "{}", size_of::<SubjectRow>());
     }
 }

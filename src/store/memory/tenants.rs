@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::subject::{Row, RowSlot};
+use super::subject::{SubjectRow, SubjectSlot};
 use crate::{
     id::{SessionId, SubjectId, TenantId},
     session::{Epoch, Record},
@@ -56,12 +56,12 @@ impl Tenants {
 
 #[derive(Default)]
 pub(super) struct TenantShard {
-    pub(super) records: HashSet<Slot, IdState>,
-    pub(super) subjects: HashSet<RowSlot>,
+    pub(super) records: HashSet<RecordSlot, IdState>,
+    pub(super) subjects: HashSet<SubjectSlot>,
 }
 
 /// A record in a set, found by its id: a bucket is one pointer.
-pub(super) struct Slot(pub(super) Arc<Record>);
+pub(super) struct RecordSlot(pub(super) Arc<Record>);
 
 /// Hashes session ids, under random keys: an id is made here and mostly random, so one multiplication is enough.
 #[derive(Clone)]
@@ -110,12 +110,12 @@ impl TenantShard {
         self.records.get(&id).map(|slot| &slot.0)
     }
 
-    pub(super) fn row(&self, subject: &SubjectId) -> Option<&Row> {
-        self.subjects.get(subject.as_str()).map(RowSlot::row)
+    pub(super) fn row(&self, subject: &SubjectId) -> Option<&SubjectRow> {
+        self.subjects.get(subject.as_str()).map(SubjectSlot::row)
     }
 
     /// Changes what is known of a subject, if anything is.
-    pub(super) fn change_row(&mut self, subject: &SubjectId, change: impl FnOnce(&mut Row)) {
+    pub(super) fn change_row(&mut self, subject: &SubjectId, change: impl FnOnce(&mut SubjectRow)) {
         if let Some(mut slot) = self.subjects.take(subject.as_str()) {
             change(slot.row_mut());
             self.subjects.insert(slot);
@@ -124,29 +124,29 @@ impl TenantShard {
 
     /// Begins to know a subject, which one record names at most.
     pub(super) fn begin(&mut self, subject: SubjectId, epoch: Epoch, id: Option<SessionId>) {
-        self.subjects.insert(RowSlot::new(Row::first(subject, epoch, id)));
+        self.subjects.insert(SubjectSlot::new(SubjectRow::first(subject, epoch, id)));
     }
 }
 
-impl Borrow<SessionId> for Slot {
+impl Borrow<SessionId> for RecordSlot {
     fn borrow(&self) -> &SessionId {
         self.0.id_ref()
     }
 }
 
-impl Hash for Slot {
+impl Hash for RecordSlot {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.id().hash(state);
     }
 }
 
-impl PartialEq for Slot {
+impl PartialEq for RecordSlot {
     fn eq(&self, other: &Self) -> bool {
         self.0.id() == other.0.id()
     }
 }
 
-impl Eq for Slot {}
+impl Eq for RecordSlot {}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use super::{
     devices::DeviceSlot,
     error::{broken, poisoned},
     shards::{Halt, Held, Named, ShardSet},
-    subject::Row as SubjectRow,
-    tenants::Slot,
+    subject::SubjectRow,
+    tenants::RecordSlot,
 };
 use crate::{
     clock::Timestamp,
@@ -49,7 +49,7 @@ impl MemoryStore {
                     None => own.change_row(subject, |row| row.add(id)),
                 }
             }
-            own.records.replace(Slot(Arc::clone(&record)));
+            own.records.replace(RecordSlot(Arc::clone(&record)));
             return Ok(Inserted::Created { record, evicted: Vec::new() });
         }
         let mut facts = Facts::held();

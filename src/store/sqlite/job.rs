@@ -27,17 +27,17 @@ pub(super) trait Job: Send {
 }
 
 /// Makes a job, and the future that waits for its answer.
-pub(super) fn job<T, F>(act: F) -> (Box<dyn Job>, Pending<T>)
+pub(super) fn job<T, F>(act: F) -> (Box<dyn Job>, PendingAnswer<T>)
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> Answer<T> + Send + 'static,
 {
-    let slot = Arc::new(Slot { state: Mutex::new(State::Waiting(None)), answered: Condvar::new() });
-    (Box::new(Task { slot: slot.clone(), act: Some(act), answer: None }), Pending(slot))
+    let slot = Arc::new(Mailbox { state: Mutex::new(JobState::Waiting(None)), answered: Condvar::new() });
+    (Box::new(Task { slot: slot.clone(), act: Some(act), answer: None }), PendingAnswer(slot))
 }
 
 struct Task<T, F> {
-    slot: Arc<Slot<T>>,
+    slot: Arc<Mailbox<T>>,
     act: Option<F>,
     answer: Option<Answer<T>>,
 }
@@ -50,11 +50,11 @@ where
     fn begin(&self) -> bool {
         let mut state = self.slot.lock();
         match &mut *state {
-            State::Waiting(waker) => {
-                *state = State::Running(waker.take());
+            JobState::Waiting(waker) => {
+                *state = JobState::Running(waker.take());
                 true
             }
-            State::Running(_) | State::Answered(_) | State::Dropped => false,
+            JobState::Running(_) | JobState::Answered(_) | JobState::Dropped => false,
         }
     }
 
@@ -85,12 +85,12 @@ impl<T, F> Drop for Task<T, F> {
     }
 }
 
-struct Slot<T> {
-    state: Mutex<State<T>>,
+struct Mailbox<T> {
+    state: Mutex<JobState<T>>,
     answered: Condvar,
 }
 
-enum State<T> {
+enum JobState<T> {
     /// The writer has not come to it. If it is dropped now, it never happens.
     Waiting(Option<Waker>),
     /// It is part of a transaction.
@@ -101,53 +101,53 @@ enum State<T> {
     Dropped,
 }
 
-impl<T> Slot<T> {
+impl<T> Mailbox<T> {
     /// Whoever panicked, each state is whole.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, JobState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the answer, if none was given; says whom to wake.
     fn answer(&self, answer: Answer<T>) -> Option<Waker> {
         let mut state = self.lock();
-        let (State::Waiting(waker) | State::Running(waker)) = &mut *state else { return None };
+        let (JobState::Waiting(waker) | JobState::Running(waker)) = &mut *state else { return None };
         let waker = waker.take();
-        *state = State::Answered(Some(answer));
+        *state = JobState::Answered(Some(answer));
         self.answered.notify_all();
         waker
     }
 }
 
 /// Waits for the answer of a job.
-pub(super) struct Pending<T>(Arc<Slot<T>>);
+pub(super) struct PendingAnswer<T>(Arc<Mailbox<T>>);
 
-impl<T> Future for Pending<T> {
+impl<T> Future for PendingAnswer<T> {
     type Output = Answer<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<T>> {
         match &mut *self.0.lock() {
-            State::Waiting(waker) | State::Running(waker) => {
+            JobState::Waiting(waker) | JobState::Running(waker) => {
                 match waker {
                     Some(waker) => waker.clone_from(context.waker()),
                     None => *waker = Some(context.waker().clone()),
                 }
                 Poll::Pending
             }
-            State::Answered(answer) => Poll::Ready(answer.take().unwrap_or_else(|| Err(broken()))),
-            State::Dropped => Poll::Ready(Err(broken())),
+            JobState::Answered(answer) => Poll::Ready(answer.take().unwrap_or_else(|| Err(broken()))),
+            JobState::Dropped => Poll::Ready(Err(broken())),
         }
     }
 }
 
 /// What was not begun does not happen. What was begun is waited for: a transaction takes some milliseconds, and whoever
 /// reads after the drop sees whether it happened.
-impl<T> Drop for Pending<T> {
+impl<T> Drop for PendingAnswer<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        if let State::Waiting(_) = *state {
-            *state = State::Dropped;
+        if let JobState::Waiting(_) = *state {
+            *state = JobState::Dropped;
         }
-        while let State::Running(_) = *state {
+        while let JobState::Running(_) = *state {
             state = self.0.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::rows::{self, Found, records_where};
+use super::rows::{self, FoundRow, records_where};
 use crate::{
     clock::Timestamp,
     id::{SessionId, SessionKey},
@@ -101,11 +101,11 @@ fn statement(query: &Query) -> (&'static str, String) {
     }
 }
 
-fn page(mut found: Vec<(i64, Found)>, limit: usize) -> Result<RecordPage, StoreError> {
+fn page(mut found: Vec<(i64, FoundRow)>, limit: usize) -> Result<RecordPage, StoreError> {
     let more = found.len() > limit;
     found.truncate(limit);
     let mut page = RecordPage::default();
-    for (created_at, Found { id, snapshot, .. }) in found {
+    for (created_at, FoundRow { id, snapshot, .. }) in found {
         let Some(id) = id else { continue };
         page.next = more.then(|| PageKey::new(Timestamp::from_millis(created_at), id));
         match snapshot {

@@ -38,7 +38,7 @@ macro_rules! records_where {
 pub(super) use records_where;
 
 /// A row that was found.
-pub(super) struct Found {
+pub(super) struct FoundRow {
     pub(super) number: i64,
     /// Its id; none where what stands there is none.
     pub(super) id: Option<SessionId>,
@@ -47,10 +47,10 @@ pub(super) struct Found {
 }
 
 /// Reads what `records_where` selects.
-pub(super) fn found(tenant: Option<&TenantId>, row: &Row<'_>) -> rusqlite::Result<Found> {
+pub(super) fn found(tenant: Option<&TenantId>, row: &Row<'_>) -> rusqlite::Result<FoundRow> {
     let id = row.get_ref(1)?.as_str().ok().and_then(|id| id.parse().ok());
     let tombstone = tombstone(row);
-    Ok(Found {
+    Ok(FoundRow {
         number: row.get(0)?,
         id,
         is_ended: !matches!(tombstone, Ok(None)),
@@ -119,7 +119,7 @@ pub(super) fn row_numbers(id: SessionId) -> RangeInclusive<i64> {
 const BY_ID: &str = records_where!("r.number BETWEEN ?3 AND ?4 AND r.id = ?2");
 
 /// The record of this key.
-pub(super) fn find(tables: &Connection, key: &SessionKey) -> Result<Option<Found>, StoreError> {
+pub(super) fn find(tables: &Connection, key: &SessionKey) -> Result<Option<FoundRow>, StoreError> {
     let mut buffer = Uuid::encode_buffer();
     let id = &*key.id.as_uuid().hyphenated().encode_lower(&mut buffer);
     let (first, last) = row_numbers(key.id).into_inner();
@@ -134,7 +134,7 @@ pub(super) fn find_all(
     sql: &str,
     tenant: &TenantId,
     text: &str,
-) -> Result<Vec<Found>, StoreError> {
+) -> Result<Vec<FoundRow>, StoreError> {
     let mut statement = tables.prepare_cached(sql)?;
     let rows = statement.query_map(params![tenant.as_str(), text], |row| found(Some(tenant), row))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     log,
-    rows::{self, Found, records_where},
+    rows::{self, FoundRow, records_where},
     subjects,
 };
 use crate::{
@@ -49,7 +49,7 @@ fn due_records(
     tables: &Connection,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(Option<TenantId>, Found)>, StoreError> {
+) -> Result<Vec<(Option<TenantId>, FoundRow)>, StoreError> {
     let mut statement = tables.prepare_cached(concat!(
         "SELECT ",
         records_where!(columns),

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{
     error::broken,
     log,
-    rows::{self, Found, records_where},
+    rows::{self, FoundRow, records_where},
     subjects,
 };
 use crate::{
@@ -92,8 +92,8 @@ fn look(tables: &Connection, wants: &Wants<'_>) -> Result<(Facts, Numbers), Stor
     Ok((facts, numbers))
 }
 
-fn row(found: Option<Found>, numbers: &mut Numbers) -> Row {
-    let Some(Found { number, id, is_ended, snapshot }) = found else { return Row::Absent };
+fn row(found: Option<FoundRow>, numbers: &mut Numbers) -> Row {
+    let Some(FoundRow { number, id, is_ended, snapshot }) = found else { return Row::Absent };
     numbers.extend(id.map(|id| (id, number)));
     match snapshot {
         Ok(snapshot) => Row::Record(snapshot),

@@ -53,7 +53,7 @@ impl Writer {
         }))?;
         let (jobs, queue) = sync_channel(QUEUE);
         let (copy, copies) = sync_channel(1);
-        let tables = Tables { connection, identity: readers.identity().clone(), pages, copy };
+        let tables = WriteConnection { connection, identity: readers.identity().clone(), pages, copy };
         Ok(Self {
             jobs: Some(jobs),
             threads: vec![
@@ -98,7 +98,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 }
 
 /// The connection that writes.
-struct Tables {
+struct WriteConnection {
     connection: Connection,
     identity: FileIdentity,
     /// How long the write-ahead log was after the last commit.
@@ -106,7 +106,7 @@ struct Tables {
     copy: SyncSender<()>,
 }
 
-impl Tables {
+impl WriteConnection {
     fn serve(self, queue: &Queue) {
         while let Ok(first) = queue.recv() {
             self.transact(first, queue);
