@@ -487,14 +487,20 @@ mod tests {
 
     #[test]
     fn checks_have_the_bounds_of_the_systems_they_come_from() {
-        assert!(Check::password(&"x".repeat(200)).is_ok());
-        assert!(Check::password(&"x".repeat(201)).is_err());
-        assert!(Check::password("").is_err());
-        assert!(Check::login_name("mini@mouse.com").is_ok());
-        assert!(Check::login_name("a\nb").is_err());
-        assert!(
-            Check::totp("12345").is_err() && Check::totp("12345a").is_err() && Check::totp("123456").is_ok()
-        );
+        let refused = |check: Result<Check, InvalidInput>| check.map(drop).unwrap_err();
+        Check::password(&"x".repeat(200)).unwrap();
+        let long = refused(Check::password(&"x".repeat(201)));
+        assert_eq!(long, InvalidInput::new(InputField::Password, Problem::TooLong(200)));
+        let empty = refused(Check::password(""));
+        assert_eq!(empty, InvalidInput::new(InputField::Password, Problem::Empty));
+        Check::login_name("mini@mouse.com").unwrap();
+        let two_lines = refused(Check::login_name("a\nb"));
+        assert_eq!(two_lines, InvalidInput::new(InputField::LoginName, Problem::ControlCharacter));
+        Check::totp("123456").unwrap();
+        for code in ["12345", "12345a"] {
+            let malformed = InvalidInput::new(InputField::Code, Problem::Malformed);
+            assert_eq!(refused(Check::totp(code)), malformed, "{code}");
+        }
         assert_eq!(format!("{:?}", Check::password("hunter2").unwrap()), "Password([redacted])");
     }
 }

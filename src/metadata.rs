@@ -264,11 +264,16 @@ mod tests {
             metadata.set("k64", "v"),
             Err(InvalidInput::new(InputField::Metadata, Problem::TooMany(64)))
         );
-        assert!(metadata.set("k63", "another").is_ok(), "a full one can still change");
-        assert!(metadata.set("k1", "").is_ok() && metadata.get("k1").is_none(), "an empty value removes");
-        assert!(Metadata::of([("k", vec![0; 4096])]).is_ok());
-        assert!(Metadata::of([("k", vec![0; 4097])]).is_err());
-        assert!(Metadata::of([("", "v")]).is_err() && Metadata::of([("k".repeat(201), "v")]).is_err());
+        metadata.set("k63", "another").expect("a full one can still change");
+        metadata.set("k1", "").unwrap();
+        assert!(metadata.get("k1").is_none(), "an empty value removes");
+        Metadata::of([("k", vec![0; 4096])]).unwrap();
+        let long = InvalidInput::new(InputField::MetadataValue, Problem::TooLong(4096));
+        assert_eq!(Metadata::of([("k", vec![0; 4097])]), Err(long));
+        let nameless = InvalidInput::new(InputField::MetadataKey, Problem::Empty);
+        assert_eq!(Metadata::of([("", "v")]), Err(nameless));
+        let long = InvalidInput::new(InputField::MetadataKey, Problem::TooLong(200));
+        assert_eq!(Metadata::of([("k".repeat(201), "v")]), Err(long));
         let mut full = Metadata::new();
         for n in 0..3 {
             full.set(&n.to_string(), vec![1; 4096]).unwrap();
@@ -277,7 +282,8 @@ mod tests {
             full.set("3", vec![1; 4096]),
             Err(InvalidInput::new(InputField::Metadata, Problem::TooLong(16384)))
         );
-        assert!(full.set("2", vec![1; 4095]).is_ok());
+        full.set("2", vec![1; 4095]).unwrap();
+        assert_eq!(full.get("2"), Some(&[1; 4095][..]));
     }
 
     #[test]
@@ -288,12 +294,14 @@ mod tests {
                 InvalidInput::new(InputField::ClaimName, Problem::Reserved)
             );
         }
-        assert!(HostClaims::of([("big", "x".repeat(5000))]).is_err());
+        let long = InvalidInput::new(InputField::Claims, Problem::TooLong(4096));
+        assert_eq!(HostClaims::of([("big", "x".repeat(5000))]), Err(long));
         let mut deep = serde_json::json!(1);
         for _ in 0..9 {
             deep = serde_json::json!([deep]);
         }
-        assert!(HostClaims::of([("deep", deep)]).is_err());
+        let too_deep = InvalidInput::new(InputField::Claim, Problem::TooLarge);
+        assert_eq!(HostClaims::of([("deep", deep)]), Err(too_deep));
     }
 
     #[test]
@@ -301,7 +309,8 @@ mod tests {
         let mut claims = HostClaims::of([("role", "admin")]).unwrap();
         let before = claims.clone();
         for name in ["role", "other"] {
-            assert!(claims.set(name, "x".repeat(5000)).is_err());
+            let long = InvalidInput::new(InputField::Claims, Problem::TooLong(4096));
+            assert_eq!(claims.set(name, "x".repeat(5000)), Err(long));
             assert_eq!(claims, before);
         }
         claims.set("role", "guest").unwrap();

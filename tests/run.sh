@@ -344,7 +344,9 @@ providers() (
     cd tests/providers
     cargo test --locked --quiet
     cargo test --locked --quiet --features both
-    WITHOUT_PROVIDER=1 cargo test --locked --quiet --features both
+    # None of ours installs a provider. The two that use jsonwebtoken itself would.
+    WITHOUT_PROVIDER=1 cargo test --locked --quiet --features both -- --include-ignored \
+        --skip it_reads_our_tokens --skip we_read_its_tokens
 )
 
 pure_rust() {

@@ -247,6 +247,8 @@ impl<'de, T> Visitor<'de> for Sent<T> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::error::Category;
+
     use super::*;
 
     /// The field, which is the same out of text and out of a value of `serde_json`.
@@ -283,10 +285,10 @@ mod tests {
         assert_eq!(read::<String>(r#""a\u00e4""#), Field::Given("aä".to_owned()));
         assert_eq!(read::<Secret>(r#""s""#).given().unwrap().expose(), "s");
         assert_eq!(read::<bool>("false"), Field::Given(false));
-        assert!(
-            serde_json::from_str::<Field<String>>("[1").is_err()
-                && serde_json::from_str::<Field<f64>>("x").is_err()
-        );
+        let cut = serde_json::from_str::<Field<String>>("[1").unwrap_err();
+        assert_eq!(cut.classify(), Category::Eof);
+        let junk = serde_json::from_str::<Field<f64>>("x").unwrap_err();
+        assert_eq!(junk.classify(), Category::Syntax);
     }
 
     #[test]
@@ -298,7 +300,8 @@ mod tests {
         }
         // No value of `serde_json` is infinite.
         for (json, value) in [("1e400", f64::INFINITY), ("-1e400", f64::NEG_INFINITY)] {
-            assert!(serde_json::from_str::<serde_json::Value>(json).is_err(), "{json}");
+            let error = serde_json::from_str::<serde_json::Value>(json).unwrap_err();
+            assert!(error.to_string().starts_with("number out of range"), "{json}: {error}");
             assert_eq!(serde_json::from_str::<Field<f64>>(json).unwrap(), Field::Given(value));
         }
     }
@@ -307,7 +310,8 @@ mod tests {
     fn a_request_is_an_object_and_of_a_name_that_comes_twice_the_last_counts() {
         use crate::compat::stack_auth::{CreateSession, ListSessions};
         for other in ["[]", r#"["a"]"#, "null", "7", r#""a""#] {
-            assert!(serde_json::from_str::<CreateSession>(other).is_err(), "{other}");
+            let error = serde_json::from_str::<CreateSession>(other).unwrap_err();
+            assert_eq!(error.classify(), Category::Data, "{other}");
         }
         let twice = r#"{"user_id": 7, "x": [1e400], "user_id": "b", "expires_in_millis": 1}"#;
         let request: CreateSession = serde_json::from_str(twice).unwrap();

@@ -316,13 +316,19 @@ mod tests {
         record.updated(change, now, KEY)
     }
 
+    /// When a session ends after an update that changes it.
+    fn end_after(record: &Record, now: Timestamp, wish: &Wish) -> Option<Timestamp> {
+        end_of(&updated(record, now, &policy(), wish).unwrap())
+    }
+
     fn end_of(record: &Record) -> Option<Timestamp> {
         record.session().unwrap().ends_at()
     }
 
     #[test]
     fn a_lifetime_may_be_longer_up_to_the_longest_from_the_sessions_birth() {
-        assert!(decide(&session(), after(DAY / 2), &lasting(2 * DAY + DAY / 2)).is_ok());
+        let longest = lasting(2 * DAY + DAY / 2);
+        assert_eq!(end_after(&session(), after(DAY / 2), &longest), Some(after(3 * DAY)));
         let too_long = 2 * DAY + DAY / 2 + Duration::from_millis(1);
         assert_eq!(decide(&session(), after(DAY / 2), &lasting(too_long)).err(), Some(TOO_LONG));
     }
@@ -332,11 +338,13 @@ mod tests {
         let factors = vec![proof(FactorKind::Password, after(DAY / 4))];
         let record = Record::new_session(SessionBirth { factors, ..birth(&policy()) });
         let now = after(DAY / 2);
-        assert!(decide(&record, now, &lasting(3 * DAY - DAY / 4)).is_ok());
+        let longest = lasting(3 * DAY - DAY / 4);
+        assert_eq!(end_after(&record, now, &longest), Some(after(3 * DAY + DAY / 4)));
         assert_eq!(decide(&record, now, &lasting(3 * DAY)).err(), Some(TOO_LONG));
         // A proof of the call itself counts from now.
         let proofs = proving(FactorKind::Password, now);
-        assert!(decide(&record, now, &Wish { proofs, ..lasting(3 * DAY) }).is_ok());
+        let proving = Wish { proofs, ..lasting(3 * DAY) };
+        assert_eq!(end_after(&record, now, &proving), Some(after(3 * DAY + DAY / 2)));
         // One that no longer counts does not: the birth does.
         let mut changed = stamp();
         changed.raise_floor(FactorFloor::new(FactorKind::Password, now));
@@ -356,11 +364,12 @@ mod tests {
     fn an_access_token_shortens_and_does_not_lengthen_unless_it_proves() {
         let now = after(DAY / 2);
         let by = |wish| Wish { by_access_token: true, ..wish };
-        assert!(decide(&session(), now, &by(lasting(DAY / 2))).is_ok());
+        assert_eq!(end_after(&session(), now, &by(lasting(DAY / 2))), Some(after(DAY)));
         let longer = DAY / 2 + Duration::from_millis(1);
         assert_eq!(decide(&session(), now, &by(lasting(longer))).err(), Some(TOO_LONG));
         let proofs = proving(FactorKind::Totp, now);
-        assert!(decide(&session(), now, &by(Wish { proofs, ..lasting(longer) })).is_ok());
+        let proving = by(Wish { proofs, ..lasting(longer) });
+        assert_eq!(end_after(&session(), now, &proving), Some(after(DAY / 2 + longer)));
     }
 
     #[test]

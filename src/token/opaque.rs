@@ -293,9 +293,11 @@ mod tests {
                     let proven = keys.parse(&text).is_ok_and(|token| keys.proves(&token, &tenant, &salt));
                     assert!(!proven, "{text}");
                 }
-                assert!(keys.parse(&minted[..at]).is_err());
+                let cut = keys.parse(&minted[..at]).err().unwrap();
+                assert_eq!(cut.kind, ErrorKind::MalformedToken, "{at}");
             }
-            assert!(keys.parse(&format!("{minted}A")).is_err());
+            let longer = keys.parse(&format!("{minted}A")).err().unwrap();
+            assert_eq!(longer.what, "an opaque token of another length");
         }
     }
 
@@ -316,7 +318,8 @@ mod tests {
         let (tenant, salt) = (TenantId::default(), [4; 16]);
         let old = keys.mint(&mint(TokenKind::Refresh, &tenant, &salt)).unwrap();
         assert!(keys.proves(&keys.parse(old.expose()).unwrap(), &tenant, &salt));
-        assert!(keys.clone().roll(7, &secret, Timestamp::EPOCH).is_err(), "two keys of one id");
+        let again = keys.clone().roll(7, &secret, Timestamp::EPOCH);
+        assert_eq!(again.unwrap_err(), crate::token::InvalidTokenKey::DuplicateId(7));
         assert_eq!(format!("{keys:?}"), "TokenKeys { ids: [7, 8] }");
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use session_issuer::{
     Issuer, Refresh, Requirement, SessionQuery,
+    error::ErrorKind,
     id::{SessionId, SubjectId},
     issuer::{Issued, SessionView},
     testing::block_on,
@@ -63,14 +64,15 @@ fn compare(issuer: &Issuer, entry: &mut Entry) -> bool {
     match (entry.fate, &refreshed) {
         (Fate::Dead, Ok(_)) => panic!("{id} was revoked, and lives"),
         (Fate::Dead, Err(error)) => {
-            assert!(error.is_terminal(), "{id}: {error:?}");
+            assert_eq!(error.kind(), ErrorKind::Revoked, "{id}: {error:?}");
             let checked = block_on(issuer.check(entry.known.access.as_str(), &Requirement::new()));
-            assert!(checked.is_err(), "{id} was revoked, and its access token is good");
+            let checked = checked.map(drop).map_err(|error| error.kind());
+            assert_eq!(checked, Err(ErrorKind::Revoked), "{id} was revoked: its access token");
             return false;
         }
         (Fate::Alive, Err(error)) => panic!("{id} was not revoked, and is gone: {error:?}"),
         (Fate::Either, Err(error)) => {
-            assert!(error.is_terminal(), "{id}: {error:?}");
+            assert_eq!(error.kind(), ErrorKind::Revoked, "{id}: {error:?}");
             (entry.fate, entry.begun) = (Fate::Dead, None);
             return true;
         }

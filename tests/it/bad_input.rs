@@ -72,7 +72,8 @@ fn no_text_makes_any_door_panic_or_write() {
             refused(block_on(world.issuer.revoke(Revoke::others_than(text))), malformed);
             refused(block_on(world.issuer.decide(Decide::approve(text, id("alice")))), malformed);
             refused(block_on(world.issuer.exchange(Exchange::new(text, app.clone()))), malformed);
-            block_on(world.issuer.decide(Decide::deny(text).redirect(text))).unwrap_err();
+            let error = block_on(world.issuer.decide(Decide::deny(text).redirect(text))).unwrap_err();
+            assert!([malformed, ErrorKind::InvalidInput].contains(&error.kind()), "{error:?}");
             let _ =
                 (Check::totp(text), Check::password(text), Check::web_authn(text), text.parse::<SessionId>());
             let _ = (Metadata::of([(text, text)]), HostClaims::of([(text, text.as_str())]));
@@ -145,8 +146,10 @@ fn a_client_with_a_part_that_is_refused_is_refused_by_every_verb() {
 #[test]
 fn bad_ids_are_refused() {
     for bad in ["", "x", "936da01f9abd4d9d80c702af85c822a8", "936da01f-9abd-4d9d-80c7-02af85c822a8"] {
-        assert!(bad.parse::<SessionId>().is_err(), "{bad}");
-        assert!(serde_json::from_value::<SessionId>(bad.into()).is_err(), "{bad}");
+        let malformed = InvalidInput::new(InputField::SessionId, Problem::Malformed);
+        assert_eq!(bad.parse::<SessionId>(), Err(malformed), "{bad}");
+        let error = serde_json::from_value::<SessionId>(bad.into()).unwrap_err();
+        assert_eq!(error.to_string(), malformed.to_string(), "{bad}");
     }
 }
 

@@ -233,7 +233,9 @@ fn a_verifier_that_panics_spoils_nothing_for_the_next_caller() {
         let checks = [Check::subject(id("alice")), Check::password(password).unwrap()];
         block_on(issuer.create(NewSession::from_checks(checks)))
     };
-    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| login("boom"))).is_err());
+    let login_boom = std::panic::AssertUnwindSafe(|| login("boom"));
+    let panicked = std::panic::catch_unwind(login_boom).map(drop).unwrap_err();
+    assert_eq!(panicked.downcast_ref(), Some(&"told to"));
     assert!(sessions_of(&issuer, "alice").is_empty());
     let next = login("fine").unwrap();
     block_on(issuer.check(next.token(), &Requirement::new())).unwrap();

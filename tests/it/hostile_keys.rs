@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use session_issuer::{
     secret::WeakKey,
     signer::{InvalidJwks, InvalidKey, Jwks, PublicKey, SecretKey},
-    token::{Algorithm, TokenKeys},
+    token::{Algorithm, InvalidTokenKey, TokenKeys},
 };
 
 use crate::world::secret;
@@ -112,10 +112,8 @@ fn secret_is(key: &Value, why: &InvalidKey) {
 }
 
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn the_keys_that_the_tables_begin_with_are_sound() {
-    if !ANY {
-        return;
-    }
     for key in [ec(), ed()] {
         PublicKey::from_jwk(&key.to_string()).unwrap();
         Jwks::parse(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
@@ -195,7 +193,7 @@ fn a_private_rsa_key_whose_numbers_do_not_belong_together_is_refused() {
             );
         }
         let swapped = with(with(sound.clone(), "p", sound["q"].clone()), "q", sound["p"].clone());
-        assert!(SecretKey::from_jwk(&swapped.to_string()).is_err(), "dp belongs to p");
+        secret_is(&swapped, &InvalidKey::RsaNumbers);
     }
     for name in ["p", "q", "dp", "dq", "qi"] {
         secret_is(&without(sound.clone(), name), &MISSING);
@@ -210,10 +208,8 @@ fn a_private_rsa_key_whose_numbers_do_not_belong_together_is_refused() {
 
 // R19
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn a_point_that_is_not_on_p_256_or_not_written_as_one_is_refused() {
-    if !ANY {
-        return;
-    }
     let point = |x: &[u8], y: &[u8]| with(with(ec(), "x", code(x)), "y", code(y));
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(ec()[name].as_str().unwrap()).unwrap();
     let (x, y) = (coordinate("x"), coordinate("y"));
@@ -252,10 +248,8 @@ fn a_point_that_is_not_on_p_256_or_not_written_as_one_is_refused() {
 
 // R19
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn an_edwards_point_of_small_order_or_no_point_at_all_is_refused() {
-    if !ANY {
-        return;
-    }
     let keyed = |x: &[u8]| with(ed(), "x", code(x));
     let small = [
         "0100000000000000000000000000000000000000000000000000000000000000",
@@ -413,10 +407,8 @@ fn a_jwk_whose_text_can_be_read_in_two_ways_is_refused() {
 
 // R19, R20
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn a_private_jwk_that_does_not_belong_to_its_public_part_or_purpose_is_refused() {
-    if !ANY {
-        return;
-    }
     // aws-lc does not say which of the two is wrong.
     let scalar = if AWS { InvalidKey::Mismatch } else { InvalidKey::Malformed("no scalar of P-256") };
     let order = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
@@ -497,7 +489,8 @@ fn key_text_is_no_secret_whatever_stands_in_front_of_it() {
                 "{:?}",
                 String::from_utf8_lossy(&secret)
             );
-            assert!(TokenKeys::new(1, &secret).is_err());
+            let weak = InvalidTokenKey::Weak(WeakKey::KeyText);
+            assert_eq!(TokenKeys::new(1, &secret).unwrap_err(), weak);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     Timestamp,
+    error::{InputField, InvalidInput, Problem},
     factor::{Check, FactorKind},
     id::{SubjectId, TenantId},
     testing::{ManualClock, block_on},
@@ -186,17 +187,25 @@ fn when_nothing_but_locks_is_left_the_answer_is_an_error() {
     for n in 0..100_000 {
         wrong(&lockout, who(&format!("subject-{n}")).guess(NOW));
     }
-    assert!(block_on(lockout.begin(who("one-more").guess(NOW))).is_err());
+    let fault = block_on(lockout.begin(who("one-more").guess(NOW))).unwrap_err();
+    assert_eq!(source_text(&fault), "too many factors are locked at once");
+    assert_eq!(begin(&lockout, who("subject-7").guess(NOW)), Gate::Locked, "and nobody is let in");
     let later = NOW.saturating_add(15 * MINUTE);
     assert_eq!(begin(&lockout, who("one-more").guess(later)), Gate::Open);
 }
 
 #[test]
 fn limits_that_limit_nothing_are_refused() {
-    for (attempts, pause) in [(0, MINUTE), (101, MINUTE), (5, Duration::ZERO), (5, Duration::from_nanos(1))] {
-        assert!(AttemptLimit::new(attempts, pause).is_err(), "{attempts} {pause:?}");
+    for (attempts, pause, field, problem) in [
+        (0, MINUTE, InputField::AttemptLimit, Problem::Zero),
+        (101, MINUTE, InputField::AttemptLimit, Problem::TooLarge),
+        (5, Duration::ZERO, InputField::Pause, Problem::Zero),
+        (5, Duration::from_nanos(1), InputField::Pause, Problem::Zero),
+    ] {
+        let refusal = AttemptLimit::new(attempts, pause).unwrap_err();
+        assert_eq!(refusal, InvalidInput::new(field, problem), "{attempts} {pause:?}");
     }
-    assert!(AttemptLimit::new(100, MINUTE).is_ok());
+    AttemptLimit::new(100, MINUTE).unwrap();
     assert_eq!(format!("{:?}", limit(5)), "AttemptLimit { limit: 5, pause: 900s, .. }");
 }
 
@@ -217,5 +226,6 @@ fn an_unknown_subject_never_reaches_the_lockout_and_a_failing_lockout_lets_nobod
     assert_eq!(block_on(codes.verify(unknown)).unwrap(), Outcome::Wrong);
     assert_eq!(spy.asked.load(Ordering::SeqCst), 0);
     let known = Attempt::new(&alice.tenant, Some(&alice.subject), &check, NOW).answering(&made.challenge);
-    block_on(codes.verify(known)).unwrap_err();
+    let fault = block_on(codes.verify(known)).unwrap_err();
+    assert_eq!(source_text(&fault), "told to fail");
 }

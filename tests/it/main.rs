@@ -16,6 +16,7 @@ mod bad_input;
 mod circles;
 mod compat;
 mod core_flows;
+mod early_exits;
 mod errors;
 mod factors;
 mod faults;

@@ -10,10 +10,11 @@ use std::{
 use session_issuer::{
     Issuer, NewSession, Policy, Timestamp, Update,
     entropy::{Entropy, EntropyError},
-    error::ErrorKind,
+    error::{ErrorKind, InputField, InvalidInput, Problem},
     factor::{Challenge, Check, FactorKind},
     id::TenantId,
     issuer::Issued,
+    secret::WeakKey,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
         Attempt, AttemptLimit, CodeForm, CodeRequest, FactorVerifier, Holder, OneTimeCode, OneTimeCodes,
@@ -146,15 +147,16 @@ fn of_many_who_answer_with_one_code_at_once_one_passes() {
     let made = host.make("alice");
     host.ask(&session, made.challenge);
     let start = Barrier::new(16);
-    let passed: usize = thread::scope(|scope| {
+    let answers: Vec<_> = thread::scope(|scope| {
         let answer = || {
             start.wait();
-            usize::from(host.answer(&session, made.code.expose()).is_ok())
+            host.answer(&session, made.code.expose()).map(drop).map_err(|error| error.kind())
         };
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(answer)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(passed, 1);
+    let refusals: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refusals, [ErrorKind::ChallengeMissing; 15]);
 }
 
 #[test]
@@ -207,13 +209,21 @@ fn codes_have_their_digits_and_neither_the_challenge_nor_debug_shows_them() {
 
 #[test]
 fn codes_that_are_too_short_or_live_too_long_are_not_made() {
-    assert!(CodeForm::new(5, MINUTE).is_err() && CodeForm::new(11, MINUTE).is_err());
-    CodeForm::new(6, 10 * MINUTE).unwrap();
-    for time in [Duration::ZERO, Duration::from_millis(999), 10 * MINUTE + Duration::from_millis(1)] {
-        assert!(CodeForm::new(6, time).is_err(), "{time:?}");
+    for digits in [5, 11] {
+        let refusal = CodeForm::new(digits, MINUTE).unwrap_err();
+        assert_eq!(refusal, InvalidInput::new(InputField::Digits, Problem::Malformed));
     }
-    assert!(OneTimeCodes::new(b"password", Unlimited).is_err());
-    assert!(OneTimeCodes::new(&[7; 32], Unlimited).is_err());
+    CodeForm::new(6, 10 * MINUTE).unwrap();
+    for (time, problem) in [
+        (Duration::ZERO, Problem::Zero),
+        (Duration::from_millis(999), Problem::Zero),
+        (10 * MINUTE + Duration::from_millis(1), Problem::TooLarge),
+    ] {
+        let refusal = CodeForm::new(6, time).unwrap_err();
+        assert_eq!(refusal, InvalidInput::new(InputField::CodeLifetime, problem), "{time:?}");
+    }
+    assert_eq!(OneTimeCodes::new(b"password", Unlimited).unwrap_err(), WeakKey::TooShort(32));
+    assert_eq!(OneTimeCodes::new(&[7; 32], Unlimited).unwrap_err(), WeakKey::LowEntropy);
 }
 
 /// Gives these eight bytes, one after the other, and zeros after that.
@@ -241,7 +251,7 @@ fn every_code_is_as_likely_as_every_other() {
     let last_fair = u64::MAX - 551_616;
     assert_eq!(draw(vec![last_fair]).unwrap(), "999999");
     assert_eq!(draw(vec![last_fair + 1, 42]).unwrap(), "000042");
-    assert!(draw(vec![u64::MAX; 8]).is_err(), "a generator that repeats itself is broken");
+    assert_eq!(source_text(&draw(vec![u64::MAX; 8]).unwrap_err()), "the generator repeats itself");
     let failing = codes().entropy(SeededEntropy::failing());
-    assert!(failing.make(request).is_err());
+    assert_eq!(failing.make(request).unwrap_err().to_string(), "no randomness");
 }

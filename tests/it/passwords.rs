@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use session_issuer::{
+    error::ErrorKind,
     factor::Check,
     id::TenantId,
     secret::Secret,
@@ -251,7 +253,7 @@ fn a_login_does_not_fail_for_want_of_a_new_salt() {
     let passwords = Passwords::new(Arc::clone(&host.hashes), Unlimited)
         .cost(PasswordCost::new(16, 2, 1).unwrap())
         .entropy(SeededEntropy::failing());
-    assert!(block_on(passwords.hash("new")).is_err());
+    refused(block_on(passwords.hash("new")), ErrorKind::Unavailable);
     let host = Setup { passwords, ..host };
     assert_eq!(host.try_password(Some("alice"), "right").unwrap(), Outcome::passed());
 }
@@ -264,26 +266,30 @@ fn a_stored_hash_that_is_damaged_or_absurd_is_a_fault_and_costs_no_attempt() {
     let good = host.stored("alice");
     let cut = &good[..good.rfind('$').unwrap()];
     let with = |cost: &str| good.replace("m=16,t=1,p=1", cost);
-    for hash in [
-        "",
-        "right",
-        "$2b$12$abcdefghijklmnopqrstuuWq8kVVv0GtJXb1rZbRk3cZ3Xo3JmCoe",
-        cut,
-        &good[..good.len() - 1],
-        &good.replace("argon2id", "argon2x"),
-        &good.replace("v=19", "v=18"),
-        &with("m=4294967295,t=1,p=1"),
-        &with("m=262145,t=1,p=1"),
-        &with("m=16,t=4294967295,p=1"),
-        &with("m=16,t=17,p=1"),
-        &with("m=16,t=0,p=1"),
-        &with("m=256,t=1,p=17"),
-        &with("m=16,t=1,p=16777215"),
-        &with("m=7,t=1,p=1"),
-        &format!("{good}$more"),
+    const OTHER: Option<InvalidCost> = None;
+    for (hash, expected) in [
+        ("", OTHER),
+        ("right", OTHER),
+        ("$2b$12$abcdefghijklmnopqrstuuWq8kVVv0GtJXb1rZbRk3cZ3Xo3JmCoe", OTHER),
+        (cut, OTHER),
+        (&good[..good.len() - 1], OTHER),
+        (&good.replace("argon2id", "argon2x"), OTHER),
+        (&good.replace("v=19", "v=18"), OTHER),
+        (&with("m=4294967295,t=1,p=1"), Some(InvalidCost::Memory)),
+        (&with("m=262145,t=1,p=1"), Some(InvalidCost::Memory)),
+        (&with("m=16,t=4294967295,p=1"), Some(InvalidCost::Passes)),
+        (&with("m=16,t=17,p=1"), Some(InvalidCost::Passes)),
+        (&with("m=16,t=0,p=1"), OTHER),
+        (&with("m=256,t=1,p=17"), Some(InvalidCost::Lanes)),
+        (&with("m=16,t=1,p=16777215"), OTHER),
+        (&with("m=7,t=1,p=1"), OTHER),
+        (&format!("{good}$more"), OTHER),
     ] {
         host.store("alice", hash);
-        assert!(host.try_password(Some("alice"), "right").is_err(), "{hash}");
+        let fault = host.try_password(Some("alice"), "right").unwrap_err();
+        let cost = fault.source().unwrap().downcast_ref::<InvalidCost>().copied();
+        assert_eq!(cost, expected, "{hash}: {:?}", fault.source());
+        assert_eq!(host.stored("alice"), hash, "and it stays as it is");
     }
     assert_eq!((host.jobs(), spy.asked.load(Ordering::SeqCst)), (0, 0));
 }
@@ -315,10 +321,11 @@ fn a_pool_that_drops_its_job_is_a_fault() {
     host.sign_up("alice", "right");
     let drops = SharedPool(Arc::new(Pool { drops: true, ..Pool::default() }));
     let passwords = Passwords::new(Arc::clone(&host.hashes), Unlimited).cost(cheap()).offload(drops);
-    assert!(block_on(passwords.hash("new")).unwrap_err().is_retryable());
+    refused(block_on(passwords.hash("new")), ErrorKind::Unavailable);
     let host = Setup { passwords, ..host };
     for subject in [Some("alice"), Some("carol"), None] {
-        assert!(host.try_password(subject, "right").is_err());
+        let fault = host.try_password(subject, "right").unwrap_err();
+        assert_eq!(source_text(&fault), "a hash was not computed: its job panicked or was dropped");
     }
 }
 

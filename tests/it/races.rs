@@ -23,6 +23,17 @@ use session_issuer::{
 use crate::world::*;
 
 /// Runs one task on each of `count` threads, all let go at once, and collects what they say.
+/// Whether a login is live; what is not was revoked.
+fn lives(world: &World, login: &Issued) -> bool {
+    match world.check(login.token()) {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Revoked, "{error:?}");
+            false
+        }
+    }
+}
+
 fn together<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count);
     thread::scope(|scope| {
@@ -104,7 +115,7 @@ fn a_hundred_logins_against_a_cap_of_five_leave_exactly_five() {
             assert_eq!(created.len(), if on_full == OnFull::Refuse { 5 } else { 100 });
             let listed = live(&world, &subject);
             assert_eq!(listed.len(), 5);
-            let passing = created.iter().filter(|issued| world.check(issued.token()).is_ok()).count();
+            let passing = created.iter().filter(|issued| lives(&world, issued)).count();
             assert_eq!(passing, 5, "the tokens that pass are those of the listed sessions");
         }
     }
@@ -214,10 +225,19 @@ fn race_revoke_all(world: &World) -> (usize, usize, usize) {
     for round in 0..300 {
         let subject = format!("s{round}");
         world.login(&subject);
+        let revoked = AtomicUsize::new(0);
         let outcomes = together(3, |n| match n {
             0 => {
                 block_on(world.issuer.revoke(Revoke::all(id(&subject)))).unwrap();
+                revoked.store(1, Ordering::SeqCst);
                 None
+            }
+            // A slow disk would let no login begin after the revocation.
+            1 if round % 10 == 0 => {
+                while revoked.load(Ordering::SeqCst) == 0 {
+                    thread::yield_now();
+                }
+                Some(world.login(&subject)).map(Ok)
             }
             _ => Some(world.create(NewSession::for_subject(id(&subject)))),
         });
@@ -230,7 +250,7 @@ fn race_revoke_all(world: &World) -> (usize, usize, usize) {
                     refused += 1;
                 }
                 Ok(login) => {
-                    let passes = world.check(login.token()).is_ok();
+                    let passes = lives(world, &login);
                     assert_eq!(passes, listed.contains(&login.session_id()), "live and unlisted");
                     passing += usize::from(passes);
                     dead += usize::from(!passes);
@@ -251,11 +271,14 @@ fn two_who_log_out_everybody_else_at_once_never_bring_each_other_back() {
         let subject = format!("s{round}");
         let logins = [world.login(&subject), world.login(&subject), world.login(&subject)];
         let outcomes = together(2, |n| block_on(world.issuer.revoke(Revoke::others_than(logins[n].token()))));
-        let kept: Vec<_> = logins.iter().filter(|login| world.check(login.token()).is_ok()).collect();
+        let kept: Vec<_> = logins.iter().filter(|login| lives(&world, login)).collect();
         assert_eq!(kept.len(), 1);
         assert_eq!(live(&world, &subject), [kept[0].session_id()]);
-        let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        assert_eq!(won, 1, "the other was no longer one who may keep: {outcomes:?}");
+        // The other was no longer one who may keep.
+        let mut lost = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        let why = lost.next().expect("one of the two is refused").kind();
+        assert!(matches!(why, ErrorKind::Revoked | ErrorKind::NotFound), "{outcomes:?}");
+        assert!(lost.next().is_none(), "{outcomes:?}");
         assert_ne!(kept[0].session_id(), logins[2].session_id());
     }
 }
@@ -339,11 +362,15 @@ fn counters_in_parallel_never_pass_their_limit() {
     for round in 0..20 {
         let session = world.create(NewSession::for_device(device(&format!("d{round}")))).unwrap();
         let need = Requirement::new().spend(Spend::one("lease", 15));
-        let passed: usize =
-            together(16, |_| (0..4).filter(|_| world.check_for(session.token(), &need).is_ok()).count())
-                .into_iter()
-                .sum();
-        assert_eq!(passed, 15);
+        let spends = || match world.check_for(session.token(), &need) {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::QuotaExceeded, "{error:?}");
+                false
+            }
+        };
+        let passed = together(16, |_| (0..4).filter(|_| spends()).count());
+        assert_eq!(passed.into_iter().sum::<usize>(), 15);
     }
 }
 
@@ -424,7 +451,10 @@ fn everything_at_once_ends_and_deadlocks_nowhere() {
         for round in 0..300 {
             let subject = id(subjects[(n + round) % 4]);
             match (n + round) % 6 {
-                0 => done += usize::from(block_on(world.issuer.sweep(50)).is_ok()),
+                0 => {
+                    block_on(world.issuer.sweep(50)).unwrap();
+                    done += 1;
+                }
                 1 => world.advance(MINUTE),
                 2 => {
                     block_on(world.issuer.revoke(Revoke::all(subject))).unwrap();

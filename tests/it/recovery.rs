@@ -9,9 +9,10 @@ use std::{
 use async_trait::async_trait;
 use session_issuer::{
     NewSession, Policy, Update,
-    error::ErrorKind,
+    error::{ErrorKind, InputField, InvalidInput, Problem},
     factor::{Check, FactorKind},
     id::TenantId,
+    secret::WeakKey,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
         Attempt, AttemptLimit, CodeCount, FactorVerifier, Holder, NewRecoveryCodes, Outcome,
@@ -149,13 +150,18 @@ fn a_set_is_random_readable_and_shown_by_nothing() {
 
 #[test]
 fn sets_have_as_many_codes_as_asked_and_weak_keys_are_refused() {
-    assert!(CodeCount::new(0).is_err() && CodeCount::new(101).is_err());
+    for (count, problem) in [(0, Problem::Zero), (101, Problem::TooMany(100))] {
+        let refusal = CodeCount::new(count).unwrap_err();
+        assert_eq!(refusal, InvalidInput::new(InputField::RecoveryCodes, problem));
+    }
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let set = setup().codes.count(CodeCount::new(3).unwrap()).make(Holder::new(&tenant, &alice)).unwrap();
     assert_eq!(set.codes.len(), 3);
-    assert!(RecoveryCodes::new(&[0; 32], Digests::default(), Unlimited).is_err());
+    let weak = RecoveryCodes::new(&[0; 32], Digests::default(), Unlimited).unwrap_err();
+    assert_eq!(weak, WeakKey::LowEntropy);
     let failing = setup().codes.entropy(SeededEntropy::failing());
-    assert!(failing.make(Holder::new(&tenant, &alice)).is_err());
+    let failed = failing.make(Holder::new(&tenant, &alice)).unwrap_err();
+    assert_eq!(failed.to_string(), "no randomness");
 }
 
 #[test]

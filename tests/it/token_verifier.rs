@@ -223,7 +223,7 @@ fn a_source_that_fails_leaves_the_keys_at_hand_in_use() {
         assert_eq!(source.asked(), 4 + at);
         origin.clock.advance(MINUTE);
     }
-    block_on(verifier.verify_or_fetch(&origin.token())).unwrap_err();
+    refused(block_on(verifier.verify_or_fetch(&origin.token())), ErrorKind::Unavailable);
     source.publish(origin.published());
     origin.clock.advance(MINUTE);
     block_on(verifier.verify_or_fetch(&origin.token())).unwrap();
@@ -322,7 +322,8 @@ fn a_fetch_that_panics_does_not_stop_the_next() {
     let verifier = verifier.source(Shaky(source, AtomicUsize::new(0))).build().unwrap();
     let token = origin.token();
     let first = std::panic::AssertUnwindSafe(|| block_on(verifier.verify_or_fetch(&token)));
-    assert!(std::panic::catch_unwind(first).is_err());
+    let panicked = std::panic::catch_unwind(first).map(drop).unwrap_err();
+    assert_eq!(panicked.downcast_ref(), Some(&"shaky"));
     origin.clock.advance(30 * SECOND);
     block_on(verifier.verify_or_fetch(&token)).unwrap();
 }

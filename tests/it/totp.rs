@@ -11,8 +11,10 @@ use async_trait::async_trait;
 use session_issuer::{
     Timestamp,
     entropy::SystemEntropy,
+    error::{InputField, InvalidInput, Problem},
     factor::Check,
     id::TenantId,
+    secret::WeakKey,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
         Attempt, AttemptLimit, Drift, FactorVerifier, Holder, Lockout, Outcome, Totp, TotpFactor, TotpLabel,
@@ -189,7 +191,8 @@ fn each_state_of_an_authenticator_has_its_answer() {
     assert_eq!(host.try_code(None, &code, now).unwrap(), Outcome::Wrong);
     assert_eq!(host.try_code(Some("carol"), &code, now).unwrap(), Outcome::NotSetUp);
     assert_eq!(host.try_code(Some("bob"), &code, now).unwrap(), Outcome::NotReady);
-    host.try_code(Some("eve"), &code, now).unwrap_err();
+    let fault = host.try_code(Some("eve"), &code, now).unwrap_err();
+    assert_eq!(source_text(&fault), WeakKey::TooShort(16).to_string());
     assert_eq!(spy.asked.load(Ordering::SeqCst), 0, "none of these was judged");
     let next = code_at(RFC_SECRET, now.saturating_add(5 * MINUTE));
     assert_eq!(host.alice(&next, now), Outcome::Wrong);
@@ -232,11 +235,13 @@ fn an_app_is_enrolled_by_its_first_code_which_is_then_used_up() {
 
 #[test]
 fn secrets_have_the_length_of_the_standard_and_show_nothing() {
-    assert!(TotpSecret::from_bytes(&[1; 15]).is_err() && TotpSecret::from_bytes(&[1; 513]).is_err());
-    assert!(TotpSecret::from_bytes(&[1; 16]).is_ok());
+    assert_eq!(TotpSecret::from_bytes(&[1; 15]).unwrap_err(), WeakKey::TooShort(16));
+    assert_eq!(TotpSecret::from_bytes(&[1; 513]).unwrap_err(), WeakKey::TooLong);
+    assert_eq!(TotpSecret::from_bytes(&[1; 16]).unwrap().expose(), [1; 16]);
     let secret = TotpSecret::generate(&SeededEntropy::new(9)).unwrap();
     assert_eq!(secret.expose().len(), 20);
-    assert!(TotpSecret::generate(&SeededEntropy::failing()).is_err());
+    let failed = TotpSecret::generate(&SeededEntropy::failing()).unwrap_err();
+    assert_eq!(failed.to_string(), "no randomness");
     let known = TotpSecret::from_bytes(RFC_SECRET).unwrap();
     assert_eq!(known.base32().expose(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
     let host = setup(Unlimited);
@@ -256,9 +261,15 @@ fn the_uri_escapes_what_a_label_may_hold_and_refuses_what_it_may_not() {
          ?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Big%20%26%20Co%2F%C3%A9\
          &algorithm=SHA1&digits=6&period=30"
     );
-    for (issuer, account) in
-        [("", "a"), ("a", ""), ("a:b", "c"), ("a", "b:c"), ("a\n", "b"), ("a", &"x".repeat(201))]
-    {
-        assert!(secret.uri(TotpLabel { issuer, account }).is_err(), "{issuer:?} {account:?}");
+    for (issuer, account, field, problem) in [
+        ("", "a", InputField::LabelIssuer, Problem::Empty),
+        ("a", "", InputField::Account, Problem::Empty),
+        ("a:b", "c", InputField::LabelIssuer, Problem::Malformed),
+        ("a", "b:c", InputField::Account, Problem::Malformed),
+        ("a\n", "b", InputField::LabelIssuer, Problem::ControlCharacter),
+        ("a", &"x".repeat(201), InputField::Account, Problem::TooLong(200)),
+    ] {
+        let refusal = secret.uri(TotpLabel { issuer, account }).unwrap_err();
+        assert_eq!(refusal, InvalidInput::new(field, problem), "{issuer:?} {account:?}");
     }
 }

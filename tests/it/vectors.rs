@@ -110,7 +110,8 @@ fn thumbprints_are_those_of_the_rfcs_and_only_of_members_that_are_what_they_say(
     for vector in rfc("jwk-thumbprint") {
         let is_rsa = vector["jwk"]["kty"] == "RSA";
         if !(if is_rsa { cfg!(feature = "aws-lc-rs") } else { ANY }) {
-            assert!(PublicKey::from_jwk(&vector["jwk"].to_string()).is_err());
+            let refusal = PublicKey::from_jwk(&vector["jwk"].to_string()).unwrap_err();
+            assert!(matches!(refusal, InvalidKey::NotSupported(_)), "{refusal:?}");
             continue;
         }
         let key = PublicKey::from_jwk(&vector["jwk"].to_string()).unwrap();
@@ -131,10 +132,8 @@ fn thumbprints_are_those_of_the_rfcs_and_only_of_members_that_are_what_they_say(
 }
 
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn the_ed25519_example_of_rfc_8037_is_signed_and_verified_as_there() {
-    if !ANY {
-        return;
-    }
     let example = cookbook(10);
     let ring = KeyRing::new(SecretKey::from_jwk(&renamed(&example["input"]["key"], "a")).unwrap());
     let (input, signature) = (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
@@ -235,10 +234,8 @@ fn the_cookbooks_keys_are_read_or_refused_for_what_they_are() {
 }
 
 #[test]
+#[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn the_dpop_proofs_of_rfc_9449_are_signatures_of_the_key_they_show_and_no_tokens() {
-    if !ANY {
-        return;
-    }
     for vector in rfc("dpop-proof") {
         let proof = vector["token"].as_str().unwrap();
         let (input, signature) = proof.rsplit_once('.').unwrap();

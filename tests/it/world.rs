@@ -181,6 +181,11 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, expected: ErrorKind
     error
 }
 
+/// The text of what is behind an error of a joint, which has no kind.
+pub fn source_text(error: &dyn std::error::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
 /// A refusal of a value, which names the field.
 #[track_caller]
 pub fn refused_input<T: std::fmt::Debug>(result: Result<T, Error>, field: InputField) {

@@ -226,7 +226,11 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
         let broken = ["CREATE TABLE a (x)", "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)"];
-        assert!(migrate(&mut connection, &broken).is_err());
+        let error = migrate(&mut connection, &broken).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Failed(cause) if cause.to_string().contains("nowhere")),
+            "{error:?}"
+        );
         assert_eq!(tables(&connection), ["a"]);
         migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
     }

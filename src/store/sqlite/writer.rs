@@ -274,7 +274,9 @@ mod tests {
         }
         go.send(()).unwrap();
         pollster::block_on(async {
-            assert!(held.await.is_ok() && first.await.is_ok() && last.await.is_ok());
+            held.await.unwrap();
+            first.await.unwrap();
+            last.await.unwrap();
             assert_eq!(failing.await.unwrap_err().kind(), StoreErrorKind::Broken);
         });
         assert_eq!(noted(&readers), "first,last");

@@ -145,6 +145,7 @@ pub async fn the_subject_of_a_record_never_changes(store: Store) {
     let next = fixtures::bound(&on.record, mallory.clone(), other, at(1)).unwrap();
     let mut change = Change::new(on.clone(), next, at(1));
     change.observed_epoch = Some(other);
-    assert!(store.commit(change).await.is_err());
+    let error = store.commit(change).await.unwrap_err();
+    assert_eq!(error.kind(), crate::store::StoreErrorKind::Broken);
     assert_eq!(load(&store, &key).await.record.bound().map(|(own, _)| own.clone()), Some(alice));
 }

@@ -88,7 +88,11 @@ mod tests {
     #[test]
     fn a_job_that_panics_or_is_dropped_is_a_fault() {
         assert_eq!(pollster::block_on(offloaded(&Inline, || 7)).unwrap(), 7);
-        assert!(pollster::block_on(offloaded(&Inline, || -> u8 { panic!("in a test") })).is_err());
-        assert!(pollster::block_on(offloaded(&Forgetful, || 7)).is_err());
+        let panicked = pollster::block_on(offloaded(&Inline, || -> u8 { panic!("in a test") }));
+        let dropped = pollster::block_on(offloaded(&Forgetful, || 7));
+        for fault in [panicked, dropped] {
+            let cause = std::error::Error::source(&fault.unwrap_err()).unwrap().to_string();
+            assert_eq!(cause, "a hash was not computed: its job panicked or was dropped");
+        }
     }
 }

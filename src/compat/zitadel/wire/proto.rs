@@ -238,7 +238,8 @@ mod tests {
             assert_eq!(read(bad.clone()), None, "{bad}");
         }
         assert_eq!(read_uint32(json!("4294967295")).unwrap(), Some(u32::MAX));
-        assert!(read_uint32(json!(4_294_967_296_u64)).is_err());
+        let larger = read_uint32(json!(4_294_967_296_u64)).unwrap_err();
+        assert_eq!(larger.to_string(), "not a whole number of 32 bits");
     }
 
     #[test]

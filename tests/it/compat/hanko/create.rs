@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::{Value, error::Category, json};
 use session_issuer::{
     Issuer, NewSession, Policy, Requirement, SessionQuery,
     compat::{
@@ -74,7 +74,7 @@ fn a_user_gets_a_token_that_names_the_session() {
     let claims = payload(answer.session_token.expose());
     assert_eq!(claims["session_id"], json!(checked.session_id().to_string()));
     assert_eq!(claims["sub"], json!(USER));
-    assert!(claims["session_id"].as_str().unwrap().parse::<session_issuer::id::SessionId>().is_ok());
+    claims["session_id"].as_str().unwrap().parse::<session_issuer::id::SessionId>().unwrap();
     let session = checked.session().unwrap();
     assert_eq!(claims["iat"], json!(session.created_at().as_secs()));
     assert_eq!(session.last_seen_at(), session.created_at());
@@ -116,7 +116,8 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
         "user_agent must be a maximum of 1024 characters in length",
     );
     bad_request(json!({ "user_id": USER, "user_agent": "a\r\nb" }), "user_agent has a control character");
-    assert!(full.iter().all(|one| world.check(one.session_token.expose()).is_ok()), "nobody was evicted");
+    // Nobody was evicted.
+    full.iter().for_each(|one| drop(world.check(one.session_token.expose()).unwrap()));
     post(&service(&world), json!({ "user_id": USER, "user_agent": "a".repeat(1024) })).unwrap();
 }
 
@@ -170,7 +171,7 @@ fn a_creation_that_the_store_did_not_do_evicts_nobody() {
     let full: Vec<_> = (0..5).map(|_| create().unwrap()).collect();
     world.store.fail_next(Verb::Insert, Fault::Before);
     assert_eq!(shown(create()), (500, json!({ "code": 500, "message": "Internal Server Error" })));
-    assert!(full.iter().all(|one| world.check(one.session_token.expose()).is_ok()));
+    full.iter().for_each(|one| drop(world.check(one.session_token.expose()).unwrap()));
     assert_eq!(world.count(|kind| matches!(kind, EventKind::Revoked { .. })), 0);
     create().unwrap();
     refused(world.check(full[0].session_token.expose()), ErrorKind::Revoked);
@@ -202,7 +203,7 @@ fn a_sixth_session_evicts_the_oldest_one() {
     }
     assert_eq!(sessions(&world), 5);
     refused(world.check(tokens[0].expose()), ErrorKind::Revoked);
-    assert!(tokens[1..].iter().all(|token| world.check(token.expose()).is_ok()));
+    tokens[1..].iter().for_each(|token| drop(world.check(token.expose()).unwrap()));
     let evicted =
         |kind: &EventKind| matches!(kind, EventKind::Revoked { reason: RevokeReason::Limit, by: None });
     assert_eq!(world.count(evicted), 1);
@@ -351,16 +352,17 @@ fn a_template_over_the_user_gives_typed_values_and_no_escaped_text() {
 
 #[test]
 fn what_is_no_request_never_gets_past_the_door() {
-    for body in [
-        "",
-        "{",
-        "[]",
-        "null",
-        "7",
-        r#"{"user_id": [7}"#,
-        r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"} x"#,
+    for (body, expected) in [
+        ("", Category::Eof),
+        ("{", Category::Eof),
+        ("[]", Category::Data),
+        ("null", Category::Data),
+        ("7", Category::Data),
+        (r#"{"user_id": [7}"#, Category::Syntax),
+        (r#"{"user_id": "d654e6ba-70a3-48ef-a95d-37c8d8a7901a"} x"#, Category::Syntax),
     ] {
-        assert!(serde_json::from_str::<CreateSession>(body).is_err(), "{body}");
+        let error = serde_json::from_str::<CreateSession>(body).unwrap_err();
+        assert_eq!(error.classify(), expected, "{body}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::{Value, error::Category, json};
 use session_issuer::{
     NewSession, Policy, Requirement, Revoke, SessionQuery, Timestamp,
     actor::Actor,
@@ -340,15 +340,16 @@ fn a_profile_that_cannot_be_read_makes_no_session() {
 
 #[test]
 fn what_is_no_request_never_gets_past_the_door() {
-    for body in [
-        "",
-        "{",
-        "[]",
-        "null",
-        r#"{"user_id": "me", "expires_in_millis": NaN}"#,
-        r#"{"user_id": "me", "expires_in_millis": 01}"#,
+    for (body, expected) in [
+        ("", Category::Eof),
+        ("{", Category::Eof),
+        ("[]", Category::Data),
+        ("null", Category::Data),
+        (r#"{"user_id": "me", "expires_in_millis": NaN}"#, Category::Syntax),
+        (r#"{"user_id": "me", "expires_in_millis": 01}"#, Category::Syntax),
     ] {
-        assert!(serde_json::from_str::<CreateSession>(body).is_err(), "{body}");
+        let error = serde_json::from_str::<CreateSession>(body).unwrap_err();
+        assert_eq!(error.classify(), expected, "{body}");
     }
 }
 

@@ -72,10 +72,14 @@ fn of_many_who_delete_at_once_one_succeeds() {
     let world = films();
     let session_id = session(&world);
     let deleted = std::thread::scope(|scope| {
-        let racing: Vec<_> = (0..64).map(|_| scope.spawn(|| delete(&world, &session_id).is_ok())).collect();
-        racing.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
+        let racing: Vec<_> = (0..64).map(|_| scope.spawn(|| delete(&world, &session_id))).collect();
+        racing.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(deleted, 1);
+    let (won, lost): (Vec<_>, Vec<_>) = deleted.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    for lost in lost {
+        assert_eq!(shown(lost), tmdb(Status::SessionNotFound));
+    }
 }
 
 // 142

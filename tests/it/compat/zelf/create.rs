@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Value, error::Category, json};
 use session_issuer::{
     Policy,
     compat::zelf::{ApiError, Caller, CreateSession, Service, SessionData, TYPES},
@@ -70,8 +70,15 @@ fn a_device_gets_a_token_and_a_window_of_600_seconds() {
 
 #[test]
 fn malformed_bodies_do_not_get_past_the_door() {
-    for text in ["", "{", "5", "null", r#"{"identifier":"#] {
-        assert!(serde_json::from_str::<CreateSession>(text).is_err(), "{text}");
+    for (text, expected) in [
+        ("", Category::Eof),
+        ("{", Category::Eof),
+        ("5", Category::Data),
+        ("null", Category::Data),
+        (r#"{"identifier":"#, Category::Eof),
+    ] {
+        let error = serde_json::from_str::<CreateSession>(text).unwrap_err();
+        assert_eq!(error.classify(), expected, "{text}");
     }
     let world = devices();
     let nulls = json!({

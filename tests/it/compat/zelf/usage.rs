@@ -220,15 +220,22 @@ fn counters_that_are_hit_in_parallel_never_exceed_their_limits() {
     let world = devices();
     let service = service(&world).limit(Quota::Search, 100).limit(Quota::Global, 150);
     let text = token(&world, "device-1");
-    let passed = |quota: Quota| {
+    let passed = |quota: Quota, refusal: (u16, Value)| {
+        let counts = || match count(&service, &text, quota) {
+            Ok(_) => true,
+            answer => {
+                assert_eq!(shown(answer), refusal);
+                false
+            }
+        };
         std::thread::scope(|scope| {
-            let work = || (0..8).filter(|_| count(&service, &text, quota).is_ok()).count();
+            let work = || (0..8).filter(|_| counts()).count();
             let racing: Vec<_> = (0..64).map(|_| scope.spawn(work)).collect();
             racing.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
         })
     };
-    assert_eq!(passed(Quota::Search), 100);
-    assert_eq!(passed(Quota::Global), 50);
+    assert_eq!(passed(Quota::Search, forbidden("Search limit exceeded")), 100);
+    assert_eq!(passed(Quota::Global, invalid_session()), 50);
     assert_eq!(counter(&world, &text, Quota::Search), 100);
     assert_eq!(counter(&world, &text, Quota::Global), 150);
 }
@@ -276,10 +283,14 @@ fn of_many_who_finish_at_once_one_succeeds() {
     let world = devices();
     let text = token(&world, "device-1");
     let finished = std::thread::scope(|scope| {
-        let racing: Vec<_> = (0..64).map(|_| scope.spawn(|| finish(&world, &text).is_ok())).collect();
-        racing.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
+        let racing: Vec<_> = (0..64).map(|_| scope.spawn(|| finish(&world, &text))).collect();
+        racing.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(finished, 1);
+    let (won, lost): (Vec<_>, Vec<_>) = finished.into_iter().partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    for lost in lost {
+        assert_eq!(shown(lost), forbidden("Session is not active"));
+    }
 }
 
 // 167

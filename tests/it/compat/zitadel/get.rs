@@ -213,7 +213,7 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
             false => assert_eq!(shown(answer), not_permitted(), "{permission:?} {scope:?}"),
         }
     }
-    assert!(get(&service, &stranger, &id, Some(mine.token())).is_ok());
+    get(&service, &stranger, &id, Some(mine.token())).unwrap();
     for wrong in [other.token(), "no token", "ey.ey.ey"] {
         // Also for those who need no token: one that is given must be right.
         assert_eq!(shown(get(&service, &admin(), &id, Some(wrong))), wrong_token(), "{wrong}");
@@ -222,7 +222,7 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
     let update = Update::with_token(mine.token()).metadata("k", "v");
     let next = block_on(world.issuer.update(update)).unwrap();
     assert_eq!(shown(get(&service, &stranger, &id, Some(mine.token()))), wrong_token(), "it was replaced");
-    assert!(get(&service, &stranger, &id, Some(next.token())).is_ok());
+    get(&service, &stranger, &id, Some(next.token())).unwrap();
 }
 
 // 108
@@ -235,7 +235,7 @@ fn creator_user_and_whoever_shares_the_user_agent_need_no_token() {
     for allowed in
         [caller("login-page"), other().user(crate::world::id(USER)), other().user_agent(&browser("fp-1"))]
     {
-        assert!(get(&service, &allowed, &id, None).is_ok(), "{allowed:?}");
+        get(&service, &allowed, &id, None).unwrap_or_else(|error| panic!("{allowed:?}: {error:?}"));
     }
     for refused in [
         other(),
@@ -257,7 +257,7 @@ fn a_session_without_a_user_is_seen_by_whoever_may_read_the_instance() {
     let world = world_of(Policy::zitadel());
     let bare = made(&world, "login-page", NewSession::anonymous()).session_id().to_string();
     let of = |scope| caller("x").grant(Permission::SessionRead, scope);
-    assert!(get(&service(&world), &of(Scope::Instance), &bare, None).is_ok());
+    get(&service(&world), &of(Scope::Instance), &bare, None).unwrap();
     let organization = of(Scope::Organization("acme".to_owned()));
     assert_eq!(shown(get(&service(&world), &organization, &bare, None)), not_permitted());
 }
@@ -272,7 +272,7 @@ fn a_session_in_which_somebody_acts_in_the_users_place_is_not_the_users_own() {
     let session_id = issued.session_id().to_string();
     let user = caller("x").user(id(USER));
     assert_eq!(shown(get(&service(&world), &user, &session_id, None)), not_permitted());
-    assert!(get(&service(&world), &admin(), &session_id, None).is_ok());
+    get(&service(&world), &admin(), &session_id, None).unwrap();
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn an_expired_session_is_shown_until_it_is_swept_and_one_that_was_ended_is_not()
     refused(world.check(brief.token()), ErrorKind::Expired);
     let shown_brief = session(get(&service, &caller("x"), &id_of(&brief), Some(brief.token())));
     assert!(shown_brief["expirationDate"].as_str().unwrap() < now(&world).as_str(), "{shown_brief}");
-    assert!(get(&service, &admin(), &id_of(&brief), None).is_ok());
+    get(&service, &admin(), &id_of(&brief), None).unwrap();
     world.advance(3 * DAY);
     block_on(world.issuer.sweep(100)).unwrap();
     assert_eq!(shown(get(&service, &admin(), &id_of(&brief), None)), not_found());
@@ -332,7 +332,7 @@ fn a_part_that_does_not_answer_is_never_shown_as_a_missing_session_or_permission
         world.store.fail_next(Verb::Load, Fault::Before);
         let answer = get(&service, &admin(), &id, token);
         assert_eq!(shown(answer), busy());
-        assert!(get(&service, &admin(), &id, token).is_ok());
+        get(&service, &admin(), &id, token).unwrap();
     }
     let unnamed = service.profiles(Names(false));
     assert_eq!(shown(get(&unnamed, &admin(), &id, None)), busy());
@@ -365,14 +365,15 @@ fn a_door_reads_the_id_from_the_path_and_the_token_from_the_query() {
     let id = issued.session_id().to_string();
     for name in ["sessionToken", "session_token"] {
         let request = GetSession::of(&id, &format!("x=1&{name}={}", issued.token()));
-        assert!(block_on(service(&world).get_session(&caller("x"), request)).is_ok(), "{name}");
+        block_on(service(&world).get_session(&caller("x"), request))
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     let request = GetSession::of(&id, "x=1");
     assert_eq!(shown(block_on(service(&world).get_session(&caller("x"), request))), not_permitted());
     let request: GetSession = body(json!({ "session_id": id, "session_token": issued.token() }));
     let text = format!("{request:?}");
     assert!(!text.contains(&id) && !text.contains(issued.token()), "{text}");
-    assert!(block_on(service(&world).get_session(&caller("x"), request)).is_ok());
+    block_on(service(&world).get_session(&caller("x"), request)).unwrap();
 }
 
 #[test]

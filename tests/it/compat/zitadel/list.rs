@@ -132,9 +132,9 @@ fn an_empty_name_a_missing_date_and_none_or_two_kinds_are_no_query() {
         assert_eq!(refused(broken.clone()), invalid(), "{broken}");
     }
     let ids = json!({ "idsQuery": { "ids": vec![STRANGER; 1000] } });
-    assert!(search(&service, &admin(), json!({ "queries": [ids] })).is_ok());
+    search(&service, &admin(), json!({ "queries": [ids] })).unwrap();
     let query = json!({ "creatorQuery": {} });
-    assert!(search(&service, &admin(), json!({ "queries": vec![query.clone(); 100] })).is_ok());
+    search(&service, &admin(), json!({ "queries": vec![query.clone(); 100] })).unwrap();
     assert_eq!(shown(search(&service, &admin(), json!({ "queries": vec![query; 101] }))), invalid());
 }
 
@@ -215,7 +215,7 @@ fn a_page_has_at_most_a_thousand_and_no_list_is_read_beyond_ten_thousand() {
         assert_eq!(shown(search(&service, &admin, json!({ "query": query }))), exceeded, "{query}");
     }
     for query in [json!({ "limit": 1000 }), json!({ "offset": 9000, "limit": 1000 })] {
-        assert!(search(&service, &admin, json!({ "query": query })).is_ok());
+        search(&service, &admin, json!({ "query": query })).unwrap();
     }
 
     let first = born(&world, "first", NewSession::anonymous());

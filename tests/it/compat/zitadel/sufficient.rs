@@ -276,9 +276,9 @@ fn a_session_token_is_a_bearer_token_until_its_session_expires() {
     world.advance(19 * SECOND);
     let caller = bearer(&world, issued.token()).unwrap();
     // It is the session's own user, in its user agent, without a permission.
-    assert!(get(&service(&world), &caller, &id_text, None).is_ok());
+    get(&service(&world), &caller, &id_text, None).unwrap();
     let of_agent = made(&world, "else", NewSession::anonymous().client(browser("fp-1")));
-    assert!(get(&service(&world), &caller, &of_agent.session_id().to_string(), None).is_ok());
+    get(&service(&world), &caller, &of_agent.session_id().to_string(), None).unwrap();
     let of_others = made(&world, "else", NewSession::anonymous());
     let answer = get(&service(&world), &caller, &of_others.session_id().to_string(), None);
     assert_eq!(shown(answer), not_permitted());
@@ -296,19 +296,19 @@ fn a_bearer_has_proved_enough_and_is_somebody_whom_the_directory_lets_in() {
         assert_eq!(shown(bearer(&world, token)), not_authenticated(), "{token}");
     }
     let issued = login(&world, USER);
-    assert!(bearer(&world, issued.token()).is_ok());
+    bearer(&world, issued.token()).unwrap();
     world.people.change(USER, |person| person.second_factor = true);
     assert_eq!(shown(bearer(&world, issued.token())), (403, zitadel(7, "AUTHZ-Kl3p0", "mfa required")));
     world.people.change(USER, |person| person.totp = Some("123456".to_owned()));
     let update = Update::with_token(issued.token()).check(totp());
     let stepped_up = block_on(world.issuer.update(update)).unwrap();
     assert_eq!(shown(bearer(&world, issued.token())), not_authenticated(), "the token was replaced");
-    assert!(bearer(&world, stepped_up.token()).is_ok());
+    bearer(&world, stepped_up.token()).unwrap();
     for (disabled, locked) in [(true, false), (false, true)] {
         world.people.change(USER, |person| (person.disabled, person.locked) = (disabled, locked));
         assert_eq!(shown(bearer(&world, stepped_up.token())), not_authenticated(), "disabled: {disabled}");
         world.people.change(USER, |person| (person.disabled, person.locked) = (false, false));
-        assert!(bearer(&world, stepped_up.token()).is_ok());
+        bearer(&world, stepped_up.token()).unwrap();
     }
     world.people.add("goofy", "x");
     world.people.remove(USER);
@@ -322,7 +322,7 @@ fn nobody_is_signed_in_by_a_session_in_which_somebody_acts_in_the_users_place() 
     let world = world_of(Policy::zitadel());
     let chain = ActorChain::new(Actor::new(id("support")), "ticket 7").unwrap();
     let issued = made(&world, "support", NewSession::impersonating(id(USER), chain));
-    assert!(world.check(issued.token()).is_ok());
+    world.check(issued.token()).unwrap();
     assert_eq!(shown(bearer(&world, issued.token())), not_authenticated());
     assert_eq!(cause(bearer(&world, issued.token())), Some(ErrorKind::ImpersonationRefused));
 }
@@ -353,7 +353,7 @@ fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     let (one, two) = (login(&world, USER), login(&world, USER));
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(service(&world).user_ended(&id(USER)))), busy());
-    assert!(bearer(&world, one.token()).is_ok());
+    bearer(&world, one.token()).unwrap();
     block_on(service(&world).user_ended(&id(USER))).unwrap();
     for issued in [one, two] {
         refused(world.check(issued.token()), ErrorKind::Revoked);
@@ -361,7 +361,7 @@ fn who_is_deactivated_locked_or_removed_has_no_session_left() {
     }
     world.advance(SECOND);
     let back = login(&world, USER);
-    assert!(bearer(&world, back.token()).is_ok(), "whom the directory lets in again may log in again");
+    bearer(&world, back.token()).expect("whom the directory lets in again may log in again");
     block_on(world.issuer.revoke(Revoke::all(id(USER)))).unwrap();
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(service(&world).password_changed(&id(USER)))), busy());
