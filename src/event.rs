@@ -18,7 +18,7 @@ use crate::{
 /// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what takes time.
 /// - It MUST NOT panic.
 /// - An event is emitted after the store has acknowledged what it is about. A process that dies in between emits
-/// nothing.
+///   nothing.
 ///
 /// # Examples
 /// ```

@@ -237,7 +237,7 @@ fn race_revoke_all(world: &World) -> (usize, usize, usize) {
                 while revoked.load(Ordering::SeqCst) == 0 {
                     thread::yield_now();
                 }
-                Some(world.login(&subject)).map(Ok)
+                Some(Ok(world.login(&subject)))
             }
             _ => Some(world.create(NewSession::for_subject(id(&subject)))),
         });
