@@ -23,7 +23,10 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// An operation. Its inputs are made before the clock starts; what it gives back is dropped while the clock runs.
-pub struct Operation<'a>(Box<dyn FnMut(usize, &mut dyn FnMut(u64)) -> Duration + 'a>);
+pub struct Operation<'a>(Box<Run<'a>>);
+
+/// Runs so many times, and says how long that took, or what one run allocated.
+type Run<'a> = dyn FnMut(usize, &mut dyn FnMut(u64)) -> Duration + 'a;
 
 impl<'a> Operation<'a> {
     pub fn new<I, O>(mut input: impl FnMut() -> I + 'a, mut act: impl FnMut(I) -> O + 'a) -> Self {

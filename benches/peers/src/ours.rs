@@ -2,7 +2,17 @@
 
 use std::sync::Arc;
 
-use session_issuer::{Issuer, NewSession, Policy, Requirement, SessionIssuer, client::ClientInfo, entropy::SystemEntropy, id::SubjectId, issuer::{Refresh, Revoke, SessionQuery}, policy::{AccessFormat, Credentials}, session::Epoch, store::MemoryStore, token::TokenKeys};
+use session_issuer::{
+    Issuer, NewSession, Policy, Requirement, SessionIssuer,
+    client::ClientInfo,
+    entropy::SystemEntropy,
+    id::SubjectId,
+    issuer::{Refresh, Revoke, SessionQuery},
+    policy::{AccessFormat, Credentials},
+    session::Epoch,
+    store::MemoryStore,
+    token::TokenKeys,
+};
 
 use crate::{
     AGENT, Client, Shuffled,
