@@ -4,8 +4,9 @@
 //! cargo bench --features testing --bench memory [-- sessions]
 //! ```
 //!
-//! Counts everything that a million sessions add to the process: records, indexes, what is known of each subject, and
-//! what the allocator rounds up. Linux only, where the process can read its own resident size.
+//! Counts everything that a million sessions add to the process: records, indexes, what is known of
+//! each subject, and what the allocator rounds up. Linux only, where the process can read its own
+//! resident size.
 
 use std::{env, fs, hint::black_box};
 
@@ -25,7 +26,8 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
     // Cargo adds `--bench`.
-    let numbers = env::args().skip(1).filter(|text| !text.starts_with("--")).map(|text| text.parse());
+    let numbers =
+        env::args().skip(1).filter(|text| !text.starts_with("--")).map(|text| text.parse());
     let numbers = numbers.collect::<Result<Vec<u32>, _>>()?;
     let sessions = numbers.first().copied().unwrap_or(1_000_000);
     // Each measurement has a process of its own: what one frees, the next would not see as growth.
@@ -34,7 +36,9 @@ fn main() -> Outcome {
         None => {
             for per_subject in ["1", "4"] {
                 let program = env::current_exe()?;
-                std::process::Command::new(program).args([&sessions.to_string(), per_subject]).status()?;
+                std::process::Command::new(program)
+                    .args([&sessions.to_string(), per_subject])
+                    .status()?;
             }
             Ok(())
         }
@@ -52,7 +56,9 @@ fn measure(sessions: u32, per_subject: u32) -> Outcome {
     }
     let after = resident_bytes().unwrap_or(before);
     let each = after.saturating_sub(before) / u64::from(sessions);
-    println!("{sessions} sessions, {per_subject} a subject, with user agent and ip: {each} bytes a session");
+    println!(
+        "{sessions} sessions, {per_subject} a subject, with user agent and ip: {each} bytes a session"
+    );
     black_box(&store);
     Ok(())
 }
@@ -66,7 +72,12 @@ fn add(store: &MemoryStore, number: u32, subject: u32) -> Outcome {
     let address = std::net::Ipv4Addr::from_bits(number);
     let client = ClientInfo::new().with_user_agent(AGENT).with_ip(address.into());
     let born = Timestamp::from_millis(now.as_millis() + i64::from(number / 16));
-    let record = fixtures::session().tenant(tenant()).at(born).subject(subject, epoch).client(client).build();
+    let record = fixtures::session()
+        .tenant(tenant())
+        .at(born)
+        .subject(subject, epoch)
+        .client(client)
+        .build();
     let new = NewRecord::new(record, born);
     match block_on(store.insert(new))? {
         Inserted::Created { .. } => Ok(()),

@@ -1,12 +1,14 @@
-//! Prints what a session costs on disk and in time, beside plain `rusqlite` doing the least that could be done.
+//! Prints what a session costs on disk and in time, beside plain `rusqlite` doing the least that
+//! could be done.
 //!
 //! ```text
 //! cargo bench --features sqlite,testing --bench sqlite [-- sessions]
 //! ```
 //!
-//! Every number of ours is of the whole call of an [`Issuer`]: token, MAC, policy, store. The plain side has one table
-//! with a primary key and two indexes, the same pragmas, rows as long as ours, and no sessions in it: no epochs, no caps,
-//! no log. Both write with `synchronous=FULL`. Nothing here is asserted.
+//! Every number of ours is of the whole call of an [`Issuer`]: token, MAC, policy, store. The plain
+//! side has one table with a primary key and two indexes, the same pragmas, rows as long as ours,
+//! and no sessions in it: no epochs, no caps, no log. Both write with `synchronous=FULL`. Nothing
+//! here is asserted.
 
 #![allow(clippy::disallowed_methods, reason = "what is measured is the time")]
 #![allow(clippy::indexing_slicing, reason = "a bench that is wrong may stop")]
@@ -46,7 +48,8 @@ fn main() -> Outcome {
     let number = env::args().skip(1).find(|text| !text.starts_with("--")).map(|text| text.parse());
     let sessions: usize = number.transpose()?.unwrap_or(100_000);
     let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
 
     let clock = ManualClock::new();
     let file = folder.path().join("ours.db");
@@ -112,7 +115,8 @@ fn issuer(file: &Path, clock: &ManualClock) -> Outcome<Issuer> {
     let policy = Policy::default()
         .credentials(Credentials::Pair(AccessFormat::Opaque))
         .absolute_lifetime(AbsoluteLifetime::After(Duration::from_secs(86_400)));
-    let secret: Vec<u8> = (0..48_u8).map(|n| n.wrapping_mul(151).rotate_left(u32::from(n % 5))).collect();
+    let secret: Vec<u8> =
+        (0..48_u8).map(|n| n.wrapping_mul(151).rotate_left(u32::from(n % 5))).collect();
     Ok(Issuer::builder()
         .store(SqliteStore::open(file)?)
         .token_keys(TokenKeys::new(1, &secret)?)
@@ -127,7 +131,12 @@ struct Tokens {
     refresh: String,
 }
 
-fn create(runtime: &Runtime, issuer: &Issuer, clock: &ManualClock, many: usize) -> Outcome<Vec<Tokens>> {
+fn create(
+    runtime: &Runtime,
+    issuer: &Issuer,
+    clock: &ManualClock,
+    many: usize,
+) -> Outcome<Vec<Tokens>> {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let each = many / TASKS + usize::from(task < many % TASKS);
@@ -142,14 +151,20 @@ fn create(runtime: &Runtime, issuer: &Issuer, clock: &ManualClock, many: usize) 
 }
 
 /// Ten creations a millisecond.
-async fn create_some(issuer: Issuer, clock: ManualClock, from: usize, many: usize) -> Outcome<Vec<Tokens>> {
+async fn create_some(
+    issuer: Issuer,
+    clock: ManualClock,
+    from: usize,
+    many: usize,
+) -> Outcome<Vec<Tokens>> {
     let mut made = Vec::with_capacity(many);
     for n in 0..many {
         if n % 10 == 9 {
             clock.advance(Duration::from_millis(1));
         }
         let client = ClientInfo::new().with_user_agent(AGENT).with_ip([192, 0, 2, 7].into());
-        let new = NewSession::for_subject(SubjectId::new(format!("user-{}", from + n))?).client(client);
+        let new =
+            NewSession::for_subject(SubjectId::new(format!("user-{}", from + n))?).client(client);
         let issued = issuer.create(new).await?;
         made.push(Tokens {
             access: issued.token().to_owned(),
@@ -164,7 +179,9 @@ fn check(runtime: &Runtime, issuer: &Issuer, pairs: &[Tokens], many: usize) -> O
     runtime.block_on(async {
         for _ in 0..many {
             let tokens = &pairs[dice.below(pairs.len())];
-            issuer.check(tokens.access.as_str(), &Requirement::new().noting(Noting::ArrivalOnly)).await?;
+            issuer
+                .check(tokens.access.as_str(), &Requirement::new().noting(Noting::ArrivalOnly))
+                .await?;
         }
         Ok(begun.elapsed())
     })
@@ -280,7 +297,11 @@ fn worst(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     let ms = |at: usize| times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3);
     let many = times.len();
-    format!("{:.2} ms, {:.2} ms ({many} calls)", ms(many.saturating_sub(1)), ms(many - 1 - many / 1000))
+    format!(
+        "{:.2} ms, {:.2} ms ({many} calls)",
+        ms(many.saturating_sub(1)),
+        ms(many - 1 - many / 1000)
+    )
 }
 
 /// The least that could be done.
@@ -335,7 +356,8 @@ impl Plain {
         let mut bytes = 0;
         for _ in 0..many {
             let mut read = self.file.prepare_cached("SELECT body FROM plain WHERE id = ?")?;
-            let body: Vec<u8> = read.query_row([id(dice.below(self.inserted))], |row| row.get(0))?;
+            let body: Vec<u8> =
+                read.query_row([id(dice.below(self.inserted))], |row| row.get(0))?;
             bytes += body.len();
         }
         std::hint::black_box(bytes);
@@ -347,7 +369,8 @@ impl Plain {
         for group in 0..many / TASKS {
             self.file.execute_batch("BEGIN IMMEDIATE")?;
             for n in 0..TASKS {
-                let mut update = self.file.prepare_cached("UPDATE plain SET body = ? WHERE id = ?")?;
+                let mut update =
+                    self.file.prepare_cached("UPDATE plain SET body = ? WHERE id = ?")?;
                 update.execute(params![vec![b'y'; row], id(group * TASKS + n)])?;
             }
             self.file.execute_batch("COMMIT")?;

@@ -1,11 +1,13 @@
-//! Prints how long ZITADEL's refusals take: an unknown user, and a wrong password, with Argon2id at its default cost.
+//! Prints how long ZITADEL's refusals take: an unknown user, and a wrong password, with Argon2id at
+//! its default cost.
 //!
 //! ```text
 //! cargo bench --features testing,password --bench zitadel_login [-- rounds]
 //! ```
 //!
-//! The rounds of both take turns, so that whatever else the machine does falls on both alike. Wall time, median and the
-//! middle half: a difference that is smaller than the middle half is wide tells nobody who exists.
+//! The rounds of both take turns, so that whatever else the machine does falls on both alike. Wall
+//! time, median and the middle half: a difference that is smaller than the middle half is wide
+//! tells nobody who exists.
 
 #![allow(clippy::disallowed_methods, reason = "what is measured is the time")]
 
@@ -28,8 +30,8 @@ use session_issuer::{
     testing::block_on,
     token::TokenKeys,
     verifier::{
-        Found, Holder, Lookup, PasswordStore, Passwords, Rehash, SubjectDirectory, SubjectProfile, Unlimited,
-        Verifiers, VerifyError,
+        Found, Holder, Lookup, PasswordStore, Passwords, Rehash, SubjectDirectory, SubjectProfile,
+        Unlimited, Verifiers, VerifyError,
     },
 };
 
@@ -48,7 +50,9 @@ impl Users {
 impl SubjectDirectory for Users {
     async fn find(&self, lookup: Lookup<'_>) -> Result<Found, VerifyError> {
         Ok(match lookup.by {
-            SubjectRef::Id(id) if self.hash(id)?.is_some() => Found::Active(SubjectProfile::new(id.clone())),
+            SubjectRef::Id(id) if self.hash(id)?.is_some() => {
+                Found::Active(SubjectProfile::new(id.clone()))
+            }
             _ => Found::Unknown,
         })
     }
@@ -80,10 +84,12 @@ fn main() -> Outcome {
         .directory(users)
         .verifier(Verifiers::new().password(passwords))
         .build()?;
-    let (service, caller) = (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
+    let (service, caller) =
+        (Service::new(issuer), Caller::new(CreatorId::new("login-page")?, "acme")?);
     let refuse = |user: &str| -> Outcome<(Duration, String)> {
-        let body =
-            format!(r#"{{"checks":{{"user":{{"userId":"{user}"}},"password":{{"password":"wrong"}}}}}}"#);
+        let body = format!(
+            r#"{{"checks":{{"user":{{"userId":"{user}"}},"password":{{"password":"wrong"}}}}}}"#
+        );
         let request = read(body.as_bytes())?;
         let begin = Instant::now();
         let answer = block_on(service.create_session(&caller, request));

@@ -8,10 +8,11 @@
 //! cargo run --example desktop --features sqlite -- --file sessions.db whoami , logout
 //! ```
 //!
-//! The issuer's calls are futures that `pollster::block_on` runs to their end on the thread that asks. Without `--file`,
-//! all is in memory and ends with the process. With it, sessions are in the file, and what only this user may know (the
-//! token key, and the refresh token of whoever is logged in) is in `sessions.db.secrets` beside it: a real tool gives
-//! that to the system's keychain.
+//! The issuer's calls are futures that `pollster::block_on` runs to their end on the thread that
+//! asks. Without `--file`, all is in memory and ends with the process. With it, sessions are in the
+//! file, and what only this user may know (the token key, and the refresh token of whoever is
+//! logged in) is in `sessions.db.secrets` beside it: a real tool gives that to the system's
+//! keychain.
 
 #[path = "kept/mod.rs"]
 mod kept;
@@ -74,7 +75,8 @@ impl Desk {
             None => None,
         };
         let secrets: Secrets = secrets.map_or_else(Secrets::draw, Ok)?;
-        // One user, one machine: opaque tokens need no signing key. A login lasts a quarter, or a month without use.
+        // One user, one machine: opaque tokens need no signing key. A login lasts a quarter, or a
+        // month without use.
         let policy = Policy::default()
             .credentials(Credentials::Pair(AccessFormat::Opaque))
             .absolute_lifetime(AbsoluteLifetime::After(90 * DAY))
@@ -94,8 +96,8 @@ impl Desk {
         Ok(desk)
     }
 
-    /// The session of the last run goes on, if there was one. Should this run die before it has kept the new token, the
-    /// old one buys the same again.
+    /// The session of the last run goes on, if there was one. Should this run die before it has
+    /// kept the new token, the old one buys the same again.
     fn resume(&mut self) -> Done {
         let Some(token) = self.secrets.refresh_token.take() else { return Ok(()) };
         match block_on(self.issuer.refresh(Refresh::new(&token))) {
@@ -131,7 +133,8 @@ impl Desk {
         let tokens = self.tokens.as_ref().ok_or("nobody is logged in")?;
         match block_on(self.issuer.check(tokens.access.as_str(), &Requirement::new())) {
             Ok(checked) => println!("{}, for session {}", checked.subject()?, checked.session_id()),
-            // Access tokens are short-lived: a tool that was left alone for a while gets the next pair, and asks again.
+            // Access tokens are short-lived: a tool that was left alone for a while gets the next
+            // pair, and asks again.
             Err(error) if error.remedy() == Remedy::Refresh => {
                 self.refresh()?;
                 return self.whoami();
@@ -152,7 +155,10 @@ impl Desk {
         let tokens = self.tokens.take().ok_or("nobody is logged in")?;
         block_on(self.issuer.revoke(Revoke::token(&tokens.refresh)))?;
         let left = block_on(self.issuer.check(tokens.access.as_str(), &Requirement::new()));
-        println!("goodbye; the old token is {}", left.map_or_else(|error| error.code(), |_| "still good"));
+        println!(
+            "goodbye; the old token is {}",
+            left.map_or_else(|error| error.code(), |_| "still good")
+        );
         self.secrets.refresh_token = None;
         self.save()
     }

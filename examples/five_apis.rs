@@ -1,22 +1,26 @@
-//! Five systems' session APIs over real HTTP, in one program: Hanko, Stack Auth, ZITADEL, TMDB, ZELF.
+//! Five systems' session APIs over real HTTP, in one program: Hanko, Stack Auth, ZITADEL, TMDB,
+//! ZELF.
 //!
 //! ```text
 //! cargo run --example five_apis --features rust-crypto                          # a free port on loopback
 //! cargo run --example five_apis --features rust-crypto -- --addr 127.0.0.1:8080 # or --addr=127.0.0.1:8080
 //! cargo run --example five_apis --features rust-crypto,sqlite -- --addr 127.0.0.1:8080 --store sessions.db
 //! ```
-//! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have their keys; without,
-//! HS256 signs, and there is nothing to publish. With `totp`, the demo users have an authenticator app for ZITADEL, too.
+//! With `rust-crypto` or `aws-lc-rs`, tokens are signed with ES256 and the published sets have
+//! their keys; without, HS256 signs, and there is nothing to publish. With `totp`, the demo users
+//! have an authenticator app for ZITADEL, too.
 //!
-//! The first line on stdout is one JSON object: where it listens, who the demo users are, and which keys it takes. Keys
-//! are drawn at each start, and sessions end with the process; with `--store`, sessions are in that file, keys in another
-//! beside it (`sessions.db.secrets`), and a start at the same address takes up both. Second factors and changed passwords
-//! are this demo's users', and end with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept every
-//! minute. A client has 5 seconds for the head of a request, and 10 for its body.
+//! The first line on stdout is one JSON object: where it listens, who the demo users are, and which
+//! keys it takes. Keys are drawn at each start, and sessions end with the process; with `--store`,
+//! sessions are in that file, keys in another beside it (`sessions.db.secrets`), and a start at the
+//! same address takes up both. Second factors and changed passwords are this demo's users', and end
+//! with the process. SIGINT and SIGTERM stop it. What ended a while ago is swept every minute. A
+//! client has 5 seconds for the head of a request, and 10 for its body.
 //!
-//! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`, `/zitadel`, `/tmdb`, `/zelf`)
-//! for clients whose paths would meet. Its file in `five_apis/` has its routes at the top. Handlers parse, call `compat`,
-//! and answer; users, keys and the store are in `host.rs`, reading and answering in `door.rs`.
+//! Each system is served under its own paths, and again below a prefix (`/hanko`, `/stack`,
+//! `/zitadel`, `/tmdb`, `/zelf`) for clients whose paths would meet. Its file in `five_apis/` has
+//! its routes at the top. Handlers parse, call `compat`, and answer; users, keys and the store are
+//! in `host.rs`, reading and answering in `door.rs`.
 
 #[cfg(feature = "totp")]
 #[path = "five_apis/apps.rs"]
@@ -126,8 +130,8 @@ fn args(mut given: impl Iterator<Item = String>) -> Result<Args, String> {
     Ok(args)
 }
 
-/// Answers until it is told to stop, and then what has been asked: for at most three seconds, since a client that never
-/// finishes its request does not keep the program alive.
+/// Answers until it is told to stop, and then what has been asked: for at most three seconds, since
+/// a client that never finishes its request does not keep the program alive.
 async fn serve(listener: TcpListener, app: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -159,8 +163,8 @@ async fn serve(listener: TcpListener, app: Router) {
     }
 }
 
-/// Removes what ended a while ago, of all five systems: they share a store. With the feature `tokio`, `Sweeper::spawn` is
-/// this loop, with jitter.
+/// Removes what ended a while ago, of all five systems: they share a store. With the feature
+/// `tokio`, `Sweeper::spawn` is this loop, with jitter.
 async fn sweep(sweeper: Sweeper) {
     loop {
         let run = sweeper.run_until_clean().await;
@@ -198,7 +202,9 @@ async fn nowhere(uri: Uri) -> Reply {
         ("api", _) => zelf::Api::tell(Fault::NotFound),
         ("3" | "4" | "authenticate", _) => tmdb::Api::tell(Fault::NotFound),
         ("v2" | "v2alpha" | "v2beta", _) => zitadel::Api::tell(Fault::NotFound),
-        (service, _) if service.starts_with("zitadel.") => zitadel::connect::Api::tell(Fault::NotFound),
+        (service, _) if service.starts_with("zitadel.") => {
+            zitadel::connect::Api::tell(Fault::NotFound)
+        }
         _ => hanko::Api::tell(Fault::NotFound),
     }
 }

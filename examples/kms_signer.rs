@@ -1,11 +1,13 @@
-//! A signing key that lives elsewhere: a key management service that is slow, rate-limited, and sometimes away.
+//! A signing key that lives elsewhere: a key management service that is slow, rate-limited, and
+//! sometimes away.
 //!
 //! ```text
 //! cargo run --example kms_signer --features rust-crypto
 //! ```
 //!
-//! The service here is a task of this process. What counts is `KmsSigner`: a time limit on each call, an error of its
-//! own kind for each way to fail, and signatures verified locally with the public key.
+//! The service here is a task of this process. What counts is `KmsSigner`: a time limit on each
+//! call, an error of its own kind for each way to fail, and signatures verified locally with the
+//! public key.
 
 use std::{
     error::Error as _,
@@ -72,7 +74,9 @@ async fn main() -> Outcome {
         let (issuer, bob) = (issuer.clone(), SubjectId::new("bob"));
         tokio::spawn(async move {
             match bob {
-                Ok(bob) => with_retries(|| issuer.create(NewSession::for_subject(bob.clone()))).await.is_ok(),
+                Ok(bob) => with_retries(|| issuer.create(NewSession::for_subject(bob.clone())))
+                    .await
+                    .is_ok(),
                 Err(_) => false,
             }
         })
@@ -227,7 +231,10 @@ impl Kms {
                         refusals.fetch_add(1, Ordering::SeqCst);
                         Err(KmsError::TooMany)
                     }
-                    _ => ring.sign(SignRequest::new(&own, &message)).await.map_err(|_| KmsError::Away),
+                    _ => ring
+                        .sign(SignRequest::new(&own, &message))
+                        .await
+                        .map_err(|_| KmsError::Away),
                 };
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(20)).await;

@@ -1,13 +1,15 @@
-//! Logging in: a password, a second factor by app, a code by email, a recovery code, and too many attempts.
+//! Logging in: a password, a second factor by app, a code by email, a recovery code, and too many
+//! attempts.
 //!
 //! ```text
 //! cargo run --example login --features password,totp
 //! cargo run --example login --features password,totp,sqlite -- --file sessions.db
 //! ```
 //!
-//! With `--file`, sessions are in that file, and those of earlier runs are counted at the end. Users with their passwords
-//! and apps, and the keys, are in memory and end with the run: the next one signs alice up again, and tokens of this one
-//! are good no more. How a host goes on with its sessions is in `desktop.rs`.
+//! With `--file`, sessions are in that file, and those of earlier runs are counted at the end.
+//! Users with their passwords and apps, and the keys, are in memory and end with the run: the next
+//! one signs alice up again, and tokens of this one are good no more. How a host goes on with its
+//! sessions is in `desktop.rs`.
 
 #[path = "kept/args.rs"]
 mod args;
@@ -31,9 +33,10 @@ use session_issuer::{
     issuer::{Issued, SessionQuery},
     token::TokenKeys,
     verifier::{
-        Attempt, AttemptLimit, CodeRequest, Found, Holder, Lookup, OneTimeCodes, Outcome, PasswordStore,
-        Passwords, RecoveryCodeStore, RecoveryCodes, Rehash, SpendRecoveryCode, SubjectDirectory,
-        SubjectProfile, Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep, Verifiers, VerifyError,
+        Attempt, AttemptLimit, CodeRequest, Found, Holder, Lookup, OneTimeCodes, Outcome,
+        PasswordStore, Passwords, RecoveryCodeStore, RecoveryCodes, Rehash, SpendRecoveryCode,
+        SubjectDirectory, SubjectProfile, Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore,
+        UseStep, Verifiers, VerifyError,
     },
 };
 
@@ -45,7 +48,8 @@ fn main() -> Done {
 }
 
 async fn run(file: Option<&Path>) -> Done {
-    // Parts: one limit for all factors of a subject kind, five attempts, then a pause of a quarter of an hour.
+    // Parts: one limit for all factors of a subject kind, five attempts, then a pause of a quarter
+    // of an hour.
     let people = Arc::new(People::default());
     let limit = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?);
     let mut key = [0; 32];
@@ -92,18 +96,25 @@ async fn run(file: Option<&Path>) -> Done {
     let secret = TotpSecret::generate(&SystemEntropy)?;
     let label = TotpLabel { issuer: "Example", account: "alice@example.com" };
     println!("  QR code of {}...", secret.uri(label)?.expose().get(..44).unwrap_or_default());
-    people.change("alice@example.com", |person| person.app = Some((secret.expose().to_vec(), false, 0)));
+    people.change("alice@example.com", |person| {
+        person.app = Some((secret.expose().to_vec(), false, 0))
+    });
     let first = code_of_app(&secret, issuer.now().saturating_sub(Duration::from_secs(30)));
     let attempt = Check::totp(&first)?;
-    let confirmed = apps.confirm(Attempt::new(&tenant, Some(&alice), &attempt, issuer.now())).await?;
-    println!("  first code: {}", if matches!(confirmed, Outcome::Passed(_)) { "right" } else { "wrong" });
+    let confirmed =
+        apps.confirm(Attempt::new(&tenant, Some(&alice), &attempt, issuer.now())).await?;
+    println!(
+        "  first code: {}",
+        if matches!(confirmed, Outcome::Passed(_)) { "right" } else { "wrong" }
+    );
     people.change("alice@example.com", |person| {
         if let Some((_, is_confirmed, _)) = &mut person.app {
             *is_confirmed = true;
         }
     });
     let code = code_of_app(&secret, issuer.now());
-    let session = issuer.update(Update::with_token(session.token()).check(Check::totp(&code)?)).await?;
+    let session =
+        issuer.update(Update::with_token(session.token()).check(Check::totp(&code)?)).await?;
     show(&session);
     tell("the same code again", &step_up(&issuer, &session, Check::totp(&code)?).await);
 
@@ -115,7 +126,8 @@ async fn run(file: Option<&Path>) -> Done {
         println!("  refused: {}", error.unmet().map(ToString::to_string).unwrap_or_default());
     }
     let made = codes.make(CodeRequest::email(holder, issuer.now()))?;
-    let session = issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?;
+    let session =
+        issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?;
     let delivered = made.code; // by the host's mailer, once the challenge is stored
     let session = step_up(&issuer, &session, Check::otp_email(delivered.expose())?).await?;
     issuer.check(session.token(), &payment).await?;
@@ -123,7 +135,9 @@ async fn run(file: Option<&Path>) -> Done {
 
     println!("the phone is lost: a recovery code, once");
     let set = recovery.make(holder)?;
-    people.change("alice@example.com", |person| person.recovery = set.digests.iter().cloned().collect());
+    people.change("alice@example.com", |person| {
+        person.recovery = set.digests.iter().cloned().collect()
+    });
     let paper = set.codes.first().ok_or("no codes")?.expose();
     let session = login("correct horse battery staple").await?;
     let session = step_up(&issuer, &session, Check::recovery_code(&paper.to_lowercase())?).await?;
@@ -222,7 +236,10 @@ impl SubjectDirectory for People {
 
 #[async_trait]
 impl PasswordStore for People {
-    async fn find(&self, holder: Holder<'_>) -> Result<Option<session_issuer::secret::Secret>, VerifyError> {
+    async fn find(
+        &self,
+        holder: Holder<'_>,
+    ) -> Result<Option<session_issuer::secret::Secret>, VerifyError> {
         Ok(self.table()?.get(&login_of(holder.subject)).map(|person| person.hash.as_str().into()))
     }
 
@@ -246,12 +263,17 @@ impl TotpStore for People {
             return Ok(None);
         };
         let secret = TotpSecret::from_bytes(secret).map_err(VerifyError::new)?;
-        Ok(Some(if *confirmed { TotpFactor::Confirmed(secret) } else { TotpFactor::Unconfirmed(secret) }))
+        Ok(Some(if *confirmed {
+            TotpFactor::Confirmed(secret)
+        } else {
+            TotpFactor::Unconfirmed(secret)
+        }))
     }
 
     async fn use_step(&self, step: UseStep<'_>) -> Result<bool, VerifyError> {
         let mut table = self.table()?;
-        let app = table.get_mut(&login_of(step.holder.subject)).and_then(|person| person.app.as_mut());
+        let app =
+            table.get_mut(&login_of(step.holder.subject)).and_then(|person| person.app.as_mut());
         Ok(match app {
             Some((_, _, last)) if step.step > *last => {
                 *last = step.step;
@@ -265,7 +287,10 @@ impl TotpStore for People {
 #[async_trait]
 impl RecoveryCodeStore for People {
     async fn has_codes(&self, holder: Holder<'_>) -> Result<bool, VerifyError> {
-        Ok(self.table()?.get(&login_of(holder.subject)).is_some_and(|person| !person.recovery.is_empty()))
+        Ok(self
+            .table()?
+            .get(&login_of(holder.subject))
+            .is_some_and(|person| !person.recovery.is_empty()))
     }
 
     async fn spend(&self, code: SpendRecoveryCode<'_>) -> Result<bool, VerifyError> {

@@ -5,13 +5,15 @@
 //! cargo run --example quickstart --features sqlite -- --file sessions.db
 //! ```
 //!
-//! The first part sends the body of each system's own page (`examples/bodies/`) through `compat`. The second part uses
-//! the issuer itself: a refresh, a lost reply, a thief, a logout. What a host brings along (users, passwords, keys), and
-//! how the lines are printed, is in `quickstart/demo.rs`.
+//! The first part sends the body of each system's own page (`examples/bodies/`) through `compat`.
+//! The second part uses the issuer itself: a refresh, a lost reply, a thief, a logout. What a host
+//! brings along (users, passwords, keys), and how the lines are printed, is in
+//! `quickstart/demo.rs`.
 //!
-//! With `--file`, sessions are in that file, and at the end one more login stays in it. Each run tells the same story, from
-//! the same moment in June 2025. Keys are drawn anew each time and kept nowhere, so the next run lists what stayed, and no
-//! token of it is good any more. How a host goes on with its sessions is in `desktop.rs`.
+//! With `--file`, sessions are in that file, and at the end one more login stays in it. Each run
+//! tells the same story, from the same moment in June 2025. Keys are drawn anew each time and kept
+//! nowhere, so the next run lists what stayed, and no token of it is good any more. How a host goes
+//! on with its sessions is in `desktop.rs`.
 
 #[path = "kept/args.rs"]
 mod args;
@@ -40,7 +42,9 @@ fn main() -> Done {
     let file = args::file("quickstart");
     pollster::block_on(async {
         let host = Host::new(file.as_deref())?;
-        println!("Time is a manual clock in June 2025, tokens are cut, and the user is Mini Mouse: {USER}\n");
+        println!(
+            "Time is a manual clock in June 2025, tokens are cut, and the user is Mini Mouse: {USER}\n"
+        );
         println!("Five create calls, each with the body of its page\n");
         hanko(&host).await?;
         stack_auth(&host).await?;
@@ -107,7 +111,11 @@ async fn tmdb(host: &Host) -> Done {
     let app = tmdb::Caller::app(AppId::new("film-club")?);
     let body = serde_json::from_str(include_str!("bodies/tmdb.json"))?;
     if let Err(error) = service.create_session(&app, body).await {
-        say("TMDB", "create", format!("{} (as it should: the page's token is TMDB's own)", json(&error)?));
+        say(
+            "TMDB",
+            "create",
+            format!("{} (as it should: the page's token is TMDB's own)", json(&error)?),
+        );
     }
     let opened = service.create_request_token(&app).await?;
     say("", "open", json(&opened)?);
@@ -154,11 +162,16 @@ async fn life_of_a_session(host: &Host) -> Done {
     let third = issuer.refresh(refresh_token(&second).into()).await?;
     say("1 min on", "refresh", pair(&third));
 
-    // Somebody has kept the first refresh token. Nobody can say who is the thief, so the session ends for both.
+    // Somebody has kept the first refresh token. Nobody can say who is the thief, so the session
+    // ends for both.
     host.clock.advance(Duration::from_secs(60));
     let theft = issuer.refresh(refresh_token(&first).into()).await;
     say("a thief", "refresh", told(theft.map(|issued| pair(&issued))));
-    say("", "", "nobody can tell the thief from the owner, so the session ends for both".to_owned());
+    say(
+        "",
+        "",
+        "nobody can tell the thief from the owner, so the session ends for both".to_owned(),
+    );
     say("the owner", "check", checked(&issuer, third.token()).await);
 
     let login = NewSession::for_subject(SubjectId::new(USER)?);
@@ -167,7 +180,11 @@ async fn life_of_a_session(host: &Host) -> Done {
     issuer.revoke(Revoke::token(other.token())).await?;
     say("logout", "revoke", "ok".to_owned());
     say("", "check", checked(&issuer, other.token()).await);
-    say("", "refresh", told(issuer.refresh(refresh_token(&other).into()).await.map(|issued| pair(&issued))));
+    say(
+        "",
+        "refresh",
+        told(issuer.refresh(refresh_token(&other).into()).await.map(|issued| pair(&issued))),
+    );
     Ok(())
 }
 
@@ -177,9 +194,14 @@ async fn what_stays(host: &Host, file: &Path) -> Done {
     say("last login", "create", pair(&stays));
     let query = SessionQuery::of_subject(SubjectId::new(USER)?).limit(1000);
     let page = issuer.list(query).await?;
-    let earlier = page.sessions().iter().filter(|session| session.id() != stays.session_id()).count();
+    let earlier =
+        page.sessions().iter().filter(|session| session.id() != stays.session_id()).count();
     let live = page.sessions().len();
-    say("", "list", format!("ok       live sessions of Mini Mouse: {live}, from earlier runs: {earlier}"));
+    say(
+        "",
+        "list",
+        format!("ok       live sessions of Mini Mouse: {live}, from earlier runs: {earlier}"),
+    );
     let rows = "SELECT tenant, state, reason, count(*) FROM sessions GROUP BY 1, 2, 3";
     say("ended too", "look", format!("sqlite3 -box {} '{rows}'", file.display()));
     Ok(())

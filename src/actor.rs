@@ -18,8 +18,8 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// An actor without a session here. It is bound by its subject's epoch: revoke all of its sessions, and what it
-    /// impersonates dies too.
+    /// An actor without a session here. It is bound by its subject's epoch: revoke all of its
+    /// sessions, and what it impersonates dies too.
     pub fn new(subject: SubjectId) -> Self {
         Self { subject, session: None, epoch: None }
     }
@@ -31,8 +31,8 @@ impl Actor {
         self
     }
 
-    /// The actor's epoch, read before the host verified who it is: if all of its sessions are revoked in between, there
-    /// is no impersonation. For an actor without a session here.
+    /// The actor's epoch, read before the host verified who it is: if all of its sessions are
+    /// revoked in between, there is no impersonation. For an actor without a session here.
     #[must_use]
     pub fn with_epoch(mut self, epoch: Epoch) -> Self {
         self.epoch = Some(epoch);
@@ -65,8 +65,9 @@ impl Actor {
 /// ```
 /// use session_issuer::{NewSession, actor::{Actor, ActorChain}, id::SubjectId};
 ///
-/// let operator = Actor::new(SubjectId::new("op-7")?); // with_session(..) when it has one here
-/// let acting = NewSession::impersonating(SubjectId::new("alice")?, ActorChain::new(operator, "ticket 4711")?);
+/// let operator = Actor::new(SubjectId::new("op-7")?); // with_session(..) when it has one here let
+/// acting = NewSession::impersonating(SubjectId::new("alice")?, ActorChain::new(operator, "ticket
+/// 4711")?);
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,9 @@ pub(crate) const MAX_HEADERS: usize = 32;
 /// The client: user agent, address, fingerprint, description, headers. All of it is optional, and
 /// none of it proves anything.
 ///
-/// A part that breaks its rule is refused and not kept. The first refusal stays with the client, and
-/// the verb that is given the client answers it, before anything is stored. A host that would rather
-/// leave such a part out asks [`checked`](Self::checked).
+/// A part that breaks its rule is refused and not kept. The first refusal stays with the client,
+/// and the verb that is given the client answers it, before anything is stored. A host that would
+/// rather leave such a part out asks [`checked`](Self::checked).
 ///
 /// `Debug` shows which parts are there, never what they say.
 ///
@@ -98,8 +98,8 @@ impl ClientInfo {
         self.keep(checked, |parts, ()| parts.description = Some(description.to_owned()))
     }
 
-    /// A header and its values, in their order; at most 32 values in all, of at most 1024 characters
-    /// each.
+    /// A header and its values, in their order; at most 32 values in all, of at most 1024
+    /// characters each.
     #[must_use]
     pub fn with_header<'a>(self, name: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
         let checked = self.checked_header(name, values);
@@ -144,7 +144,11 @@ impl ClientInfo {
     }
 
     /// Keeps a part that was checked, unless another was refused before.
-    fn keep<T>(mut self, checked: Result<T, InvalidInput>, keep: impl FnOnce(&mut Parts, T)) -> Self {
+    fn keep<T>(
+        mut self,
+        checked: Result<T, InvalidInput>,
+        keep: impl FnOnce(&mut Parts, T),
+    ) -> Self {
         match checked {
             Ok(value) => {
                 if let More::Parts(parts) = Arc::make_mut(self.more.get_or_insert_default()) {
@@ -156,8 +160,8 @@ impl ClientInfo {
         self
     }
 
-    /// The values of one more header, if there is room for it. A header without values takes the room
-    /// of one.
+    /// The values of one more header, if there is room for it. A header without values takes the
+    /// room of one.
     fn checked_header<'a>(
         &self,
         name: &str,
@@ -171,7 +175,8 @@ impl ClientInfo {
         }
         let others = self.headers().filter(|(other, _)| *other != name);
         let taken = others.map(|(_, values)| values.len().max(1)).sum::<usize>();
-        let own = self.headers().find(|(other, _)| *other == name).map_or(0, |(_, values)| values.len());
+        let own =
+            self.headers().find(|(other, _)| *other == name).map_or(0, |(_, values)| values.len());
         if taken + (own + list.len()).max(1) > MAX_HEADERS {
             return Err(InvalidInput::new(InputField::Headers, Problem::TooMany(MAX_HEADERS)));
         }
@@ -231,8 +236,14 @@ mod tests {
 
     #[test]
     fn a_client_is_bounded_and_never_shown() {
-        assert_eq!(refused(ClientInfo::new().with_user_agent(&"a".repeat(1025))), InputField::UserAgent);
-        assert_eq!(refused(ClientInfo::new().with_user_agent("a\r\nSet-Cookie: x")), InputField::UserAgent);
+        assert_eq!(
+            refused(ClientInfo::new().with_user_agent(&"a".repeat(1025))),
+            InputField::UserAgent
+        );
+        assert_eq!(
+            refused(ClientInfo::new().with_user_agent("a\r\nSet-Cookie: x")),
+            InputField::UserAgent
+        );
         let values = std::iter::repeat_n("v", 33);
         assert_eq!(refused(ClientInfo::new().with_header("x", values)), InputField::Headers);
         let client = ClientInfo::new().with_user_agent("agent-007").with_ip([192, 0, 2, 7].into());
@@ -242,15 +253,23 @@ mod tests {
 
     #[test]
     fn the_first_part_that_is_refused_is_named_and_none_of_them_is_kept() {
-        let client = ClientInfo::new().with_fingerprint("").with_user_agent("a\nb").with_description("tool");
-        assert_eq!((client.fingerprint(), client.user_agent(), client.description()), (None, None, None));
+        let client =
+            ClientInfo::new().with_fingerprint("").with_user_agent("a\nb").with_description("tool");
+        assert_eq!(
+            (client.fingerprint(), client.user_agent(), client.description()),
+            (None, None, None)
+        );
         assert_eq!(refused(client), InputField::Fingerprint);
     }
 
     #[test]
     fn headers_keep_several_values_in_their_order() {
-        let client = ClientInfo::new().with_header("accept", ["a", "b"]).with_header("accept", ["c"]);
+        let client =
+            ClientInfo::new().with_header("accept", ["a", "b"]).with_header("accept", ["c"]);
         let headers: Vec<_> = client.headers().collect();
-        assert_eq!(headers, [("accept", ["a".to_owned(), "b".to_owned(), "c".to_owned()].as_slice())]);
+        assert_eq!(
+            headers,
+            [("accept", ["a".to_owned(), "b".to_owned(), "c".to_owned()].as_slice())]
+        );
     }
 }

@@ -14,11 +14,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// A source of time for an issuer.
 ///
 /// # Contract
-/// - `now` MUST be the time of the world in UTC; sibling nodes SHOULD agree within the overlap window of the policy.
+/// - `now` MUST be the time of the world in UTC; sibling nodes SHOULD agree within the overlap
+///   window of the policy.
 /// - `monotonic` MUST never go back while the process lives. Its origin is free.
 ///
-/// An issuer never uses a time below the highest that `now` has told it, so a clock that is set back cannot
-/// revive a session in this process.
+/// An issuer never uses a time below the highest that `now` has told it, so a clock that is set
+/// back cannot revive a session in this process.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time of the world.
     fn now(&self) -> Timestamp;
@@ -80,7 +81,8 @@ impl<T: Clock + ?Sized> Clock for Box<T> {
 
 /// An instant: milliseconds since the Unix epoch, UTC.
 ///
-/// Arithmetic saturates. `Display` and `Debug` are RFC 3339. Serde writes the number of milliseconds.
+/// Arithmetic saturates. `Display` and `Debug` are RFC 3339. Serde writes the number of
+/// milliseconds.
 ///
 /// # Examples
 /// ```

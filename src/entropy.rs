@@ -13,7 +13,8 @@ pub use crate::error::joints::EntropyError;
 /// A source of randomness for an issuer.
 ///
 /// # Contract
-/// - `fill` MUST fill the whole buffer from a cryptographically secure generator, or fail. There is no fallback.
+/// - `fill` MUST fill the whole buffer from a cryptographically secure generator, or fail. There is
+///   no fallback.
 pub trait Entropy: fmt::Debug + Send + Sync {
     /// Fills the buffer with random bytes.
     ///
@@ -35,10 +36,10 @@ impl Entropy for SystemEntropy {
 
 /// The same generator, asked for a block at a time: what an issuer uses unless told otherwise.
 ///
-/// It reads 1024 bytes at once and hands them out in order, each byte once and wiped as it goes, because a system call
-/// for each id costs more than all else that makes one. A caller who would have to wait for another goes to the system,
-/// and so do requests of 32 bytes and more: a key never comes from a block. A process that has forked begins a block of
-/// its own.
+/// It reads 1024 bytes at once and hands them out in order, each byte once and wiped as it goes,
+/// because a system call for each id costs more than all else that makes one. A caller who would
+/// have to wait for another goes to the system, and so do requests of 32 bytes and more: a key
+/// never comes from a block. A process that has forked begins a block of its own.
 #[derive(Default)]
 pub(crate) struct BlockEntropy(Mutex<Block>);
 
@@ -144,7 +145,8 @@ mod tests {
     fn a_process_that_has_forked_draws_other_bytes() {
         let (mut parent, mut first) = (Block::default(), [0; 26]);
         parent.fill(&mut [0; 4], 1).unwrap();
-        let mut child = Block { bytes: parent.bytes.clone(), used: parent.used, process: parent.process };
+        let mut child =
+            Block { bytes: parent.bytes.clone(), used: parent.used, process: parent.process };
         parent.fill(&mut first, 1).unwrap();
         let mut second = [0; 26];
         child.fill(&mut second, 2).unwrap();

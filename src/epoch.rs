@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 
 /// A subject's count of mass revocations: sessions born under a lower one are dead.
 ///
-/// It starts at the millisecond in which the subject was first seen and only grows, to `max(old + 1, now)`, so an
-/// epoch that was lost and made anew is above every one that was handed out before.
+/// It starts at the millisecond in which the subject was first seen and only grows, to `max(old +
+/// 1, now)`, so an epoch that was lost and made anew is above every one that was handed out before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(i64);

@@ -15,10 +15,11 @@ use crate::{
 /// Receives events: an audit log, metrics, a queue.
 ///
 /// # Contract
-/// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what takes time.
+/// - `emit` MUST return soon and MUST NOT block: it is called on the path of a request. Queue what
+///   takes time.
 /// - It MUST NOT panic.
-/// - An event is emitted after the store has acknowledged what it is about. A process that dies in between emits
-///   nothing.
+/// - An event is emitted after the store has acknowledged what it is about. A process that dies in
+///   between emits nothing.
 ///
 /// # Examples
 /// ```
@@ -57,7 +58,8 @@ impl<T: EventSink + ?Sized> EventSink for Box<T> {
 /// An event of a session: a thing that happened to it. It never holds a token, a salt or an
 /// address.
 ///
-/// Serde writes one flat object: `{"at": .., "tenant": .., "session": .., "event": "revoked", "reason": "logout", ..}`.
+/// Serde writes one flat object: `{"at": .., "tenant": .., "session": .., "event": "revoked",
+/// "reason": "logout", ..}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -73,8 +75,8 @@ pub struct Event {
     pub actor: Option<SubjectId>,
     /// The reason that the actor gave.
     pub acting_because: Option<String>,
-    /// When the session ends by itself, as it stands. Of a revocation: from when on no signed token of it can be good any
-    /// more, so that who keeps a list of revoked sessions may forget it then.
+    /// When the session ends by itself, as it stands. Of a revocation: from when on no signed token
+    /// of it can be good any more, so that who keeps a list of revoked sessions may forget it then.
     pub ends_at: Option<Timestamp>,
     /// The kind of event, with what belongs to it.
     #[serde(flatten)]
@@ -149,8 +151,8 @@ pub enum EventKind {
         /// The kinds of factor.
         factors: Vec<FactorKind>,
     },
-    /// A session that had ended by itself was swept. What was revoked, alone or with its subject's others, was told of
-    /// then.
+    /// A session that had ended by itself was swept. What was revoked, alone or with its subject's
+    /// others, was told of then.
     Expired,
     /// A request token was opened.
     RequestOpened {

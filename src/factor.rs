@@ -141,7 +141,8 @@ impl FactorDetails {
 pub enum AssuranceLevel {
     /// One factor, or several of one category.
     Aal1,
-    /// Something the subject knows and something it has, or an authenticator that verified its user.
+    /// Something the subject knows and something it has, or an authenticator that verified its
+    /// user.
     Aal2,
     /// As AAL2, with a key that cannot leave its hardware.
     Aal3,
@@ -151,9 +152,12 @@ impl AssuranceLevel {
     /// The level that these factors reach; none where nothing but the subject's name is known.
     pub fn of(factors: &[Factor]) -> Option<Self> {
         let proofs = || factors.iter().filter(|factor| factor.kind != FactorKind::Subject);
-        // Two codes, from whatever two places, are twice something the subject has (NIST SP 800-63B-4 section 2.2.1).
-        let knows = proofs().any(|factor| matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
-        let has = proofs().any(|factor| !matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
+        // Two codes, from whatever two places, are twice something the subject has (NIST SP
+        // 800-63B-4 section 2.2.1).
+        let knows =
+            proofs().any(|factor| matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
+        let has = proofs()
+            .any(|factor| !matches!(factor.kind, FactorKind::Password | FactorKind::Intent));
         let verified = proofs().any(|factor| factor.details.user_verified);
         let hardware = proofs().any(|factor| factor.details.hardware);
         match (knows && has || verified, hardware) {
@@ -198,7 +202,10 @@ impl Amr {
                 FactorKind::Password => set.add("pwd"),
                 FactorKind::WebAuthn if factor.details.hardware => set.add("hwk"),
                 FactorKind::WebAuthn => set.add("swk"),
-                FactorKind::Totp | FactorKind::OtpSms | FactorKind::OtpEmail | FactorKind::RecoveryCode => {
+                FactorKind::Totp
+                | FactorKind::OtpSms
+                | FactorKind::OtpEmail
+                | FactorKind::RecoveryCode => {
                     set.add("otp");
                 }
             }
@@ -324,7 +331,10 @@ impl Check {
     /// [`IntentToken`](InputField::IntentToken); an id has no control or bidi character either.
     pub fn intent(id: &str, token: &str) -> Result<Self, InvalidInput> {
         crate::id::check_text(InputField::Intent, id)?;
-        Ok(Self::Intent(IntentProof { id: id.to_owned(), token: bounded(InputField::IntentToken, token)? }))
+        Ok(Self::Intent(IntentProof {
+            id: id.to_owned(),
+            token: bounded(InputField::IntentToken, token)?,
+        }))
     }
 
     /// A WebAuthn assertion: at most 1 MiB of JSON.
@@ -411,8 +421,8 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// A challenge of this kind until that time, with what the verifier must see again (at most 4096 characters,
-    /// and no secret: a store keeps it).
+    /// A challenge of this kind until that time, with what the verifier must see again (at most
+    /// 4096 characters, and no secret: a store keeps it).
     ///
     /// # Errors
     /// [`Problem::TooLong`], [`Problem::ControlCharacter`] or [`Problem::BidiCharacter`] of the
@@ -467,18 +477,27 @@ mod tests {
     fn two_factors_or_one_that_verified_its_user_are_mfa() {
         let password = factor(FactorKind::Password, FactorDetails::default());
         let totp = factor(FactorKind::Totp, FactorDetails::default());
-        let passkey = factor(FactorKind::WebAuthn, FactorDetails::default().with_user_verified(true));
+        let passkey =
+            factor(FactorKind::WebAuthn, FactorDetails::default().with_user_verified(true));
         let words = |factors: &[Factor]| Amr::of(factors).iter().collect::<Vec<_>>();
         assert_eq!(words(&[password]), ["pwd"]);
         assert_eq!(words(&[password, totp]), ["pwd", "otp", "mfa"]);
         assert_eq!(words(&[passkey]), ["swk", "user", "mfa"]);
         assert_eq!(AssuranceLevel::of(&[passkey]), Some(AssuranceLevel::Aal2));
         let key = factor(FactorKind::WebAuthn, FactorDetails::default().with_hardware(true));
-        assert_eq!(AssuranceLevel::of(&[key]), Some(AssuranceLevel::Aal1), "presence alone is one factor");
+        assert_eq!(
+            AssuranceLevel::of(&[key]),
+            Some(AssuranceLevel::Aal1),
+            "presence alone is one factor"
+        );
         assert_eq!(AssuranceLevel::of(&[key, password]), Some(AssuranceLevel::Aal3));
         let sms = factor(FactorKind::OtpSms, FactorDetails::default());
         for twice_the_same in [[totp, sms], [key, sms], [sms, totp]] {
-            assert_eq!(AssuranceLevel::of(&twice_the_same), Some(AssuranceLevel::Aal1), "two things one has");
+            assert_eq!(
+                AssuranceLevel::of(&twice_the_same),
+                Some(AssuranceLevel::Aal1),
+                "two things one has"
+            );
         }
         let login_elsewhere = factor(FactorKind::Intent, FactorDetails::default());
         assert_eq!(AssuranceLevel::of(&[login_elsewhere]), Some(AssuranceLevel::Aal1));

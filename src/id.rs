@@ -24,9 +24,9 @@ pub const MAX_ID_CHARS: usize = 200;
 
 /// The name of a session: a UUIDv7 (RFC 9562). Not a secret, and never a credential.
 ///
-/// The issuer makes it from its own clock and entropy, in rising order. Its last 16 bits are a stable hash of
-/// (tenant, subject), so that a store can put a subject's sessions together; they are random where the subject was
-/// unknown at birth.
+/// The issuer makes it from its own clock and entropy, in rising order. Its last 16 bits are a
+/// stable hash of (tenant, subject), so that a store can put a subject's sessions together; they
+/// are random where the subject was unknown at birth.
 ///
 /// `Display` and serde write the hyphenated form; reading takes that form alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +58,8 @@ impl SessionId {
         u16::from_be_bytes([bytes[14], bytes[15]])
     }
 
-    /// Assembles an id: the time, a counter of 12 bits that orders ids of one millisecond, randomness, and the tag.
+    /// Assembles an id: the time, a counter of 12 bits that orders ids of one millisecond,
+    /// randomness, and the tag.
     pub(crate) fn assemble(at: Timestamp, counter: u16, random: [u8; 6], tag: u16) -> Self {
         let [c0, c1] = counter.to_be_bytes();
         let [t0, t1] = tag.to_be_bytes();
@@ -143,9 +144,10 @@ macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident($text:ty), $field:ident;)*) => {$(
         $(#[$doc])*
         ///
-        /// Between 1 and 200 characters, without control characters (C0, DEL, C1) and without characters that turn
-        /// the direction of text. Compared byte by byte: no case folding and no Unicode normalisation, so fold before
-        /// you come here if your directory does. Cloning is cheap.
+        /// Between 1 and 200 characters, without control characters (C0, DEL, C1) and without
+        /// characters that turn the direction of text. Compared byte by byte: no case folding and
+        /// no Unicode normalisation, so fold before you come here if your directory does. Cloning
+        /// is cheap.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name($text);
@@ -221,8 +223,8 @@ impl Default for TenantId {
     }
 }
 
-/// The name of a tenant. The usual one needs no memory: a count of clones that all threads move at every check is what
-/// they would wait for.
+/// The name of a tenant. The usual one needs no memory: a count of clones that all threads move at
+/// every check is what they would wait for.
 #[derive(Clone)]
 struct TenantName(Option<Arc<str>>);
 
@@ -340,14 +342,16 @@ pub fn check_text(field: InputField, text: &str) -> Result<(), InvalidInput> {
     check_line(field, text, MAX_ID_CHARS)
 }
 
-/// The rule for every text that reaches logs: at most `max` characters, no controls, no bidi characters.
+/// The rule for every text that reaches logs: at most `max` characters, no controls, no bidi
+/// characters.
 ///
 /// An empty text keeps it. [`check_text`] is the rule for names.
 ///
 /// # Errors
 /// `TooLong`, `ControlCharacter` or `BidiCharacter`, of this field.
 pub fn check_line(field: InputField, text: &str, max: usize) -> Result<(), InvalidInput> {
-    // A character is at most four bytes, so the count is only needed for texts that could be too long.
+    // A character is at most four bytes, so the count is only needed for texts that could be too
+    // long.
     if text.len() > max && (text.len() > max.saturating_mul(4) || text.chars().count() > max) {
         return Err(InvalidInput::new(field, Problem::TooLong(max)));
     }
@@ -397,9 +401,12 @@ mod tests {
         let id = SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], 3);
         assert_eq!(id.to_string().parse::<SessionId>(), Ok(id));
         let malformed = InvalidInput::new(InputField::SessionId, Problem::Malformed);
-        for bad in
-            ["", "not-a-uuid", "{00000000-0000-7000-8000-000000000000}", "00000000000070008000000000000000"]
-        {
+        for bad in [
+            "",
+            "not-a-uuid",
+            "{00000000-0000-7000-8000-000000000000}",
+            "00000000000070008000000000000000",
+        ] {
             assert_eq!(bad.parse::<SessionId>(), Err(malformed), "{bad}");
         }
         let version_4 = "936da01f-9abd-4d9d-80c7-02af85c822a8".parse::<SessionId>();

@@ -99,7 +99,8 @@ impl<'de> Visitor<'de> for Strict {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.is_empty() && name == WIDE_NUMBER {
-                // With serde_json's `arbitrary_precision` on anywhere in the host's graph, this is how a number comes.
+                // With serde_json's `arbitrary_precision` on anywhere in the host's graph, this is
+                // how a number comes.
                 let digits: String = map.next_value()?;
                 return Number::from_str(&digits).map(Value::Number).map_err(A::Error::custom);
             }

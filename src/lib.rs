@@ -1,7 +1,7 @@
 //! Create, check, refresh, update, list and revoke sessions in your own process.
 //!
-//! A host application links this crate, plugs in a store and a token signer, and calls an [`Issuer`]. There is no
-//! network layer, no runtime and no global state.
+//! A host application links this crate, plugs in a store and a token signer, and calls an
+//! [`Issuer`]. There is no network layer, no runtime and no global state.
 //!
 //! ```
 //! use session_issuer::{
@@ -11,11 +11,10 @@
 //! };
 //!
 //! # pollster::block_on(async {
-//! let issuer = Issuer::builder()
-//!     .store(MemoryStore::new())
-//!     .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives the process
-//!     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
-//!     .build()?;
+//! let issuer = Issuer::builder() .store(MemoryStore::new())
+//! .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives
+//! the process .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
+//! .build()?;
 //!
 //! let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
 //! issuer.check(login.token(), &Requirement::new()).await?;
@@ -48,17 +47,19 @@
 //! | test your own code | `testing` (feature) |
 //!
 //! # Paths
-//! Each item has one path: that of its module. The dozen names that most programs write stand at the root as well:
-//! [`Error`], [`Issuer`], [`NewSession`], [`Policy`], [`Refresh`], [`RequestTokens`], [`Requirement`], [`Revoke`],
-//! [`SessionIssuer`], [`SessionQuery`], [`Timestamp`], [`Update`]. The error of a joint lies beside the joint, as
-//! [`store::StoreError`] does.
+//! Each item has one path: that of its module. The dozen names that most programs write stand at
+//! the root as well: [`Error`], [`Issuer`], [`NewSession`], [`Policy`], [`Refresh`],
+//! [`RequestTokens`], [`Requirement`], [`Revoke`], [`SessionIssuer`], [`SessionQuery`],
+//! [`Timestamp`], [`Update`]. The error of a joint lies beside the joint, as [`store::StoreError`]
+//! does.
 //!
 //! # Words
-//! A *session* has an id (not a secret), perhaps a *subject* (whom it is about), and a *generation* (where its tokens
-//! stand). An *access token* proves it for a short time, a *refresh token* buys the next pair, a *session token* is its
-//! handle at one exact generation, a *request token* may become one. A *check* that passed is a *factor*. An *epoch* is a
-//! subject's count of mass revocations. A *noted use* is a write that moves no version; a *jump* is a generation step that old
-//! tokens cannot follow.
+//! A *session* has an id (not a secret), perhaps a *subject* (whom it is about), and a *generation*
+//! (where its tokens stand). An *access token* proves it for a short time, a *refresh token* buys
+//! the next pair, a *session token* is its handle at one exact generation, a *request token* may
+//! become one. A *check* that passed is a *factor*. An *epoch* is a subject's count of mass
+//! revocations. A *noted use* is a write that moves no version; a *jump* is a generation step that
+//! old tokens cannot follow.
 //!
 //! # Features
 //! | feature | adds | pulls in |
@@ -116,7 +117,9 @@ pub mod verify;
 
 pub use clock::Timestamp;
 pub use error::Error;
-pub use issuer::{Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update};
+pub use issuer::{
+    Issuer, NewSession, Refresh, RequestTokens, Revoke, SessionIssuer, SessionQuery, Update,
+};
 pub use policy::{Policy, Requirement};
 
 #[cfg(doctest)]

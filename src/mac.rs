@@ -34,8 +34,8 @@ impl MacKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// Whether this is the MAC over these parts, or the beginning of it: in constant time. How short a beginning may
-    /// be is the caller's to judge.
+    /// Whether this is the MAC over these parts, or the beginning of it: in constant time. How
+    /// short a beginning may be is the caller's to judge.
     pub(crate) fn proves(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         let right = self.tag(parts);
         right.get(..tag.len()).is_some_and(|right| right.ct_eq(tag).into())
@@ -43,7 +43,10 @@ impl MacKey {
 }
 
 /// Bytes for the use that the label names (HKDF-SHA256, RFC 5869): each use has its own.
-pub(crate) fn derive<const N: usize>(secret: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; N]>, WeakKey> {
+pub(crate) fn derive<const N: usize>(
+    secret: &[u8],
+    label: &[u8],
+) -> Result<Zeroizing<[u8; N]>, WeakKey> {
     let mut bytes = Zeroizing::new([0; N]);
     // Every length here is far below HKDF's limit.
     let expanded = Hkdf::<Sha256>::new(Some(b"session-issuer"), secret).expand(label, &mut *bytes);
@@ -65,8 +68,9 @@ mod tests {
         // RFC 4231, test case 2.
         let key = MacKey::new(b"Jefe").unwrap();
         let right = [
-            0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xc7,
-            0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43,
+            0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24, 0x26, 0x08, 0x95,
+            0x75, 0xc7, 0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27, 0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9,
+            0x64, 0xec, 0x38, 0x43,
         ];
         assert_eq!(key.tag(&[b"what do ya want for nothing?"]), right);
         assert_eq!(key.tag(&[b"what do ya ", b"", b"want for nothing?"]), right);

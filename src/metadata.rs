@@ -15,14 +15,16 @@ pub(crate) const MAX_ENTRIES: usize = 64;
 pub(crate) const MAX_VALUE_BYTES: usize = 4 * 1024;
 /// How many bytes all keys and values, or all claims as JSON, may have together.
 const MAX_TOTAL_BYTES: usize = 16 * 1024;
-/// How many bytes the claims of one host may have together, as JSON: a token of 8 KiB must hold them.
+/// How many bytes the claims of one host may have together, as JSON: a token of 8 KiB must hold
+/// them.
 pub(crate) const MAX_CLAIMS_BYTES: usize = 4 * 1024;
 /// How deep claims may be nested.
 pub(crate) const MAX_CLAIMS_DEPTH: usize = 8;
 
 /// Keys and values that a host keeps on a session, and tokens never carry.
 ///
-/// At most 64 entries, keys of 1 to 200 characters, values of at most 4 KiB, 16 KiB in all. `Debug` shows the keys.
+/// At most 64 entries, keys of 1 to 200 characters, values of at most 4 KiB, 16 KiB in all. `Debug`
+/// shows the keys.
 ///
 /// # Examples
 /// ```
@@ -71,7 +73,10 @@ impl Metadata {
             return Ok(());
         }
         if value.len() > MAX_VALUE_BYTES {
-            return Err(InvalidInput::new(InputField::MetadataValue, Problem::TooLong(MAX_VALUE_BYTES)));
+            return Err(InvalidInput::new(
+                InputField::MetadataValue,
+                Problem::TooLong(MAX_VALUE_BYTES),
+            ));
         }
         let old = self.0.get(key).map_or(0, |old| key.len() + old.len());
         if old == 0 && self.0.len() >= MAX_ENTRIES {
@@ -138,8 +143,8 @@ pub const RESERVED_CLAIMS: [&str; 17] = [
 
 /// Claims of the host's own, for its access tokens.
 ///
-/// At most 64 names of 1 to 200 characters, none of them reserved, 4 KiB of JSON in all, nested at most 8 deep.
-/// `Debug` shows the names.
+/// At most 64 names of 1 to 200 characters, none of them reserved, 4 KiB of JSON in all, nested at
+/// most 8 deep. `Debug` shows the names.
 ///
 /// # Examples
 /// ```
@@ -208,7 +213,8 @@ impl HostClaims {
 
     fn problem(&self) -> Option<InvalidInput> {
         let is_too_long = !self.is_empty() && self.json_bytes() > MAX_CLAIMS_BYTES;
-        is_too_long.then(|| InvalidInput::new(InputField::Claims, Problem::TooLong(MAX_CLAIMS_BYTES)))
+        is_too_long
+            .then(|| InvalidInput::new(InputField::Claims, Problem::TooLong(MAX_CLAIMS_BYTES)))
     }
 
     /// How many bytes they have together, as JSON.

@@ -6,7 +6,8 @@ use zeroize::optimization_barrier;
 
 /// A text that must not leak: a password, a code, an assertion, a fresh token.
 ///
-/// It has no `Display` and no `Serialize`, cannot be compared, and is wiped when dropped. Reading it is a loud call.
+/// It has no `Display` and no `Serialize`, cannot be compared, and is wiped when dropped. Reading
+/// it is a loud call.
 ///
 /// ```compile_fail
 /// # use session_issuer::secret::Secret;
@@ -73,20 +74,30 @@ pub enum WeakKey {
     /// A placeholder that documentation or templates use.
     #[error("the key is a placeholder")]
     Placeholder,
-    /// The text of another kind of key: PEM, OpenSSH or JWK. A public key as a secret is known to everybody.
+    /// The text of another kind of key: PEM, OpenSSH or JWK. A public key as a secret is known to
+    /// everybody.
     #[error("the key holds the text of another kind of key")]
     KeyText,
 }
 
-/// Checks that bytes can serve as a symmetric key: long enough, random enough, and not the text of another key.
+/// Checks that bytes can serve as a symmetric key: long enough, random enough, and not the text of
+/// another key.
 pub(crate) fn check_key(bytes: &[u8], at_least: usize) -> Result<(), WeakKey> {
-    const KEY_TEXT: [&[u8]; 5] = [b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-", b"\"kty\""];
-    const PLACEHOLDERS: [&[u8]; 6] =
-        [b"changeme", b"change-me", b"change_me", b"your-256-bit-secret", b"placeholder", b"example"];
+    const KEY_TEXT: [&[u8]; 5] =
+        [b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-", b"\"kty\""];
+    const PLACEHOLDERS: [&[u8]; 6] = [
+        b"changeme",
+        b"change-me",
+        b"change_me",
+        b"your-256-bit-secret",
+        b"placeholder",
+        b"example",
+    ];
     if bytes.len() < at_least {
         return Err(WeakKey::TooShort(at_least));
     }
-    let holds = |needle: &&[u8]| bytes.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle));
+    let holds =
+        |needle: &&[u8]| bytes.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle));
     if KEY_TEXT.iter().any(holds) || is_der_key(bytes) {
         return Err(WeakKey::KeyText);
     }
@@ -102,7 +113,8 @@ pub(crate) fn check_key(bytes: &[u8], at_least: usize) -> Result<(), WeakKey> {
     Ok(())
 }
 
-/// The object id of an RSA, EC or Edwards key, as DER has it: anywhere, so that junk in front of a key hides nothing.
+/// The object id of an RSA, EC or Edwards key, as DER has it: anywhere, so that junk in front of a
+/// key hides nothing.
 fn is_der_key(bytes: &[u8]) -> bool {
     const OIDS: [&[u8]; 3] = [
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01],
@@ -139,7 +151,10 @@ mod tests {
         assert_eq!(check_key(&[7; 31], 32), Err(WeakKey::TooShort(32)));
         assert_eq!(check_key(&[0; 32], 32), Err(WeakKey::LowEntropy));
         assert_eq!(check_key(b"correct horse battery staple aaa", 32), Err(WeakKey::LowEntropy));
-        assert_eq!(check_key(b"changeme-9f8e7d6c5b4a39281706f5e4d3c2b1a0", 32), Err(WeakKey::Placeholder));
+        assert_eq!(
+            check_key(b"changeme-9f8e7d6c5b4a39281706f5e4d3c2b1a0", 32),
+            Err(WeakKey::Placeholder)
+        );
         assert_eq!(
             check_key(b" \n-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYI", 32),
             Err(WeakKey::KeyText)

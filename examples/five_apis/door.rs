@@ -9,7 +9,9 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Query, RawPathParams, Request},
+    extract::{
+        ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Query, RawPathParams, Request,
+    },
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -65,7 +67,9 @@ impl Fault {
 
 /// A system's routes at the root, where paths that are nobody's are answered by the program.
 pub(crate) fn served<D: Door>(routes: Router<D>, door: &D) -> Router {
-    routes.method_not_allowed_fallback(|| async { D::tell(Fault::WrongMethod) }).with_state(door.clone())
+    routes
+        .method_not_allowed_fallback(|| async { D::tell(Fault::WrongMethod) })
+        .with_state(door.clone())
 }
 
 /// A system's routes below a prefix of its own.
@@ -90,7 +94,8 @@ impl<D: Door> FromRequest<D> for Call {
         let params = RawPathParams::from_request_parts(&mut parts, door).await;
         let params = params.map_err(|_| D::tell(Fault::NotFound))?;
         let params = params.iter().map(|(_, value)| value.to_owned()).collect();
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let peer =
+            parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         let (uri, headers) = (parts.uri.clone(), parts.headers.clone());
         let mut request = Request::from_parts(parts, body);
         DefaultBodyLimit::max(MAX_BODY).apply(&mut request);
@@ -117,7 +122,8 @@ impl Call {
         serde_json::from_slice(body).ok().filter(|_| object).ok_or(Fault::Malformed)
     }
 
-    /// The body as a form's text, which is written like a query; none of one that is not said to be a form.
+    /// The body as a form's text, which is written like a query; none of one that is not said to be
+    /// a form.
     pub(crate) fn form_text(&self) -> Result<Option<&str>, Fault> {
         if !self.is_of_type("x-www-form-urlencoded") {
             return Ok(None);
@@ -213,7 +219,9 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self { status, content_type: "application/json", body, headers: Vec::new() },
+            Ok(body) => {
+                Self { status, content_type: "application/json", body, headers: Vec::new() }
+            }
             Err(_) => Self::empty(500),
         }
     }

@@ -1,4 +1,5 @@
-//! Second factors of the demo users: recovery codes, codes that ZITADEL's challenges give back, and an authenticator app.
+//! Second factors of the demo users: recovery codes, codes that ZITADEL's challenges give back, and
+//! an authenticator app.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -13,8 +14,8 @@ use session_issuer::{
     entropy::{Entropy, SystemEntropy},
     id::{SubjectId, TenantId},
     verifier::{
-        AttemptLimit, Holder, OneTimeCode, OneTimeCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode,
-        Verifiers, VerifyError,
+        AttemptLimit, Holder, OneTimeCode, OneTimeCodes, RecoveryCodeStore, RecoveryCodes,
+        SpendRecoveryCode, Verifiers, VerifyError,
     },
 };
 
@@ -51,7 +52,8 @@ impl Factors {
         for user in Users.all() {
             let subject = SubjectId::new(user.id)?;
             let set = recovery.make(Holder::new(&tenant, &subject))?;
-            printed.insert(user.id, set.codes.iter().map(|code| code.expose().to_owned()).collect());
+            printed
+                .insert(user.id, set.codes.iter().map(|code| code.expose().to_owned()).collect());
             digests.table().extend(set.digests.into_iter().map(|digest| (subject.clone(), digest)));
         }
         Ok(Self {
@@ -73,7 +75,8 @@ impl Factors {
             .otp_email(Arc::clone(&self.codes))
             .recovery_code(Arc::clone(&self.recovery));
         #[cfg(feature = "totp")]
-        let verifiers = verifiers.totp(Totp::new(Arc::clone(&self.apps), Arc::clone(&self.lockout)));
+        let verifiers =
+            verifiers.totp(Totp::new(Arc::clone(&self.apps), Arc::clone(&self.lockout)));
         verifiers
     }
 

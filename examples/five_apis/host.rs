@@ -17,7 +17,8 @@ use session_issuer::{
     store::SessionStore,
     token::TokenKeys,
     verifier::{
-        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
+        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile,
+        VerifyError,
     },
 };
 
@@ -34,7 +35,8 @@ pub(crate) const PROJECT: &str = "00000000-0000-4000-8000-000000000001";
 /// The organisation of ZITADEL's demo.
 pub(crate) const ORGANISATION: &str = "demo-organisation";
 
-/// One store and one set of token keys for all five; each system has its own tenant, policy and signing keys.
+/// One store and one set of token keys for all five; each system has its own tenant, policy and
+/// signing keys.
 pub(crate) struct Host {
     pub(crate) base: String,
     pub(crate) users: Users,
@@ -49,7 +51,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// With sessions in this file, or in memory. A real host loads its secrets, and knows its users.
+    /// With sessions in this file, or in memory. A real host loads its secrets, and knows its
+    /// users.
     pub(crate) fn new(base: &str, store: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let sessions = kept::store(store)?;
         let keys = Keys::of(store)?;
@@ -191,7 +194,8 @@ impl FactorVerifier for Users {
 impl Profiles<hanko::Profile> for Users {
     async fn profile(&self, user: &SubjectId) -> Result<hanko::Profile, VerifyError> {
         let mut profile = hanko::Profile::default();
-        profile.email = self.by_id(user.as_str()).map(|user| hanko::Email::primary(user.login_name, true));
+        profile.email =
+            self.by_id(user.as_str()).map(|user| hanko::Email::primary(user.login_name, true));
         Ok(profile)
     }
 }

@@ -53,7 +53,10 @@ impl Keys {
         Ok(Self {
             api: ApiKeys::draw()?,
             token_key: bytes()?,
-            signing_key: asymmetric.then(pair).transpose()?.map(|pair| pair.jwk.expose().to_owned()),
+            signing_key: asymmetric
+                .then(pair)
+                .transpose()?
+                .map(|pair| pair.jwk.expose().to_owned()),
             signing_secret: bytes()?,
             zelf_secret: bytes()?,
         })

@@ -67,13 +67,18 @@ impl Api {
         })
     }
 
-    /// With which key it calls: `access-type` says where to look. A bearer of the server's key needs no other header.
+    /// With which key it calls: `access-type` says where to look. A bearer of the server's key
+    /// needs no other header.
     fn key_holder(&self, call: &Call) -> Result<Caller, Reply> {
         let (name, key, caller) = match header(call, "access-type") {
-            Some("client") => {
-                ("publishable-client-key", &self.client_key, Caller::client().end_user(call.client()))
+            Some("client") => (
+                "publishable-client-key",
+                &self.client_key,
+                Caller::client().end_user(call.client()),
+            ),
+            Some("server") => {
+                ("secret-server-key", &self.server_key, Caller::server(self.operator.clone()))
             }
-            Some("server") => ("secret-server-key", &self.server_key, Caller::server(self.operator.clone())),
             Some("admin") => {
                 ("super-secret-admin-key", &self.admin_key, Caller::admin(self.operator.clone()))
             }
@@ -86,7 +91,12 @@ impl Api {
             }
             Some(_) => {
                 let text = "The x-stack-access-type header must be 'client', 'server', or 'admin'.";
-                return Err(known(400, "INVALID_ACCESS_TYPE", text, json!({ "accessType": "other" })));
+                return Err(known(
+                    400,
+                    "INVALID_ACCESS_TYPE",
+                    text,
+                    json!({ "accessType": "other" }),
+                ));
             }
         };
         let project = header(call, "project-id") == Some(PROJECT);
@@ -94,7 +104,12 @@ impl Api {
             return Ok(caller);
         }
         let code = format!("INVALID_{}", name.to_uppercase().replace('-', "_"));
-        Err(known(401, &code, "The key is not valid for the project.", json!({ "project_id": PROJECT })))
+        Err(known(
+            401,
+            &code,
+            "The key is not valid for the project.",
+            json!({ "project_id": PROJECT }),
+        ))
     }
 
     /// Who calls: with which key, and as whom.
@@ -106,13 +121,17 @@ impl Api {
         })
     }
 
-    /// Stack Auth's way: a session that was signed out of is seen when its access token expires, in ten minutes at most.
-    /// `Freshness::Store` would see it at once.
+    /// Stack Auth's way: a session that was signed out of is seen when its access token expires, in
+    /// ten minutes at most. `Freshness::Store` would see it at once.
     async fn access_token(&self, call: &Call) -> Result<Option<AccessToken>, Reply> {
         self.access_token_by(call, Freshness::Stateless).await
     }
 
-    async fn access_token_by(&self, call: &Call, freshness: Freshness) -> Result<Option<AccessToken>, Reply> {
+    async fn access_token_by(
+        &self,
+        call: &Call,
+        freshness: Freshness,
+    ) -> Result<Option<AccessToken>, Reply> {
         let Some(token) = header(call, "access-token") else { return Ok(None) };
         let checked = self.service.check_access_token(token, freshness).await;
         checked.map(Some).map_err(refused)
@@ -122,10 +141,15 @@ impl Api {
 impl Door for Api {
     fn tell(fault: Fault) -> Reply {
         match fault {
-            Fault::Malformed => known(400, "BODY_PARSING_ERROR", "Invalid JSON in request body", json!({})),
-            Fault::WrongContentType => {
-                known(400, "BODY_PARSING_ERROR", "Unsupported content type in request body", json!({}))
+            Fault::Malformed => {
+                known(400, "BODY_PARSING_ERROR", "Invalid JSON in request body", json!({}))
             }
+            Fault::WrongContentType => known(
+                400,
+                "BODY_PARSING_ERROR",
+                "Unsupported content type in request body",
+                json!({}),
+            ),
             _ => Reply::json(fault.status(), &json!({ "error": fault.text() })),
         }
     }
@@ -139,7 +163,8 @@ fn header<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
 const KNOWN_ERROR: HeaderName = HeaderName::from_static("x-stack-known-error");
 
 fn known(status: u16, code: &str, error: &str, details: Value) -> Reply {
-    Reply::json(status, &json!({ "code": code, "error": error, "details": details })).with(KNOWN_ERROR, code)
+    Reply::json(status, &json!({ "code": code, "error": error, "details": details }))
+        .with(KNOWN_ERROR, code)
 }
 
 /// The SDK believes an error that this header names.
@@ -151,14 +176,22 @@ fn refused(error: ApiError) -> Reply {
 async fn create(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
     let request = call.json().map_err(Api::tell)?;
-    api.service.create_session(&caller, request).await.map(|answer| Reply::ok(&answer)).map_err(refused)
+    api.service
+        .create_session(&caller, request)
+        .await
+        .map(|answer| Reply::ok(&answer))
+        .map_err(refused)
 }
 
 async fn list(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.caller(&call).await?;
     let mut request = ListSessions::default();
     request.user_id = call.query_value("user_id").into();
-    api.service.list_sessions(&caller, request).await.map(|answer| Reply::ok(&answer)).map_err(refused)
+    api.service
+        .list_sessions(&caller, request)
+        .await
+        .map(|answer| Reply::ok(&answer))
+        .map_err(refused)
 }
 
 async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
@@ -167,11 +200,13 @@ async fn delete_one(State(api): State<Api>, call: Call) -> Outcome {
     done.map(|answer| Reply::ok(&answer)).map_err(refused)
 }
 
-/// Signs out of the session of either token. An access token that has expired will do, so it is not checked first.
+/// Signs out of the session of either token. An access token that has expired will do, so it is not
+/// checked first.
 async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
     api.key_holder(&call)?;
     // Either signs out: where the one is good for nothing, the other may be.
-    let tokens = ["access-token", "refresh-token"].map(|name| header(&call, name).unwrap_or_default());
+    let tokens =
+        ["access-token", "refresh-token"].map(|name| header(&call, name).unwrap_or_default());
     let [access, refresh] = tokens;
     let answer = match api.service.sign_out(access).await {
         Err(error) if error.status == 401 => api.service.sign_out(refresh).await,
@@ -183,7 +218,11 @@ async fn sign_out(State(api): State<Api>, call: Call) -> Outcome {
 async fn refresh(State(api): State<Api>, call: Call) -> Outcome {
     let caller = api.key_holder(&call)?;
     let token = header(&call, "refresh-token").unwrap_or_default();
-    api.service.refresh_session(&caller, token).await.map(|answer| Reply::ok(&answer)).map_err(refused)
+    api.service
+        .refresh_session(&caller, token)
+        .await
+        .map(|answer| Reply::ok(&answer))
+        .map_err(refused)
 }
 
 /// The same as OAuth writes it (RFC 6749 section 6): what the SDK calls.
@@ -197,10 +236,13 @@ async fn oauth_token(State(api): State<Api>, call: Call) -> Outcome {
         return Err(Reply::json(401, &json!({ "error": "invalid_client" })));
     }
     let caller = Caller::client().end_user(call.client());
-    let answer = api.service.refresh_session(&caller, field("refresh_token")).await.map_err(refused)?;
+    let answer =
+        api.service.refresh_session(&caller, field("refresh_token")).await.map_err(refused)?;
     let token = answer.access_token.expose();
-    let lives =
-        api.issuer.verify(token).map(|claims| claims.expires_at().since(claims.issued_at()).as_secs());
+    let lives = api
+        .issuer
+        .verify(token)
+        .map(|claims| claims.expires_at().since(claims.issued_at()).as_secs());
     Ok(Reply::ok(&json!({
         "access_token": token,
         "token_type": "Bearer",
@@ -230,7 +272,12 @@ async fn change_password(State(api): State<Api>, call: Call) -> Outcome {
     })?;
     let change: Change = call.json().map_err(Api::tell)?;
     if !api.users.knows(user, &change.old_password) {
-        return Err(known(400, "PASSWORD_CONFIRMATION_MISMATCH", "Passwords do not match.", json!({})));
+        return Err(known(
+            400,
+            "PASSWORD_CONFIRMATION_MISMATCH",
+            "Passwords do not match.",
+            json!({}),
+        ));
     }
     if change.new_password.chars().count() < 8 {
         let details = json!({ "min_length": 8 });

@@ -66,17 +66,22 @@ impl Api {
         })
     }
 
-    /// The app whose key a call carries: as a bearer, in the query, or in the body, where some clients put all they send.
+    /// The app whose key a call carries: as a bearer, in the query, or in the body, where some
+    /// clients put all they send.
     fn app(&self, call: &Call) -> Result<&Caller, Reply> {
         #[derive(Deserialize)]
         struct Key {
             api_key: Option<String>,
         }
-        let bearer = call.authorization("Bearer").is_some_and(|given| same(given, &self.read_access_token));
+        let bearer =
+            call.authorization("Bearer").is_some_and(|given| same(given, &self.read_access_token));
         let key = || {
             let json = || call.json::<Key>().ok()?.api_key;
-            let body = || call.form().ok().and_then(|mut form| form.remove("api_key")).or_else(json);
-            call.query_value("api_key").or_else(body).is_some_and(|given| same(&given, &self.api_key))
+            let body =
+                || call.form().ok().and_then(|mut form| form.remove("api_key")).or_else(json);
+            call.query_value("api_key")
+                .or_else(body)
+                .is_some_and(|given| same(&given, &self.api_key))
         };
         if bearer || key() { Ok(&self.app) } else { Err(Status::InvalidApiKey.error().into()) }
     }
@@ -84,14 +89,17 @@ impl Api {
     /// The user who is logged in to the page, by the browser's own dialog.
     async fn user(&self, call: &Call) -> Result<Caller, Reply> {
         let dialog = || {
-            let page =
-                Reply::html(401, "<!doctype html><title>Log in</title><p>Log in as a demo user.".to_owned());
+            let page = Reply::html(
+                401,
+                "<!doctype html><title>Log in</title><p>Log in as a demo user.".to_owned(),
+            );
             page.with(header::WWW_AUTHENTICATE, "Basic realm=\"five_apis\", charset=\"UTF-8\"")
         };
         let (name, password) = call.basic().ok_or_else(dialog)?;
         let user = self.users.by_login(&name, &password).ok_or_else(dialog)?;
         let user = SubjectId::new(user.id).map_err(|_| Status::Internal.error())?;
-        // A real host reads it before it compares the password: what revokes all sessions from then on wins.
+        // A real host reads it before it compares the password: what revokes all sessions from then
+        // on wins.
         let epoch = self.issuer.epoch(&user).await.map_err(|_| Status::Offline.error())?;
         Ok(Caller::user(user).epoch(epoch))
     }
@@ -108,7 +116,8 @@ impl Door for Api {
     }
 }
 
-/// What a call sends: in its body, as JSON or as a form, and in its query. What the body lacks, the query may have.
+/// What a call sends: in its body, as JSON or as a form, and in its query. What the body lacks, the
+/// query may have.
 fn sent<T: DeserializeOwned>(call: &Call, from_query: fn(&str) -> T) -> Result<[T; 2], Reply> {
     let body = match call.form_text().map_err(Api::tell)? {
         Some(form) => from_query(form),
@@ -171,7 +180,8 @@ async fn delete_access_token(State(api): State<Api>, call: Call) -> Outcome {
 async fn account(State(api): State<Api>, call: Call) -> Outcome {
     let app = api.app(&call)?;
     let access = api.service.check_session(app, CheckSession::from_query(call.query())).await?;
-    let user = api.users.by_id(access.user()?.as_str()).ok_or_else(|| Status::AccountDisabled.error())?;
+    let user =
+        api.users.by_id(access.user()?.as_str()).ok_or_else(|| Status::AccountDisabled.error())?;
     Ok(Reply::ok(&json!({ "id": user.number, "username": user.login_name, "name": user.name })))
 }
 
@@ -191,7 +201,8 @@ async fn page(State(api): State<Api>, call: Call) -> Outcome {
     ))
 }
 
-/// What the user has said. The browser sends the login by itself, so the form must be this page's own.
+/// What the user has said. The browser sends the login by itself, so the form must be this page's
+/// own.
 async fn decide(State(api): State<Api>, call: Call) -> Outcome {
     let from = call.header("origin").and_then(|origin| origin.split_once("://"));
     if call.header("origin").is_some() && from.map(|(_, host)| host) != call.header("host") {

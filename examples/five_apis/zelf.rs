@@ -20,7 +20,8 @@ pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/api/sessions", post(create))
         .route("/api/sessions/yek-cilbup", get(public_key))
-        // Two of the host's own, behind a session: one that counts, and one that uses the session up.
+        // Two of the host's own, behind a session: one that counts, and one that uses the session
+        // up.
         .route("/api/zelf-name-service/search", get(search))
         .route("/api/wallets/decrypt", post(decrypt))
 }

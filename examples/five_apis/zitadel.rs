@@ -1,4 +1,5 @@
-//! ZITADEL's session service: a session grown by checks. Each family of paths has the rule of its own era.
+//! ZITADEL's session service: a session grown by checks. Each family of paths has the rule of its
+//! own era.
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use serde_json::json;
 use session_issuer::{
     Policy,
     compat::zitadel::{
-        ApiError, Caller, CreateSession, DeleteSession, GetSession, LoginPolicy, Permission, ResourceOwner,
-        Scope, Service, TokenRule,
+        ApiError, Caller, CreateSession, DeleteSession, GetSession, LoginPolicy, Permission,
+        ResourceOwner, Scope, Service, TokenRule,
     },
     id::CreatorId,
 };
@@ -46,7 +47,10 @@ pub(crate) fn routes() -> Router<Api> {
         router
             .route(&format!("{prefix}/sessions"), post(create))
             .route(&format!("{prefix}/sessions/search"), post(search))
-            .route(&format!("{prefix}/sessions/{{session_id}}"), get(show).patch(set).delete(delete))
+            .route(
+                &format!("{prefix}/sessions/{{session_id}}"),
+                get(show).patch(set).delete(delete),
+            )
     })
 }
 
@@ -73,24 +77,29 @@ impl Api {
             service: Service::new(issuer).profiles(host.users),
             factors: Arc::clone(&host.factors),
             token: host.keys.zitadel.clone(),
-            login_page: all.into_iter().fold(login_page, |page, may| page.grant(may, Scope::Instance)),
+            login_page: all
+                .into_iter()
+                .fold(login_page, |page, may| page.grant(may, Scope::Instance)),
         })
     }
 
-    /// The service under the rule of an era. The login page alone is trusted with every session whose id it knows, and
-    /// with codes: whoever gets one back has a second factor without the phone.
+    /// The service under the rule of an era. The login page alone is trusted with every session
+    /// whose id it knows, and with codes: whoever gets one back has a second factor without the
+    /// phone.
     pub(crate) fn of(&self, era: Era, caller: &Caller) -> Service {
         let is_page = *caller == self.login_page;
         let service = self.service.clone().challenges(self.factors.challenges(is_page));
         match era {
             Era::V2Alpha => service.token_rule(TokenRule::V2Alpha),
             Era::V2Beta if is_page => service.token_rule(TokenRule::V2).resource_owner(instance()),
-            Era::V2Beta | Era::V2 => service.token_rule(TokenRule::Permission).resource_owner(instance()),
+            Era::V2Beta | Era::V2 => {
+                service.token_rule(TokenRule::Permission).resource_owner(instance())
+            }
         }
     }
 
-    /// A creation without the fingerprint of a user agent that anybody but the login page claims to be: sessions of one
-    /// user agent are shown to each other.
+    /// A creation without the fingerprint of a user agent that anybody but the login page claims to
+    /// be: sessions of one user agent are shown to each other.
     pub(crate) fn unclaimed(&self, mut request: CreateSession, caller: &Caller) -> CreateSession {
         if let Some(agent) = request.user_agent.as_mut().filter(|_| *caller != self.login_page) {
             agent.fingerprint_id = None;
@@ -100,8 +109,9 @@ impl Api {
 
     /// The login page's service account, or the user of a session whose token is the bearer token.
     ///
-    /// ZITADEL's own page calls without a token. That is let in where no era trusts its callers, for a demo on one's own
-    /// machine: as somebody new each time, who has no more than the session tokens that it knows.
+    /// ZITADEL's own page calls without a token. That is let in where no era trusts its callers,
+    /// for a demo on one's own machine: as somebody new each time, who has no more than the session
+    /// tokens that it knows.
     pub(crate) async fn caller(&self, call: &Call, era: Era) -> Result<Caller, Unwelcome> {
         match call.authorization("Bearer") {
             Some(given) if same(given, &self.token) => Ok(self.login_page.clone()),

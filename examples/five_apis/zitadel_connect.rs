@@ -18,16 +18,15 @@ pub(crate) struct Api(pub(crate) super::Api);
 pub(crate) fn routes() -> Router<Api> {
     let services = [("v2beta", Era::V2Beta), ("v2", Era::V2)];
     services.into_iter().fold(Router::new(), |router, (version, era)| {
-        ["CreateSession", "SetSession", "GetSession", "ListSessions", "DeleteSession"].into_iter().fold(
-            router,
-            |router, name| {
+        ["CreateSession", "SetSession", "GetSession", "ListSessions", "DeleteSession"]
+            .into_iter()
+            .fold(router, |router, name| {
                 let path = format!("/zitadel.session.{version}.SessionService/{name}");
                 let handler = move |State(api): State<Api>, call: Call| async move {
                     answered(&api.0, &call, era, name).await.unwrap_or_else(|reply| reply)
                 };
                 router.route(&path, post(handler))
-            },
-        )
+            })
     })
 }
 
@@ -74,7 +73,8 @@ fn told<T: Serialize>(answer: Result<T, ApiError>) -> Result<Reply, Reply> {
 
 fn refusal(refused: &ApiError) -> Reply {
     Reply::log(refused);
-    let details: Vec<_> = refused.body.details.iter().map(|detail| (detail.id, detail.message)).collect();
+    let details: Vec<_> =
+        refused.body.details.iter().map(|detail| (detail.id, detail.message)).collect();
     error(refused.status, refused.body.code, &refused.body.message, &details)
 }
 

@@ -1,7 +1,8 @@
-//! What an example keeps between two runs: sessions in an SQLite file, and secrets in another one beside it.
+//! What an example keeps between two runs: sessions in an SQLite file, and secrets in another one
+//! beside it.
 //!
-//! Secrets in a plain file are a demo's way. A real host has the system's keychain or a key service for them, so that
-//! whoever copies the folder with the sessions does not get the keys as well.
+//! Secrets in a plain file are a demo's way. A real host has the system's keychain or a key service
+//! for them, so that whoever copies the folder with the sessions does not get the keys as well.
 
 use std::{
     error::Error,
@@ -24,7 +25,10 @@ pub(crate) fn store(file: Option<&Path>) -> Result<Arc<dyn SessionStore>, Box<dy
             Ok(Arc::new(opened.map_err(|error| format!("{}: {error}", file.display()))?))
         }
         #[cfg(not(feature = "sqlite"))]
-        Some(_) => Err("keeping sessions in a file needs the feature `sqlite`: add it to --features".into()),
+        Some(_) => {
+            Err("keeping sessions in a file needs the feature `sqlite`: add it to --features"
+                .into())
+        }
     }
 }
 

@@ -18,6 +18,10 @@ use session_issuer::{
     },
 };
 
+/// What an act answers.
+pub(crate) type Answer<T> = Result<T, StoreError>;
+type Acted<T> = (Answer<T>, Answer<Writes>);
+
 /// One act, one line. A line that was not finished, because its writer died, never happened.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +51,7 @@ impl SessionLine {
 
 impl Writes {
     /// The line of what an act writes.
-    fn of(rows: &Rows, plan: impl IntoIterator<Item = ActWrite>) -> Result<Self, StoreError> {
+    fn of(rows: &Rows, plan: impl IntoIterator<Item = ActWrite>) -> Answer<Self> {
         let mut line = Self::default();
         for write in plan {
             match write {
@@ -60,8 +64,8 @@ impl Writes {
                 }
                 ActWrite::End { key, tombstone, record, .. } => {
                     let before = || Some(rows.kept.get(&key)?.columns.clone());
-                    let columns = record.map(|record| record.columns()).or_else(before);
-                    let ended = columns.map(|columns| Columns { ended: Some(tombstone), ..columns });
+                    let was = record.map(|record| record.columns()).or_else(before);
+                    let ended = was.map(|was| Columns { ended: Some(tombstone), ..was });
                     line.sessions.push(SessionLine::new(key, None, ended));
                 }
                 // The next that takes the slot is its holder.
@@ -110,11 +114,9 @@ impl Rows {
         if let Some(subject) = wants.subject_key() {
             facts.stamp = self.subjects.get(&subject).cloned();
             if wants.others.is_some() {
-                let own = |record: &&Arc<Record>| {
-                    record.subject_key().as_ref() == Some(&subject) && record.tombstone().is_none()
-                };
-                facts.others =
-                    Others::All(self.records().filter(own).map(|own| self.snapshot(own)).collect());
+                let own = |by: &&Arc<Record>| by.subject_key().as_ref() == Some(&subject);
+                let others = self.records().filter(own).filter(|own| own.tombstone().is_none());
+                facts.others = Others::All(others.map(|own| self.snapshot(own)).collect());
             }
         }
         if let Some(device) = wants.slot {
@@ -133,10 +135,8 @@ impl Rows {
             Some(Kept { record: Some(record), .. }) => Row::Record(self.snapshot(record)),
             Some(Kept { row, columns, .. }) => {
                 let error = read(key, row, columns.clone()).err();
-                Row::Unreadable {
-                    error: error.unwrap_or_else(|| StoreError::new(StoreErrorKind::Broken)),
-                    is_ended: columns.ended.is_some(),
-                }
+                let error = error.unwrap_or_else(|| StoreError::new(StoreErrorKind::Broken));
+                Row::Unreadable { error, is_ended: columns.ended.is_some() }
             }
         }
     }
@@ -154,7 +154,7 @@ impl Rows {
         self.kept.iter().filter(|(_, kept)| kept.record.is_none()).map(|(key, _)| key)
     }
 
-    fn apply(&mut self, line: Writes) -> Result<(), StoreError> {
+    fn apply(&mut self, line: Writes) -> Answer<()> {
         for SessionLine { tenant, id, row, columns } in line.sessions {
             let key = SessionKey::new(tenant, id);
             let before = self.kept.remove(&key);
@@ -178,11 +178,11 @@ impl Rows {
 }
 
 /// A row as the record that belongs there.
-fn read(key: &SessionKey, row: &str, columns: Columns) -> Result<Arc<Record>, StoreError> {
+fn read(key: &SessionKey, row: &str, columns: Columns) -> Answer<Arc<Record>> {
     let record = Record::decode(row.as_bytes(), columns)?;
     match record.key() == *key {
         true => Ok(record.into()),
-        false => Err(StoreError::new(StoreErrorKind::Damaged).with_source("the row of another record")),
+        false => Err(damaged("the row of another record")),
     }
 }
 
@@ -196,8 +196,9 @@ struct Open {
 }
 
 impl Journal {
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    pub(crate) fn open(path: &Path) -> Answer<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
         let open = Open { file: file.map_err(unavailable)?, read_to: 0, rows: Rows::default() };
         let journal = Self(Mutex::new(open));
         journal.read(|_| Ok(()))?;
@@ -205,12 +206,12 @@ impl Journal {
     }
 
     /// Reads all that was written before.
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&Rows) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Rows) -> Answer<T>) -> Answer<T> {
         self.write(|rows| (read(rows), Ok(Writes::default())))
     }
 
     /// Runs one act of the crate.
-    pub(crate) fn act<T>(&self, decide: impl FnOnce(&Rows) -> Plan<T>) -> Result<T, StoreError> {
+    pub(crate) fn act<T>(&self, decide: impl FnOnce(&Rows) -> Plan<T>) -> Answer<T> {
         self.write(|rows| {
             let Plan { answer, writes, .. } = decide(rows);
             (answer, Writes::of(rows, writes))
@@ -219,17 +220,14 @@ impl Journal {
 
     /// Whoever else has the file open waits. What is written is one line, on the disk before the
     /// answer is given.
-    pub(crate) fn write<T>(
-        &self,
-        decide: impl FnOnce(&Rows) -> (Result<T, StoreError>, Result<Writes, StoreError>),
-    ) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(&self, decide: impl FnOnce(&Rows) -> Acted<T>) -> Answer<T> {
         let mut open = self.0.lock().map_err(|_| StoreError::new(StoreErrorKind::Broken))?;
         open.file.lock().map_err(unavailable)?;
         let answer = open.catch_up().and_then(|()| {
             let (answer, writes) = decide(&open.rows);
-            match writes? {
-                Writes { sessions, subjects, .. } if sessions.is_empty() && subjects.is_empty() => {}
-                writes => open.append(writes)?,
+            let writes = writes?;
+            if !(writes.sessions.is_empty() && writes.subjects.is_empty()) {
+                open.append(writes)?;
             }
             answer
         });
@@ -239,25 +237,25 @@ impl Journal {
 }
 
 impl Open {
-    fn catch_up(&mut self) -> Result<(), StoreError> {
+    fn catch_up(&mut self) -> Answer<()> {
         if self.file.metadata().map_err(unavailable)?.len() == self.read_to {
             return Ok(());
         }
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(self.read_to)).map_err(unavailable)?;
         self.file.read_to_end(&mut bytes).map_err(unavailable)?;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        for line in lines.filter(|line| line.ends_with(b"\n")) {
             // The cause would show the line.
-            let parsed = serde_json::from_slice(line).map_err(|_| {
-                StoreError::new(StoreErrorKind::Damaged).with_source("a line of the file cannot be read")
-            })?;
+            let parsed = serde_json::from_slice(line);
+            let parsed = parsed.map_err(|_| damaged("a line of the file cannot be read"))?;
             self.rows.apply(parsed)?;
             self.read_to += line.len() as u64;
         }
         Ok(())
     }
 
-    fn append(&mut self, writes: Writes) -> Result<(), StoreError> {
+    fn append(&mut self, writes: Writes) -> Answer<()> {
         let mut line = serde_json::to_vec(&writes).map_err(unavailable)?;
         line.push(b'\n');
         // What lies behind the last line was not finished.
@@ -269,6 +267,10 @@ impl Open {
         self.read_to += line.len() as u64;
         Ok(())
     }
+}
+
+fn damaged(what: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Damaged).with_source(what)
 }
 
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
@@ -304,19 +306,19 @@ pub(crate) mod temp_file {
             Arc::new(FileStore::open(self.0.path()).unwrap())
         }
 
-        /// Changes the row where it stands last. Bytes that are no text become other text, as wrong as they.
+        /// Changes the row where it stands last. Bytes that are no text become other text.
         async fn tamper(&self, key: &SessionKey, change: Tampering<'_>) {
             let text = fs::read_to_string(self.0.path()).unwrap();
-            let mut lines: Vec<Writes> =
-                text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            let mut lines: Vec<Writes> = lines.collect();
             let of_key = |line: &&mut SessionLine| line.id == key.id && line.tenant == key.tenant;
             let rows = lines.iter_mut().flat_map(|line| &mut line.sessions);
             let row = rows.filter(of_key).filter_map(|line| line.row.as_mut()).last().unwrap();
             let mut bytes = row.clone().into_bytes();
             change(&mut bytes);
             *row = String::from_utf8_lossy(&bytes).into_owned();
-            let text: String = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
-            fs::write(self.0.path(), text).unwrap();
+            let lines = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n");
+            fs::write(self.0.path(), lines.collect::<String>()).unwrap();
         }
     }
 }

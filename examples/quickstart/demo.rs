@@ -1,4 +1,5 @@
-//! What the quickstart's host brings along: a store, keys, one user, a clock; and how the lines are printed.
+//! What the quickstart's host brings along: a store, keys, one user, a clock; and how the lines are
+//! printed.
 
 use std::{
     error::Error,
@@ -22,7 +23,8 @@ use session_issuer::{
     store::SessionStore,
     token::TokenKeys,
     verifier::{
-        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
+        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile,
+        VerifyError,
     },
 };
 
@@ -42,7 +44,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// With sessions in this file, or in memory. Random keys: no token outlives this process. A real host loads its secrets.
+    /// With sessions in this file, or in memory. Random keys: no token outlives this process. A
+    /// real host loads its secrets.
     pub(crate) fn new(file: Option<&Path>) -> Result<Self, Box<dyn Error>> {
         let mut secret = [0; 32];
         SystemEntropy.fill(&mut secret)?;
@@ -87,7 +90,8 @@ impl SubjectDirectory for Users {
 
 #[async_trait]
 impl FactorVerifier for Users {
-    /// A real host compares slow hashes (argon2). This one compares in constant time, and for unknown users too.
+    /// A real host compares slow hashes (argon2). This one compares in constant time, and for
+    /// unknown users too.
     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
         let Check::Password(given) = attempt.check else { return Ok(Outcome::NotSetUp) };
         let (given, known) = (given.expose().as_bytes(), PASSWORD.as_bytes());
@@ -97,8 +101,8 @@ impl FactorVerifier for Users {
     }
 }
 
-/// A clock that moves when it is told to, so that nothing here waits. (`testing::ManualClock` is one, behind a feature that
-/// the quickstart does without.)
+/// A clock that moves when it is told to, so that nothing here waits. (`testing::ManualClock` is
+/// one, behind a feature that the quickstart does without.)
 #[derive(Debug)]
 pub(crate) struct DemoClock(AtomicI64);
 
@@ -167,7 +171,12 @@ pub(crate) fn json(answer: &impl serde::Serialize) -> Result<String, serde_json:
 /// No more than the two ends of a token: of a long text without spaces.
 fn short(text: &str) -> String {
     match text.len() > 40 && !text.contains(' ') {
-        true => text.chars().take(16).chain("...".chars()).chain(text.chars().skip(text.len() - 6)).collect(),
+        true => text
+            .chars()
+            .take(16)
+            .chain("...".chars())
+            .chain(text.chars().skip(text.len() - 6))
+            .collect(),
         false => text.to_owned(),
     }
 }

@@ -68,8 +68,12 @@ mod tests {
 
     #[test]
     fn an_api_error_serializes_as_its_body_and_shows_none_of_it() {
-        let error = ApiError::new(404, serde_json::json!({ "code": 404, "message": "user not found" }));
-        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"code":404,"message":"user not found"}"#);
+        let error =
+            ApiError::new(404, serde_json::json!({ "code": 404, "message": "user not found" }));
+        assert_eq!(
+            serde_json::to_string(&error).unwrap(),
+            r#"{"code":404,"message":"user not found"}"#
+        );
         assert!(!format!("{error:?} {error}").contains("not found"));
     }
 }

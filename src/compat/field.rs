@@ -129,14 +129,17 @@ impl<'de> Deserialize<'de> for Field<String> {
 
 impl<'de> Deserialize<'de> for Field<Secret> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Sent { text: |text| Self::Given(text.into()), boolean: mistyped })
+        deserializer
+            .deserialize_any(Sent { text: |text| Self::Given(text.into()), boolean: mistyped })
     }
 }
 
 impl<'de> Deserialize<'de> for Field<bool> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(Sent { text: |_| Self::Mistyped(JsonType::String), boolean: Self::Given })
+        deserializer.deserialize_any(Sent {
+            text: |_| Self::Mistyped(JsonType::String),
+            boolean: Self::Given,
+        })
     }
 }
 
@@ -276,7 +279,8 @@ mod tests {
             (r#"[[{"a": [1]}], "x"]"#, Array),
             (r#"{"a": {"b": [null]}}"#, Object),
         ] {
-            let (text, boolean, number) = (read::<String>(json), read::<bool>(json), read::<f64>(json));
+            let (text, boolean, number) =
+                (read::<String>(json), read::<bool>(json), read::<f64>(json));
             assert_eq!(text.strict().err(), (is != Text).then_some(is), "{json}");
             assert_eq!(boolean.strict().err(), (is != Boolean).then_some(is), "{json}");
             assert_eq!(number.strict().err(), (is != Number).then_some(is), "{json}");

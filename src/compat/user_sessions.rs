@@ -18,7 +18,10 @@ pub(super) fn uuid_subject(text: &str) -> Option<SubjectId> {
 }
 
 /// Every session that a query finds, page by page.
-pub(super) async fn list_all(issuer: &Issuer, query: SessionQuery) -> Result<Vec<SessionView>, Error> {
+pub(super) async fn list_all(
+    issuer: &Issuer,
+    query: SessionQuery,
+) -> Result<Vec<SessionView>, Error> {
     let mut query = query.limit(1000);
     let mut found = Vec::new();
     loop {
@@ -32,7 +35,10 @@ pub(super) async fn list_all(issuer: &Issuer, query: SessionQuery) -> Result<Vec
 }
 
 /// A session that nobody has revoked, expired or not: whoever may end it still can.
-pub(super) async fn find_session(issuer: &Issuer, id: SessionId) -> Result<Option<SessionView>, Error> {
+pub(super) async fn find_session(
+    issuer: &Issuer,
+    id: SessionId,
+) -> Result<Option<SessionView>, Error> {
     let query = SessionQuery::select(Select::Ids(vec![id])).dead_too().impersonations_too();
     let page = issuer.list(query).await?;
     let found = page.sessions().first().cloned();

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Every mistake in a configuration: the source of [`ErrorKind::InvalidConfiguration`](super::ErrorKind::InvalidConfiguration).
+/// Every mistake in a configuration: the source of
+/// [`ErrorKind::InvalidConfiguration`](super::ErrorKind::InvalidConfiguration).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigurationProblems(pub(crate) Vec<String>);
 

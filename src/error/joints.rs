@@ -155,7 +155,8 @@ impl fmt::Display for SignErrorKind {
     }
 }
 
-/// A factor verifier or subject directory could not answer. A wrong password is an answer, not an error.
+/// A factor verifier or subject directory could not answer. A wrong password is an answer, not an
+/// error.
 #[derive(Debug, thiserror::Error)]
 #[error("the verifier did not answer")]
 pub struct VerifyError {

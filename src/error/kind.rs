@@ -128,15 +128,17 @@ kinds! {
     CapReached: "cap_reached", Rejected, 409, Cap, "the subject has as many sessions as allowed";
     /// A named counter is at its limit.
     QuotaExceeded: "quota_exceeded", Rejected, 429, Quota, "a counter of the session is at its limit";
-    /// The session is live but does not meet the requirement; [`Error::unmet`](super::Error::unmet) lists what lacks.
+    /// The session is live but does not meet the requirement; [`Error::unmet`](super::Error::unmet)
+    /// lists what lacks.
     RequirementNotMet: "requirement_not_met", Rejected, 403, StepUp, "the session does not meet the requirement";
     /// Not with an impersonated session.
     ImpersonationRefused: "impersonation_refused", Rejected, 403, Refused, "not with an impersonated session";
 
     /// The store, the signer, a verifier or the system's randomness did not answer.
     Unavailable: "unavailable", Unavailable, 503, Unavailable, "a part did not answer";
-    /// The subject's sessions were revoked while this call was verifying: read the epoch and verify again. To the
-    /// store it looks the same when a sweep forgets a subject in that moment that no record names any more.
+    /// The subject's sessions were revoked while this call was verifying: read the epoch and verify
+    /// again. To the store it looks the same when a sweep forgets a subject in that moment that no
+    /// record names any more.
     SubjectMoved: "subject_moved", Unavailable, 503, Unavailable, "the subject's sessions were revoked meanwhile";
     /// Other calls changed the session every time this one tried.
     Contention: "contention", Unavailable, 503, Unavailable, "other calls kept changing the session";
@@ -186,7 +188,8 @@ pub enum Remedy {
     StepUp,
     /// Wait: for a decision, or for room.
     Wait,
-    /// Tell the caller: the request itself is wrong, or not allowed, or a check failed. Keep the credential.
+    /// Tell the caller: the request itself is wrong, or not allowed, or a check failed. Keep the
+    /// credential.
     Refuse,
     /// Wake somebody up: the host, the store or this crate is at fault.
     Report,

@@ -1,7 +1,8 @@
 //! What can go wrong, in one type: a kind, the operation it stopped, and the source.
 //!
-//! [`Error`] is what every verb returns. The joints (store, signer, verifier, entropy) have small errors of their
-//! own, which [`Error`] keeps as its source. Nothing here ever shows a token, a subject or an address.
+//! [`Error`] is what every verb returns. The joints (store, signer, verifier, entropy) have small
+//! errors of their own, which [`Error`] keeps as its source. Nothing here ever shows a token, a
+//! subject or an address.
 
 mod configuration;
 mod field;
@@ -16,7 +17,9 @@ use serde::{Serialize, Serializer};
 pub use configuration::ConfigurationProblems;
 pub use field::InputField;
 pub use input::{InvalidInput, Problem};
-pub(crate) use joints::{EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError};
+pub(crate) use joints::{
+    EntropyError, SignError, SignErrorKind, StoreError, StoreErrorKind, VerifyError,
+};
 pub use kind::{ErrorClass, ErrorKind, Remedy};
 
 use crate::reason::RevokeReason;
@@ -31,7 +34,8 @@ use crate::reason::RevokeReason;
 /// | what an outsider hears | [`public`](Self::public), with its status |
 ///
 /// # Security
-/// `Display` and `Debug` show the kind, the operation and fixed words. They never show what was presented.
+/// `Display` and `Debug` show the kind, the operation and fixed words. They never show what was
+/// presented.
 ///
 /// # Examples
 /// ```
@@ -67,7 +71,10 @@ impl Error {
 
     /// The same error with its cause kept.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -128,7 +135,8 @@ impl Error {
         std::error::Error::source(self)?.downcast_ref()
     }
 
-    /// True when it is worth trying again: the same call, or, after `SubjectMoved`, from the verification on.
+    /// True when it is worth trying again: the same call, or, after `SubjectMoved`, from the
+    /// verification on.
     pub fn is_retryable(&self) -> bool {
         match self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>()) {
             Some(store) => store.is_retryable(),
@@ -142,20 +150,21 @@ impl Error {
     /// repeated `create` may leave a second session, which its subject's list shows. After `update`
     /// and `exchange` look first: the old token may be superseded.
     pub fn is_in_doubt(&self) -> bool {
-        let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());
+        let source =
+            self.0.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());
         source.is_some_and(StoreError::is_in_doubt)
     }
 
     /// True when the presented credential is known to be dead for good.
     ///
-    /// Only told of a credential that proved authentic first, so what is forged or unknown is not terminal: whether to
-    /// drop a cookie is what [`remedy`](Self::remedy) says.
+    /// Only told of a credential that proved authentic first, so what is forged or unknown is not
+    /// terminal: whether to drop a cookie is what [`remedy`](Self::remedy) says.
     pub fn is_terminal(&self) -> bool {
         self.0.kind.is_terminal()
     }
 
-    /// The HTTP status that fits the kind: for logs and trusted callers. Outsiders get that of [`public`](Self::public),
-    /// which tells nobody who exists.
+    /// The HTTP status that fits the kind: for logs and trusted callers. Outsiders get that of
+    /// [`public`](Self::public), which tells nobody who exists.
     pub fn http_status(&self) -> u16 {
         self.0.kind.http_status()
     }
@@ -300,7 +309,8 @@ impl Serialize for Operation {
     }
 }
 
-/// An input that breaks a rule becomes an error of the kind [`ErrorKind::InvalidInput`], naming the field.
+/// An input that breaks a rule becomes an error of the kind [`ErrorKind::InvalidInput`], naming the
+/// field.
 impl From<InvalidInput> for Error {
     fn from(input: InvalidInput) -> Self {
         Self::new(ErrorKind::InvalidInput, Operation::Input).with_source(input)

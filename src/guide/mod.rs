@@ -1,4 +1,5 @@
-//! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation, signers, stores, threats, words.
+//! Longer reading: the five flows, defaults and their reasons, factors, rotation, revocation,
+//! signers, stores, threats, words.
 
 #[cfg(feature = "compat")]
 #[cfg_attr(docsrs, doc(cfg(feature = "compat")))]

@@ -12,7 +12,8 @@ use crate::{
     id::SubjectId,
     session::{Epoch, Session, SubjectStamp},
     verifier::{
-        Ask, Asked, Attempt, Challenger, Found, Holder, Lookup, Outcome, RefusedCheck, SubjectProfile,
+        Ask, Asked, Attempt, Challenger, Found, Holder, Lookup, Outcome, RefusedCheck,
+        SubjectProfile,
     },
 };
 
@@ -47,7 +48,11 @@ pub(super) struct Proven {
 
 impl Proven {
     /// Adds the factors that the host vouches for.
-    pub(super) fn add_verified(&mut self, verified: &[FactorKind], now: Timestamp) -> Result<(), ErrorKind> {
+    pub(super) fn add_verified(
+        &mut self,
+        verified: &[FactorKind],
+        now: Timestamp,
+    ) -> Result<(), ErrorKind> {
         for kind in verified {
             if self.subject.is_none() {
                 return Err(ErrorKind::SubjectMissing);
@@ -112,7 +117,11 @@ impl Call<'_> {
     }
 
     /// Asks the directory; the inner error is a refusal.
-    async fn find(self, by: &SubjectRef, proven: &mut Proven) -> Result<Result<(), ErrorKind>, Error> {
+    async fn find(
+        self,
+        by: &SubjectRef,
+        proven: &mut Proven,
+    ) -> Result<Result<(), ErrorKind>, Error> {
         let found = match (&self.inner.directory, by) {
             (Some(directory), by) => {
                 let lookup = Lookup::new(&self.tenant, by);
@@ -157,10 +166,12 @@ impl Call<'_> {
         let refused = RefusedCheck::check(check.kind());
         let missing = || self.error(ErrorKind::SubjectMissing).with_source(refused);
         let subject = proven.subject.as_ref().ok_or_else(missing)?;
-        let verifier = self.inner.verifier.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
+        let verifier =
+            self.inner.verifier.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
         let mut attempt = Attempt::new(&self.tenant, Some(subject), check, now);
-        attempt.challenge =
-            session.and_then(|session| session.challenge(check.kind())).filter(|slot| now < slot.ends_at());
+        attempt.challenge = session
+            .and_then(|session| session.challenge(check.kind()))
+            .filter(|slot| now < slot.ends_at());
         let challenge = attempt.challenge.cloned();
         let kind = match verifier.verify(attempt).await.map_err(self.verifier_failed())? {
             Outcome::Passed(details) => {
@@ -206,7 +217,12 @@ impl Call<'_> {
         Ok(made)
     }
 
-    fn check_failed(self, subject: Option<&SubjectId>, kind: ErrorKind, refused: RefusedCheck) -> Error {
+    fn check_failed(
+        self,
+        subject: Option<&SubjectId>,
+        kind: ErrorKind,
+        refused: RefusedCheck,
+    ) -> Error {
         self.emit_for(subject, EventKind::Refused { operation: self.operation, kind });
         self.error(kind).with_source(refused)
     }

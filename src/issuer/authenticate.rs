@@ -6,7 +6,9 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind},
     id::SessionId,
-    session::{Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing},
+    session::{
+        Age, AuthenticKind, AuthenticToken, CheckRefusal, Record, decide_check, decide_standing,
+    },
     store::Snapshot,
     token::{OpaqueToken, TokenFault, TokenKind, VerifiedClaims, looks_opaque},
     verify,
@@ -37,7 +39,9 @@ impl Token {
             Self::Opaque(token) => AuthenticToken {
                 kind: match token.kind {
                     TokenKind::Session => AuthenticKind::Session,
-                    TokenKind::Access | TokenKind::Refresh | TokenKind::Request => AuthenticKind::Access,
+                    TokenKind::Access | TokenKind::Refresh | TokenKind::Request => {
+                        AuthenticKind::Access
+                    }
                 },
                 generation: token.generation,
                 expires_at: token.expires_at,
@@ -111,14 +115,24 @@ impl Call<'_> {
     }
 
     /// Refuses an authentic token that its live session does not stand for now.
-    pub(super) fn good(self, token: &Token, snapshot: &Snapshot, now: Timestamp) -> Result<Age, Error> {
+    pub(super) fn good(
+        self,
+        token: &Token,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Age, Error> {
         let Snapshot { record, subject, .. } = snapshot;
         decide_check(record, subject.as_ref(), token.authentic(), now)
             .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))
     }
 
     /// As [`good`](Self::good), of a session that may have ended.
-    pub(super) fn stands(self, token: &Token, record: &Record, now: Timestamp) -> Result<Age, Error> {
+    pub(super) fn stands(
+        self,
+        token: &Token,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Age, Error> {
         decide_standing(record, token.authentic(), now)
             .map_err(|refusal| self.refuse(record, self.check_refused(refusal)))
     }
@@ -148,7 +162,9 @@ impl Call<'_> {
         let genuine = self.inner.keys.proves(token, &self.tenant, salt);
         match found {
             Some(snapshot) if genuine => Ok(snapshot),
-            _ => Err(self.token_error()(TokenFault::invalid("no such session, or a MAC that does not hold"))),
+            _ => Err(self.token_error()(TokenFault::invalid(
+                "no such session, or a MAC that does not hold",
+            ))),
         }
     }
 

@@ -19,8 +19,8 @@ use crate::{
 
 /// Puts an issuer together.
 ///
-/// A store and token keys are required, and a signer where the policy hands out signed tokens. There is no default
-/// secret. [`build`](Self::build) reports every mistake at once.
+/// A store and token keys are required, and a signer where the policy hands out signed tokens.
+/// There is no default secret. [`build`](Self::build) reports every mistake at once.
 #[derive(Debug, Default)]
 pub struct IssuerBuilder {
     store: Option<Arc<dyn SessionStore>>,
@@ -131,7 +131,8 @@ impl IssuerBuilder {
     ///
     /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn build(self) -> Result<Issuer, Error> {
-        let mut problems: Vec<String> = self.policy.problems().iter().map(ToString::to_string).collect();
+        let mut problems: Vec<String> =
+            self.policy.problems().iter().map(ToString::to_string).collect();
         if self.store.is_none() {
             problems.push("there is no store".to_owned());
         }
@@ -145,7 +146,8 @@ impl IssuerBuilder {
         let signs = self.policy.credentials.access_format() == Some(AccessFormat::Signed);
         match self.signer.as_ref().map(|signer| signer.signing_key(clock.now())) {
             None if signs => {
-                problems.push("the policy hands out signed tokens, and there is no signer".to_owned());
+                problems
+                    .push("the policy hands out signed tokens, and there is no signer".to_owned());
             }
             Some(Err(error)) if signs => {
                 problems.push(format!("the signer cannot sign now: {}", error.kind()));
@@ -155,12 +157,16 @@ impl IssuerBuilder {
         let name = self.name.unwrap_or_else(|| "session-issuer".to_owned());
         problems.extend(problems_of_names(&name, &self.audience));
         let audience = if self.audience.is_empty() { vec![name.clone()] } else { self.audience };
-        let (Some(store), Some(keys), []) = (self.store, self.token_keys, problems.as_slice()) else {
+        let (Some(store), Some(keys), []) = (self.store, self.token_keys, problems.as_slice())
+        else {
             return Err(Error::new(ErrorKind::InvalidConfiguration, Operation::Build)
                 .with_source(ConfigurationProblems(problems)));
         };
-        let opening = Opening::new(&name, &audience, self.policy.audience_form == AudienceForm::TextOfOne)
-            .map_err(|source| Error::new(ErrorKind::Internal, Operation::Build).with_source(source))?;
+        let opening =
+            Opening::new(&name, &audience, self.policy.audience_form == AudienceForm::TextOfOne)
+                .map_err(|source| {
+                    Error::new(ErrorKind::Internal, Operation::Build).with_source(source)
+                })?;
         let inner = Inner {
             store,
             keys,

@@ -6,8 +6,8 @@ use super::core::Issuer;
 use crate::{
     clock::Timestamp,
     error::{
-        Error, ErrorKind, InputField, InvalidInput, Operation, SignError, SignErrorKind, StoreError,
-        StoreErrorKind, VerifyError,
+        Error, ErrorKind, InputField, InvalidInput, Operation, SignError, SignErrorKind,
+        StoreError, StoreErrorKind, VerifyError,
     },
     event::EventKind,
     id::{SessionId, SubjectId, check_line, subject_tag},
@@ -57,7 +57,8 @@ impl<'a> Call<'a> {
     /// Refuses a redirect that no record keeps.
     pub(super) fn checked_redirect(self, redirect: Option<&str>) -> Result<(), Error> {
         let redirect = redirect.unwrap_or_default();
-        check_line(InputField::Redirect, redirect, MAX_REDIRECT_CHARS).map_err(|input| self.invalid(input))
+        check_line(InputField::Redirect, redirect, MAX_REDIRECT_CHARS)
+            .map_err(|input| self.invalid(input))
     }
 
     pub(super) async fn stamp(self, subject: &SubjectId) -> Result<SubjectStamp, Error> {
@@ -137,7 +138,8 @@ impl<'a> Call<'a> {
         for actor in chain.actors() {
             let live = match actor.session() {
                 Some(id) => self.load(id).await?.is_some_and(|own| {
-                    let of_actor = own.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
+                    let of_actor =
+                        own.record.bound().is_some_and(|(subject, _)| subject == actor.subject());
                     let active = own.record.session().is_some();
                     of_actor && active && live(&own.record, own.subject.as_ref(), now).is_ok()
                 }),
@@ -182,7 +184,9 @@ impl<'a> Call<'a> {
         let operation = self.operation;
         move |source| {
             let kind = match source.kind() {
-                SignErrorKind::NoSigningKey | SignErrorKind::InvalidKey => ErrorKind::InvalidConfiguration,
+                SignErrorKind::NoSigningKey | SignErrorKind::InvalidKey => {
+                    ErrorKind::InvalidConfiguration
+                }
                 _ => ErrorKind::Unavailable,
             };
             Error::new(kind, operation).with_source(source)

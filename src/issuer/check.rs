@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Checked, Presented, SessionView, authenticate::Token, call::Call, core::Issuer, output::Proof};
+use super::{
+    Checked, Presented, SessionView, authenticate::Token, call::Call, core::Issuer, output::Proof,
+};
 use crate::{
     error::{Error, ErrorClass, ErrorKind, Operation},
     event::EventKind,
@@ -70,13 +72,19 @@ impl Issuer {
                 if snapshot.record.session().is_some_and(Session::is_impersonation) {
                     self.emit(&snapshot.record, EventKind::ImpersonationUsed);
                 }
-                let outdated = claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
+                let outdated =
+                    claims.as_ref().is_some_and(|claims| are_outdated(claims, &snapshot));
                 let needs_refresh = age == Age::Previous || outdated;
-                Ok(Checked { proof: Proof::Store { view: SessionView::of(snapshot), claims }, needs_refresh })
+                Ok(Checked {
+                    proof: Proof::Store { view: SessionView::of(snapshot), claims },
+                    needs_refresh,
+                })
             }
             (Ok(_), None) => Err(call.error(ErrorKind::Internal)),
             (Err(error), _) => match claims {
-                Some(claims) if call.falls_back(&error, &claims, need) => call.checked_alone(claims, need),
+                Some(claims) if call.falls_back(&error, &claims, need) => {
+                    call.checked_alone(claims, need)
+                }
                 _ => Err(error),
             },
         }
@@ -91,7 +99,10 @@ impl Call<'_> {
             Freshness::Stateless => true,
             Freshness::AtMost(age) => {
                 let now = self.inner.clock.monotonic();
-                self.inner.revocations.read().is_ok_and(|view| view.clears(&self.tenant, claims, age, now))
+                self.inner
+                    .revocations
+                    .read()
+                    .is_ok_and(|view| view.clears(&self.tenant, claims, age, now))
             }
         }
     }
@@ -106,7 +117,11 @@ impl Call<'_> {
     }
 
     /// The token's own claims decide.
-    fn checked_alone(self, claims: Box<VerifiedClaims>, need: &Requirement) -> Result<Checked, Error> {
+    fn checked_alone(
+        self,
+        claims: Box<VerifiedClaims>,
+        need: &Requirement,
+    ) -> Result<Checked, Error> {
         if claims.is_impersonation() {
             if !need.impersonation {
                 return Err(self.error(ErrorKind::ImpersonationRefused));
@@ -156,7 +171,9 @@ impl Call<'_> {
         let spends = !used.spend.is_empty();
         match self.inner.store.note_use(seen, used).await {
             Ok(Noted::Done) => Ok(true),
-            Ok(Noted::QuotaExceeded) => Err(self.refuse(record, self.error(ErrorKind::QuotaExceeded))),
+            Ok(Noted::QuotaExceeded) => {
+                Err(self.refuse(record, self.error(ErrorKind::QuotaExceeded)))
+            }
             Ok(Noted::NotLive) => {
                 // It has ended since it was loaded: say why, as far as that can be learned. That it
                 // has ended is sure.

@@ -1,9 +1,10 @@
 //! The one loop of every verb that changes a record: load, decide, commit; after a lost race,
 //! again.
 //!
-//! A verb says how it loads and how it decides ([`ChangingVerb`]). The loop commits what was decided, on
-//! the version that it was decided on. Where another call came first, nothing was written: the
-//! record and the time are read again, and the verb decides again, on what is there then.
+//! A verb says how it loads and how it decides ([`ChangingVerb`]). The loop commits what was
+//! decided, on the version that it was decided on. Where another call came first, nothing was
+//! written: the record and the time are read again, and the verb decides again, on what is there
+//! then.
 
 use std::sync::Arc;
 

@@ -140,7 +140,8 @@ impl Issuer {
         event.session = Some(record.id());
         event.subject = record.bound().map(|(subject, _)| subject.clone());
         let chain = record.session().and_then(Session::actors);
-        event.actor = chain.and_then(|chain| chain.actors().last()).map(|actor| actor.subject().clone());
+        event.actor =
+            chain.and_then(|chain| chain.actors().last()).map(|actor| actor.subject().clone());
         event.acting_because = chain.map(|chain| chain.reason().to_owned());
         event.ends_at = match event.kind {
             // No token that was signed before lives longer than one that would be signed now.

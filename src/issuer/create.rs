@@ -47,7 +47,10 @@ impl Issuer {
     }
 
     #[allow(clippy::manual_async_fn, reason = "an `async fn` would keep what is new twice")]
-    pub(super) fn creating(&self, mut new: NewSession) -> impl Future<Output = Result<Issued, Error>> + Send {
+    pub(super) fn creating(
+        &self,
+        mut new: NewSession,
+    ) -> impl Future<Output = Result<Issued, Error>> + Send {
         async move {
             let (call, now) = (self.call(Operation::Create), self.now());
             let terms = call.terms(&new)?;
@@ -80,18 +83,22 @@ impl Issuer {
             // that has them.
             let access_lifetime = terms.access_lifetime;
             let signed = match call.signs() {
-                true => Box::pin(call.sign_before(&record, stamp.as_ref(), access_lifetime, now)).await?,
+                true => {
+                    Box::pin(call.sign_before(&record, stamp.as_ref(), access_lifetime, now))
+                        .await?
+                }
                 false => None,
             };
 
-            let (record, stamp, evicted) = match call.insert(record, epoch, terms.replace_device, now).await?
-            {
-                Stored::New(record, evicted) => {
-                    let stamp = stamp.or(record.bound().map(|(_, epoch)| SubjectStamp::unmoved(epoch)));
-                    (Arc::clone(&record), call.stamp_now(&record, stamp).await, evicted)
-                }
-                Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
-            };
+            let (record, stamp, evicted) =
+                match call.insert(record, epoch, terms.replace_device, now).await? {
+                    Stored::New(record, evicted) => {
+                        let stamp =
+                            stamp.or(record.bound().map(|(_, epoch)| SubjectStamp::unmoved(epoch)));
+                        (Arc::clone(&record), call.stamp_now(&record, stamp).await, evicted)
+                    }
+                    Stored::OfDevice(holder) => (holder.record, holder.subject, Vec::new()),
+                };
 
             let mut minting = Minting::new(record, stamp, now);
             minting.access_lifetime = access_lifetime;
@@ -108,7 +115,8 @@ impl Issuer {
 
     pub(super) fn emit_evicted(&self, evicted: &[Arc<Record>]) -> Vec<SessionId> {
         for record in evicted {
-            let reason = record.tombstone().map_or(RevokeReason::Limit, |tombstone| tombstone.reason);
+            let reason =
+                record.tombstone().map_or(RevokeReason::Limit, |tombstone| tombstone.reason);
             self.emit(record, EventKind::Revoked { reason, by: None });
         }
         evicted.iter().map(|record| record.id()).collect()
@@ -141,7 +149,12 @@ impl Call<'_> {
     }
 
     /// What the host vouches for: nobody is asked who the subject is or what it can prove.
-    fn vouched_for(self, new: &mut NewSession, proven: &mut Proven, now: Timestamp) -> Result<(), Error> {
+    fn vouched_for(
+        self,
+        new: &mut NewSession,
+        proven: &mut Proven,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         (proven.subject, proven.epoch) = (new.subject.take(), new.epoch);
         proven.add_verified(&new.verified, now).map_err(|kind| self.error(kind))
     }
@@ -158,7 +171,8 @@ impl Call<'_> {
     ) -> Result<SessionBirth, Error> {
         let policy = &self.inner.policy;
         let is_beginning = is_beginning(proven.has_second_factor(), &[], &proven.factors);
-        let beginning = beginning_lifetime(policy, is_beginning && actors.is_none(), terms.lifetime);
+        let beginning =
+            beginning_lifetime(policy, is_beginning && actors.is_none(), terms.lifetime);
         // Nothing else of what was proved is kept while the store is waited for.
         let Proven { subject, epoch, profile, factors, .. } = mem::take(proven);
         let (id, salt) = self.new_id(subject.as_ref(), now)?;
@@ -213,7 +227,8 @@ impl Call<'_> {
                     return Ok(Stored::New(record, evicted));
                 }
                 Inserted::DuplicateId => {
-                    let (id, salt) = self.new_id(record.bound().map(|(subject, _)| subject), now)?;
+                    let (id, salt) =
+                        self.new_id(record.bound().map(|(subject, _)| subject), now)?;
                     record = Arc::new(record.renamed(id, salt));
                 }
                 Inserted::DeviceTaken(holder) => return Ok(Stored::OfDevice(holder)),

@@ -69,7 +69,12 @@ impl ChangingVerb for Deciding<'_> {
         call.prove(&self.token).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<()>, Error> {
+    async fn decide(
+        &self,
+        call: Call<'_>,
+        read: &Snapshot,
+        turn: Turn,
+    ) -> Result<Decided<()>, Error> {
         call.may_be_decided(read, turn.now)?;
         let lifetime = call.inner.policy.request_lifetime;
         let next = read.record.decided(self.approved.clone(), turn.now, lifetime);
@@ -98,7 +103,8 @@ impl Call<'_> {
             }
             Decision::ApproveByChecks(checks) => (checks, None, None),
         };
-        let checks = Checks { checks, verified: Vec::new(), subject, stamp: None, epoch, session: None };
+        let checks =
+            Checks { checks, verified: Vec::new(), subject, stamp: None, epoch, session: None };
         let proven = self.attempt(checks, self.now()).await?;
         let approved = proven.subject.zip(proven.epoch);
         approved.map(Some).ok_or_else(|| self.error(ErrorKind::SubjectMissing))

@@ -91,13 +91,21 @@ impl ChangingVerb for Exchanging<'_> {
             true => call.sign_before(&next, subject.as_ref(), None, turn.now).await?,
             false => None,
         };
-        Ok(Decided::Commit(Proposal { admit: call.cap_rule(), ..Proposal::new(read, next) }, signed))
+        Ok(Decided::Commit(
+            Proposal { admit: call.cap_rule(), ..Proposal::new(read, next) },
+            signed,
+        ))
     }
 }
 
 impl Exchanging<'_> {
     /// What the session is made of: its limits start anew.
-    async fn birth(&self, call: Call<'_>, read: &Snapshot, now: Timestamp) -> Result<SessionBirth, Error> {
+    async fn birth(
+        &self,
+        call: Call<'_>,
+        read: &Snapshot,
+        now: Timestamp,
+    ) -> Result<SessionBirth, Error> {
         let (record, policy) = (&read.record, &call.inner.policy);
         // The directory is asked once more: the subject may have been disabled since it approved.
         let checks = Checks {

@@ -15,7 +15,8 @@ const OPERATION: Operation = Operation::Look;
 impl Issuer {
     /// Reads one session by its id, whether it is live, expired or ended.
     ///
-    /// [`SessionView::life`] says which. An id is no credential: who may see a session is the host's to decide.
+    /// [`SessionView::life`] says which. An id is no credential: who may see a session is the
+    /// host's to decide.
     ///
     /// # Errors
     /// [`NotFound`] for an id that this tenant has no session of: one that is unknown, that was
@@ -34,7 +35,8 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
-    /// let id = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?.session_id();
+    /// let id =
+    /// issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?.session_id();
     /// assert_eq!(issuer.session(id).await?.life(issuer.now()), Life::Live);
     ///
     /// issuer.revoke(Revoke::session(id)).await?;
@@ -50,10 +52,12 @@ impl Issuer {
         session.map(SessionView::of).ok_or_else(|| call.error(ErrorKind::NotFound))
     }
 
-    /// Reads the session of an access token or a session token, whether it is live, expired or ended.
+    /// Reads the session of an access token or a session token, whether it is live, expired or
+    /// ended.
     ///
-    /// Unlike [`check`](Self::check), this says nothing about the session's life, notes no use, and asks nothing of
-    /// those who act in the subject's place. It proves that the caller was given the session, and no more.
+    /// Unlike [`check`](Self::check), this says nothing about the session's life, notes no use, and
+    /// asks nothing of those who act in the subject's place. It proves that the caller was given
+    /// the session, and no more.
     ///
     /// # Errors
     /// [`MalformedToken`], [`InvalidToken`], [`WrongTokenKind`], [`TokenExpired`],
@@ -79,9 +83,9 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::zitadel()).build()?;
-    /// let first = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-    /// let session = issuer.session_by(first.token()).await?;
-    /// assert_eq!(session.id(), first.session_id());
+    /// let first = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?; let
+    /// session = issuer.session_by(first.token()).await?; assert_eq!(session.id(),
+    /// first.session_id());
     ///
     /// issuer.update(Update::with_token(first.token()).metadata("theme", "dark")).await?;
     /// let refused = issuer.session_by(first.token()).await.unwrap_err();
@@ -97,10 +101,11 @@ impl Issuer {
         Ok(SessionView::of(snapshot))
     }
 
-    /// Reads the session of an authentic refresh token, whatever its generation and the session's life.
+    /// Reads the session of an authentic refresh token, whatever its generation and the session's
+    /// life.
     ///
-    /// For a host that reads its claims about a subject anew before it [refreshes](Self::refresh). It proves nothing
-    /// more than that the token was once handed out for this session.
+    /// For a host that reads its claims about a subject anew before it [refreshes](Self::refresh).
+    /// It proves nothing more than that the token was once handed out for this session.
     ///
     /// # Errors
     /// [`MalformedToken`], [`InvalidToken`], [`WrongTokenKind`]; [`Damaged`], [`Unavailable`].
@@ -120,8 +125,8 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
-    /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-    /// let token = login.refresh_token().unwrap();
+    /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?; let
+    /// token = login.refresh_token().unwrap();
     ///
     /// let seen = issuer.session_by_refresh_token(token).await?;
     /// let plan = match seen.session().subject() {
@@ -176,9 +181,9 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(session_issuer::Policy::zitadel()).directory(Users).build()?;
-    /// assert!(issuer.profile(&SubjectId::new("alice")?).await?.second_factor);
-    /// let refused = issuer.profile(&SubjectId::new("nobody")?).await.unwrap_err();
-    /// assert_eq!(refused.kind(), ErrorKind::SubjectUnknown);
+    /// assert!(issuer.profile(&SubjectId::new("alice")?).await?.second_factor); let refused =
+    /// issuer.profile(&SubjectId::new("nobody")?).await.unwrap_err(); assert_eq!(refused.kind(),
+    /// ErrorKind::SubjectUnknown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
@@ -186,7 +191,8 @@ impl Issuer {
         self.call(OPERATION).profile_of(subject).await
     }
 
-    /// Says what a request token asks for, and by which app: what a page shows before its user decides.
+    /// Says what a request token asks for, and by which app: what a page shows before its user
+    /// decides.
     ///
     /// # Errors
     /// [`MalformedToken`], [`WrongTokenKind`], [`InvalidToken`] (also for an app that did not open
@@ -202,7 +208,10 @@ impl Issuer {
     /// [`Revoked`]: crate::error::ErrorKind::Revoked
     /// [`Unavailable`]: crate::error::ErrorKind::Unavailable
     /// [`WrongTokenKind`]: crate::error::ErrorKind::WrongTokenKind
-    pub async fn request<'a>(&self, find: impl Into<FindRequest<'a>>) -> Result<OpenedRequest, Error> {
+    pub async fn request<'a>(
+        &self,
+        find: impl Into<FindRequest<'a>>,
+    ) -> Result<OpenedRequest, Error> {
         let FindRequest { token, app } = find.into();
         let call = self.call(Operation::Decide);
         let token = call.read(token, &[TokenKind::Request])?;

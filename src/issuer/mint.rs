@@ -77,7 +77,10 @@ impl Call<'_> {
         let session = record.session().ok_or_else(|| self.error(ErrorKind::Internal))?;
         let (kind, expires_at) = match session.credentials() {
             CredentialsKind::Session => (TokenKind::Session, None),
-            _ => (TokenKind::Access, Some(self.access_end(record, session, minting.access_lifetime, *now))),
+            _ => (
+                TokenKind::Access,
+                Some(self.access_end(record, session, minting.access_lifetime, *now)),
+            ),
         };
         let token = self.opaque(record, kind, expires_at)?;
         let shown = expires_at.or_else(|| record.effective_end());
@@ -87,7 +90,8 @@ impl Call<'_> {
     async fn issue_signed(self, mut minting: Minting) -> Result<Issued, Error> {
         let before = minting.signed.take();
         let Minting { record, now, .. } = &minting;
-        let claims = self.claims_to_sign(record, minting.subject.as_ref(), minting.access_lifetime, *now)?;
+        let claims =
+            self.claims_to_sign(record, minting.subject.as_ref(), minting.access_lifetime, *now)?;
         let expires_at = claims.expires_at;
         let token = match before.filter(|before| before.stands_for(record, &claims.factors)) {
             Some(before) => before.token,
@@ -96,13 +100,25 @@ impl Call<'_> {
         self.issued(minting, token, Some(Timestamp::from_secs(expires_at.as_secs())))
     }
 
-    fn issued(self, minting: Minting, token: Secret, expires_at: Option<Timestamp>) -> Result<Issued, Error> {
+    fn issued(
+        self,
+        minting: Minting,
+        token: Secret,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Issued, Error> {
         let Minting { record, subject, replayed, evicted, .. } = minting;
         let refresh = match record.session().map(Session::credentials) {
             Some(CredentialsKind::Pair) => Some(self.opaque(&record, TokenKind::Refresh, None)?),
             _ => None,
         };
-        Ok(Issued { token, refresh, expires_at, view: SessionView::new(record, subject), replayed, evicted })
+        Ok(Issued {
+            token,
+            refresh,
+            expires_at,
+            view: SessionView::new(record, subject),
+            replayed,
+            evicted,
+        })
     }
 
     /// Signs the access token of a record that is about to be stored; none where it gets no signed
@@ -195,11 +211,13 @@ impl Call<'_> {
     }
 
     async fn sign(self, claims: &ClaimsToSign<'_>) -> Result<Secret, Error> {
-        let signer = self.inner.signer.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
+        let signer =
+            self.inner.signer.as_ref().ok_or_else(|| self.error(ErrorKind::NotSupported))?;
         let ClaimsToSign { record, session, ref factors, now, expires_at } = *claims;
         let (mut token_id, random) = ([0; 16], self.random::<12>()?);
         let length = URL_SAFE_NO_PAD.encode_slice(random, &mut token_id).unwrap_or_default();
-        let token_id = token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
+        let token_id =
+            token_id.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
         let (subject, epoch) = record.bound().unzip();
         let claims = Claims {
             opening: &self.inner.opening,
@@ -218,11 +236,13 @@ impl Call<'_> {
             actors: session.actors().and_then(actor_claim),
             host: session.claims(),
         };
-        let payload =
-            claims.to_json().map_err(|source| self.error(ErrorKind::Internal).with_source(source))?;
+        let payload = claims
+            .to_json()
+            .map_err(|source| self.error(ErrorKind::Internal).with_source(source))?;
         drop(claims);
         let key = signer.signing_key(now).map_err(self.sign_failed())?;
-        let token = Unsigned::new(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
+        let token =
+            Unsigned::new(key.algorithm, &key.id, self.inner.policy.token_type.as_str(), &payload);
         drop(payload);
         let request = SignRequest::new(&key, token.signing_input());
         let signature = signer.sign(request).await.map_err(self.sign_failed())?;
@@ -254,8 +274,9 @@ impl Call<'_> {
             return Ok(());
         }
         let Some(session) = record.session() else { return Ok(()) };
-        let json =
-            |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count() + 3;
+        let json = |text: &str| {
+            text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count() + 3
+        };
         let actors = session.actors().into_iter().flat_map(ActorChain::actors);
         let bytes = CLAIMS
             + json(&self.inner.name)

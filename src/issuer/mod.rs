@@ -1,4 +1,5 @@
-//! The issuer: create, check, verify, refresh, update, revoke, list; open, decide and exchange; sweep and sync.
+//! The issuer: create, check, verify, refresh, update, revoke, list; open, decide and exchange;
+//! sweep and sync.
 //!
 //! | verb | takes | gives |
 //! | --- | --- | --- |
@@ -63,22 +64,26 @@ pub use self::{
     builder::IssuerBuilder,
     core::Issuer,
     input::{
-        CredentialChange, Decide, Exchange, FindRequest, NewSession, OpenRequest, Presented, Refresh, Revoke,
-        SessionQuery, Update,
+        CredentialChange, Decide, Exchange, FindRequest, NewSession, OpenRequest, Presented,
+        Refresh, Revoke, SessionQuery, Update,
     },
     output::{
-        Checked, Issued, OpenedRequest, RefreshTokenView, Revoked, SessionPage, SessionView, SweepReport,
+        Checked, Issued, OpenedRequest, RefreshTokenView, Revoked, SessionPage, SessionView,
+        SweepReport,
     },
     upkeep::{SweepRun, Sweeper},
 };
-use crate::{error::Error, id::SubjectId, policy::Requirement, session::Epoch, token::VerifiedClaims};
+use crate::{
+    error::Error, id::SubjectId, policy::Requirement, session::Epoch, token::VerifiedClaims,
+};
 
 /// Creates, checks, refreshes, updates, lists and revokes sessions.
 ///
-/// [`Issuer`] implements it. Hosts hold an `Arc<dyn SessionIssuer>`, or a clone of the `Issuer`, which is as cheap and can
-/// also [`sweep`](Issuer::sweep), [`sync`](Issuer::sync_revocations) and speak for other [tenants](Issuer::tenant). In
-/// tests, an issuer over a `MemoryStore` with a manual clock does, and so does a host's own implementation, whose answers
-/// `testing::fixtures` makes.
+/// [`Issuer`] implements it. Hosts hold an `Arc<dyn SessionIssuer>`, or a clone of the `Issuer`,
+/// which is as cheap and can also [`sweep`](Issuer::sweep), [`sync`](Issuer::sync_revocations) and
+/// speak for other [tenants](Issuer::tenant). In tests, an issuer over a `MemoryStore` with a
+/// manual clock does, and so does a host's own implementation, whose answers `testing::fixtures`
+/// makes.
 ///
 /// # Errors
 /// Each verb may answer [`Unavailable`], after which the same call may succeed, [`Damaged`] where
@@ -113,7 +118,8 @@ use crate::{error::Error, id::SubjectId, policy::Requirement, session::Epoch, to
 /// # Contract
 /// - A handle speaks for one tenant. Another tenant's token is not found.
 /// - A refused call changes nothing, but for reuse: that ends the session.
-/// - Dropping a future leaves the session as it was or as the call would have left it, and nothing in between.
+/// - Dropping a future leaves the session as it was or as the call would have left it, and nothing
+///   in between.
 ///
 /// [`Damaged`]: crate::error::ErrorKind::Damaged
 /// [`Internal`]: crate::error::ErrorKind::Internal
@@ -132,7 +138,8 @@ pub trait SessionIssuer: Debug + Send + Sync {
     /// Those of [`Issuer::check`]: of the token, of its session, and of the requirement.
     async fn check(&self, presented: Presented<'_>, need: &Requirement) -> Result<Checked, Error>;
 
-    /// Says what a signed access token claims: signature, times and audience, and nothing that needs I/O.
+    /// Says what a signed access token claims: signature, times and audience, and nothing that
+    /// needs I/O.
     ///
     /// # Errors
     /// Those of [`Issuer::verify`]. Nothing is asked of the store, so it never is [`Unavailable`].
@@ -160,7 +167,8 @@ pub trait SessionIssuer: Debug + Send + Sync {
     /// Those of [`Issuer::revoke`]. A session that has ended already is no error.
     async fn revoke(&self, revoke: Revoke<'_>) -> Result<Revoked, Error>;
 
-    /// Says that a subject's credential has changed: voids its old factors and, unless told otherwise, ends sessions.
+    /// Says that a subject's credential has changed: voids its old factors and, unless told
+    /// otherwise, ends sessions.
     ///
     /// # Errors
     /// Those of [`Issuer::credential_changed`]: [`NotFound`] where the session to keep is not a
@@ -182,7 +190,8 @@ pub trait SessionIssuer: Debug + Send + Sync {
     async fn epoch(&self, subject: &SubjectId) -> Result<Epoch, Error>;
 }
 
-/// Request tokens: opened by an app, decided by a subject, exchanged exactly once for a session (flow D).
+/// Request tokens: opened by an app, decided by a subject, exchanged exactly once for a session
+/// (flow D).
 ///
 /// # Errors
 /// As of [`SessionIssuer`]: each verb may answer [`Unavailable`] and [`Damaged`]. What else a verb
@@ -196,18 +205,13 @@ pub trait SessionIssuer: Debug + Send + Sync {
 /// };
 ///
 /// # pollster::block_on(async {
-/// let requests: std::sync::Arc<dyn RequestTokens> = std::sync::Arc::new(
-///     Issuer::builder()
-///         .store(MemoryStore::new())
-///         .token_keys(TokenKeys::generate(&SystemEntropy)?)
-///         .policy(Policy::tmdb())
-///         .build()?,
-/// );
-/// let app = AppId::new("film-club")?;
-/// let opened = requests.open(OpenRequest::new(app.clone())).await?;
-/// let token = opened.token().unwrap(); // the app sends its user to the host with it
-/// requests.decide(Decide::approve(token, SubjectId::new("alice")?)).await?; // the host, when alice says yes
-/// let session = requests.exchange(Exchange::new(token, app.clone())).await?; // the app, once
+/// let requests: std::sync::Arc<dyn RequestTokens> = std::sync::Arc::new( Issuer::builder()
+/// .store(MemoryStore::new()) .token_keys(TokenKeys::generate(&SystemEntropy)?)
+/// .policy(Policy::tmdb()) .build()?, ); let app = AppId::new("film-club")?; let opened =
+/// requests.open(OpenRequest::new(app.clone())).await?; let token = opened.token().unwrap(); // the
+/// app sends its user to the host with it requests.decide(Decide::approve(token,
+/// SubjectId::new("alice")?)).await?; // the host, when alice says yes let session =
+/// requests.exchange(Exchange::new(token, app.clone())).await?; // the app, once
 /// assert_eq!(session.session().subject().unwrap().as_str(), "alice");
 /// assert!(requests.exchange(Exchange::new(token, app)).await.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -250,7 +254,8 @@ pub trait RequestTokens: Debug + Send + Sync {
 
 #[async_trait]
 impl SessionIssuer for Issuer {
-    // Boxed as they are: a future around the future is one move more, and these three are the busiest.
+    // Boxed as they are: a future around the future is one move more, and these three are the
+    // busiest.
     fn create<'a, 'f>(&'a self, new: NewSession) -> Boxed<'f, Issued>
     where
         'a: 'f,
@@ -258,7 +263,11 @@ impl SessionIssuer for Issuer {
     {
         Box::pin(self.creating(new))
     }
-    fn check<'a, 'b, 'c, 'f>(&'a self, presented: Presented<'b>, need: &'c Requirement) -> Boxed<'f, Checked>
+    fn check<'a, 'b, 'c, 'f>(
+        &'a self,
+        presented: Presented<'b>,
+        need: &'c Requirement,
+    ) -> Boxed<'f, Checked>
     where
         'a: 'f,
         'b: 'f,

@@ -23,7 +23,8 @@ impl Issuer {
         let call = self.call(Operation::Open);
         call.checked_redirect(open.redirect.as_deref())?;
         let now = self.now();
-        let lifetime = self.inner.policy.request(open.lifetime).map_err(|input| call.invalid(input))?;
+        let lifetime =
+            self.inner.policy.request(open.lifetime).map_err(|input| call.invalid(input))?;
         let (id, salt) = call.new_id(None, now)?;
         let record = Arc::new(Record::new_request(RequestBirth {
             id,

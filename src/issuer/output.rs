@@ -39,7 +39,14 @@ impl Issued {
     pub(crate) fn of(view: SessionView, token: &str, refresh: Option<&str>) -> Self {
         let expires_at = view.ends_at();
         let refresh = refresh.map(Secret::from);
-        Self { token: token.into(), refresh, expires_at, view, replayed: false, evicted: Vec::new() }
+        Self {
+            token: token.into(),
+            refresh,
+            expires_at,
+            view,
+            replayed: false,
+            evicted: Vec::new(),
+        }
     }
 
     /// The token that [`check`](super::SessionIssuer::check) takes next: an access token or a
@@ -53,7 +60,8 @@ impl Issued {
         self.refresh.as_ref().map(Secret::expose)
     }
 
-    /// From when on [`token`](Self::token) is no longer good; none when only the session's end ends it.
+    /// From when on [`token`](Self::token) is no longer good; none when only the session's end ends
+    /// it.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
@@ -210,7 +218,8 @@ impl RefreshTokenView {
         &self.session
     }
 
-    /// True when a newer refresh token has taken this one's place: a lost reply, another tab, or a thief.
+    /// True when a newer refresh token has taken this one's place: a lost reply, another tab, or a
+    /// thief.
     pub fn is_spent(&self) -> bool {
         self.is_spent
     }
@@ -268,8 +277,8 @@ impl Checked {
         }
     }
 
-    /// What the token claims, when it was a signed one: as of when it was issued. What the session has now, its record
-    /// says, and [`needs_refresh`](Self::needs_refresh) whether the two differ.
+    /// What the token claims, when it was a signed one: as of when it was issued. What the session
+    /// has now, its record says, and [`needs_refresh`](Self::needs_refresh) whether the two differ.
     pub fn claims(&self) -> Option<&VerifiedClaims> {
         match &self.proof {
             Proof::Store { claims, .. } => claims.as_deref(),
@@ -321,8 +330,8 @@ impl Checked {
         }
     }
 
-    /// True when a refresh would bring something newer: the token is of the generation before, or the session's claims
-    /// have changed since it was issued.
+    /// True when a refresh would bring something newer: the token is of the generation before, or
+    /// the session's claims have changed since it was issued.
     pub fn needs_refresh(&self) -> bool {
         self.needs_refresh
     }
@@ -376,7 +385,8 @@ pub struct Revoked {
 }
 
 impl Revoked {
-    /// The sessions that this call ended one by one. A mass revocation of a subject does not count them.
+    /// The sessions that this call ended one by one. A mass revocation of a subject does not count
+    /// them.
     pub fn sessions(&self) -> &[SessionId] {
         &self.sessions
     }

@@ -15,8 +15,8 @@ use crate::{
     error::{Error, ErrorKind, Operation},
     event::EventKind,
     session::{
-        PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RevokeReason, RotationRule, Session,
-        Tombstone, Use, decide_refresh,
+        PresentedRefresh, Record, RefreshDecision, RefreshRefusal, RevokeReason, RotationRule,
+        Session, Tombstone, Use, decide_refresh,
     },
     store::{Ended, Noted, Snapshot},
     token::{OpaqueToken, TokenKind},
@@ -107,9 +107,15 @@ impl ChangingVerb for Refreshing<'_> {
         call.prove(&self.token).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<How>, Error> {
+    async fn decide(
+        &self,
+        call: Call<'_>,
+        read: &Snapshot,
+        turn: Turn,
+    ) -> Result<Decided<How>, Error> {
         let (record, now, generation) = (&read.record, turn.now, self.token.generation);
-        let rule = RotationRule::of(&call.inner.policy, record.session().and_then(Session::idle_timeout));
+        let rule =
+            RotationRule::of(&call.inner.policy, record.session().and_then(Session::idle_timeout));
         let presented = PresentedRefresh::new(generation).by(self.refresh.client);
         let decision = decide_refresh(record, read.subject.as_ref(), presented, now, &rule);
         // What is rare is boxed, so that the usual future is small: a large one costs more than
@@ -172,7 +178,8 @@ impl Refreshing<'_> {
         let Refresh { claims, client, client_moves, .. } = self.refresh;
         let changed = claims.as_ref().and_then(|claims| record.with_claims(claims));
         let client = client.filter(|_| *client_moves);
-        let moved = client.and_then(|client| changed.as_ref().unwrap_or(record).with_client(client));
+        let moved =
+            client.and_then(|client| changed.as_ref().unwrap_or(record).with_client(client));
         moved.or(changed)
     }
 }
@@ -182,7 +189,12 @@ impl Call<'_> {
     /// or no rotation.
     ///
     /// Noting the use makes sure that the session has not ended in between.
-    async fn answer_again(self, read: &Snapshot, how: How, now: Timestamp) -> Result<Decided<How>, Error> {
+    async fn answer_again(
+        self,
+        read: &Snapshot,
+        how: How,
+        now: Timestamp,
+    ) -> Result<Decided<How>, Error> {
         let record = &read.record;
         let noted = self.inner.store.note_use(read, Use::new(now).seen()).await;
         match noted.map_err(self.store_failed())? {
@@ -208,7 +220,13 @@ impl Call<'_> {
         Ok(self.error(ErrorKind::ReuseDetected))
     }
 
-    fn emit_replay(self, record: &Record, before: &Record, client: Option<&ClientInfo>, age: Duration) {
+    fn emit_replay(
+        self,
+        record: &Record,
+        before: &Record,
+        client: Option<&ClientInfo>,
+        age: Duration,
+    ) {
         let own = before.session().map(Session::client);
         let differs = |part: fn(&ClientInfo) -> Option<String>| {
             client.is_some_and(|client| own.and_then(part) != part(client))

@@ -52,8 +52,9 @@ impl Issuer {
                 // A subject, once set, never changes: what was read still holds when the session
                 // ends.
                 let snapshot = call.load(id).await?;
-                let own = snapshot
-                    .is_some_and(|found| found.record.bound().is_some_and(|(own, _)| *own == subject));
+                let own = snapshot.is_some_and(|found| {
+                    found.record.bound().is_some_and(|(own, _)| *own == subject)
+                });
                 match own {
                     true => call.end_each([id], reason, by.as_ref()).await,
                     false => Err(call.error(ErrorKind::NotFound)),
@@ -63,7 +64,9 @@ impl Issuer {
             Target::SubjectBut(subject, keep) => {
                 call.bump(subject, Bump::all_but(keep, reason), &[], by).await
             }
-            Target::Device(device) => call.end_batch(Select::Device(device), reason, by.as_ref()).await,
+            Target::Device(device) => {
+                call.end_batch(Select::Device(device), reason, by.as_ref()).await
+            }
             Target::Actor(actor) => call.end_batch(Select::Actor(actor), reason, by.as_ref()).await,
         }
     }
@@ -83,7 +86,9 @@ impl Issuer {
         let reason = RevokeReason::CredentialChange;
         match sessions {
             AfterChange::EndAll => call.bump(subject, Bump::all(reason), &kinds, by).await,
-            AfterChange::EndAllBut(keep) => call.bump(subject, Bump::all_but(keep, reason), &kinds, by).await,
+            AfterChange::EndAllBut(keep) => {
+                call.bump(subject, Bump::all_but(keep, reason), &kinds, by).await
+            }
             AfterChange::KeepAll => {
                 let now = self.now();
                 let change = SubjectChange::floors(kinds.clone(), now);
@@ -185,7 +190,8 @@ impl Call<'_> {
         let mut batch = Batch::default();
         loop {
             let page = self.inner.store.list(&query).await.map_err(self.store_failed())?;
-            let ids: Vec<_> = page.items.iter().map(|item| item.record.id()).chain(page.damaged).collect();
+            let ids: Vec<_> =
+                page.items.iter().map(|item| item.record.id()).chain(page.damaged).collect();
             self.end_all(ids, reason, by, &mut batch).await?;
             query.after = page.next;
             if batch.unread.is_none() || page.next.is_none() {

@@ -19,7 +19,8 @@ use crate::{
     id::SessionId,
     secret::Secret,
     session::{
-        LifetimeChange, Proofs, Record, SubjectStamp, UpdateRefusal, Wish, decide_attempt, decide_update,
+        LifetimeChange, Proofs, Record, SubjectStamp, UpdateRefusal, Wish, decide_attempt,
+        decide_update,
     },
     store::Snapshot,
     verifier::RefusedCheck,
@@ -56,12 +57,14 @@ impl Issuer {
             Authority::Host(id) => By::Host(id),
         };
         let read = call.changeable(&by).await?;
-        let proves = !update.checks.is_empty() || !update.verified.is_empty() || !update.asked.is_empty();
+        let proves =
+            !update.checks.is_empty() || !update.verified.is_empty() || !update.asked.is_empty();
         decide_attempt(&read.record, &self.inner.policy, proves, update.lifetime)
             .map_err(|refusal| call.update_refused(&read.record, refusal))?;
         let (wish, stamp) = call.wish(&by, &read, update).await?;
         let updating = Updating { by, wish, stamp };
-        let Settled { record, evicted, read, now, kept } = call.settle(&updating, Some(read)).await?;
+        let Settled { record, evicted, read, now, kept } =
+            call.settle(&updating, Some(read)).await?;
         let mut minting = Minting::new(record, read.subject, now);
         let mut moves_tokens = false;
         if let Done::Changed { moves, signed } = kept {
@@ -116,10 +119,16 @@ impl ChangingVerb for Updating<'_> {
         call.changeable(&self.by).await
     }
 
-    async fn decide(&self, call: Call<'_>, read: &Snapshot, turn: Turn) -> Result<Decided<Done>, Error> {
+    async fn decide(
+        &self,
+        call: Call<'_>,
+        read: &Snapshot,
+        turn: Turn,
+    ) -> Result<Decided<Done>, Error> {
         let Snapshot { record, subject, .. } = read;
-        let change = decide_update(record, subject.as_ref(), turn.now, &call.inner.policy, &self.wish)
-            .map_err(|refusal| call.update_refused(record, refusal))?;
+        let change =
+            decide_update(record, subject.as_ref(), turn.now, &call.inner.policy, &self.wish)
+                .map_err(|refusal| call.update_refused(record, refusal))?;
         let binds = change.bind.is_some();
         let Some(next) = record.updated(change, turn.now, call.minting_key(turn.now)?) else {
             return Ok(Decided::Answer(Arc::clone(record), Done::Nothing));
@@ -158,7 +167,12 @@ impl Updating<'_> {
     ///
     /// An access token is a proof for a short time: it buys neither a refresh token nor a longer
     /// life, and comes back as it is.
-    async fn answer(&self, call: Call<'_>, minting: Minting, moves_tokens: bool) -> Result<Issued, Error> {
+    async fn answer(
+        &self,
+        call: Call<'_>,
+        minting: Minting,
+        moves_tokens: bool,
+    ) -> Result<Issued, Error> {
         match &self.by {
             By::Token(token, text) if token.is_access() && !moves_tokens => Ok(Issued {
                 token: Secret::from(*text),
@@ -216,8 +230,11 @@ impl Call<'_> {
         let asks_directory = self.inner.policy.single_factor_lifetime.is_some()
             && matches!(update.lifetime, LifetimeChange::Set(_) | LifetimeChange::Clear)
             && checks.subject.is_some();
-        let proven = match checks.checks.is_empty() && checks.verified.is_empty() && !asks_directory {
-            true => Proven { stamp: read.subject.clone(), epoch: update.epoch, ..Proven::default() },
+        let proven = match checks.checks.is_empty() && checks.verified.is_empty() && !asks_directory
+        {
+            true => {
+                Proven { stamp: read.subject.clone(), epoch: update.epoch, ..Proven::default() }
+            }
             false => self.attempt(checks, self.now()).await?,
         };
         let mut challenges = update.challenges;

@@ -36,7 +36,11 @@ impl Call<'_> {
         self.verify_at(token, None, true)
     }
 
-    pub(super) fn verify_for(self, token: &str, audience: Option<&String>) -> Result<VerifiedClaims, Error> {
+    pub(super) fn verify_for(
+        self,
+        token: &str,
+        audience: Option<&String>,
+    ) -> Result<VerifiedClaims, Error> {
         self.verify_at(token, audience, false)
     }
 

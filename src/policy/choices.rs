@@ -8,9 +8,11 @@ use std::time::Duration;
 pub enum Credentials {
     /// A refresh token, opaque, and an access token (flow B and most hosts).
     Pair(AccessFormat),
-    /// One access token that lives as long as the policy says, and nothing to refresh it with (flows A and E).
+    /// One access token that lives as long as the policy says, and nothing to refresh it with
+    /// (flows A and E).
     Access(AccessFormat),
-    /// One opaque session token, good at its exact generation and replaced by every change (flows C and D).
+    /// One opaque session token, good at its exact generation and replaced by every change (flows C
+    /// and D).
     Session,
 }
 
@@ -28,7 +30,8 @@ impl Credentials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessFormat {
-    /// A JWT (RFC 9068): others can verify it without asking; a revocation reaches them when it expires.
+    /// A JWT (RFC 9068): others can verify it without asking; a revocation reaches them when it
+    /// expires.
     Signed,
     /// A short opaque token: shorter and cheaper, but only this issuer's store can check it.
     Opaque,
@@ -40,8 +43,8 @@ pub enum AccessFormat {
 pub enum AbsoluteLifetime {
     /// It ends this long after its creation or last authentication.
     After(Duration),
-    /// It lives until it is revoked, or idle for too long. Never a default: NIST SP 800-63B requires an end at every
-    /// assurance level. ZITADEL's and TMDB's sessions have none.
+    /// It lives until it is revoked, or idle for too long. Never a default: NIST SP 800-63B
+    /// requires an end at every assurance level. ZITADEL's and TMDB's sessions have none.
     Unlimited,
 }
 
@@ -60,15 +63,18 @@ impl AbsoluteLifetime {
 pub enum Rotation {
     /// A refresh token stays good until the session ends. A stolen one does too.
     Off,
-    /// Each refresh hands out the next token; a spent one that comes back is answered or is theft, by age.
+    /// Each refresh hands out the next token; a spent one that comes back is answered or is theft,
+    /// by age.
     On {
-        /// How long the token before the current one is answered with the current one. Must exceed the clock skew
-        /// between nodes. A thief within it, from the same client, is not found; zero finds him at the price of
-        /// refusing the second of two tabs.
+        /// How long the token before the current one is answered with the current one. Must exceed
+        /// the clock skew between nodes. A thief within it, from the same client, is not found;
+        /// zero finds him at the price of refusing the second of two tabs.
         overlap: Duration,
-        /// How long it is answered while nobody has used the current one; `None` for the idle timeout, at most 24 h.
+        /// How long it is answered while nobody has used the current one; `None` for the idle
+        /// timeout, at most 24 h.
         retry: Option<Duration>,
-        /// How many generations in a row may be answered again outside the overlap before it counts as theft.
+        /// How many generations in a row may be answered again outside the overlap before it counts
+        /// as theft.
         late_replays_in_a_row: u8,
     },
 }
@@ -115,7 +121,8 @@ impl Cap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFull {
-    /// The session that was created first goes (Hanko). A thief who logs in often pushes the owner out.
+    /// The session that was created first goes (Hanko). A thief who logs in often pushes the owner
+    /// out.
     EvictOldest,
     /// The session that was used longest ago goes.
     EvictLeastRecentlyUsed,
@@ -172,7 +179,8 @@ pub enum AudienceForm {
 pub enum OnStoreFailure {
     /// `Unavailable`: nobody gets in while the store is away.
     Refuse,
-    /// A signed token that holds by itself is accepted, so a revoked session gets in until its token expires. Never
-    /// for impersonations, for requirements of factors, age or counters, or for opaque tokens.
+    /// A signed token that holds by itself is accepted, so a revoked session gets in until its
+    /// token expires. Never for impersonations, for requirements of factors, age or counters, or
+    /// for opaque tokens.
     AcceptSigned,
 }

@@ -7,8 +7,8 @@ mod requirement;
 use std::{fmt, time::Duration};
 
 pub use choices::{
-    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, ClientBinding, Credentials, OnFull, OnStoreFailure,
-    Rotation, TokenType,
+    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, ClientBinding, Credentials, OnFull,
+    OnStoreFailure, Rotation, TokenType,
 };
 pub use requirement::{Freshness, Noting, Requirement, Spend, Unmet};
 
@@ -31,7 +31,8 @@ const MAX_SKEW: Duration = Duration::from_secs(120);
 
 /// The rules of the sessions of one issuer: lifetimes, tokens, rotation, caps.
 ///
-/// Start from a preset and change what differs. Mistakes are reported, all at once, when the issuer is built.
+/// Start from a preset and change what differs. Mistakes are reported, all at once, when the issuer
+/// is built.
 ///
 /// # Examples
 /// ```
@@ -69,7 +70,8 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// Signed access tokens of 10 minutes and rotating refresh tokens, 14 days at most, 7 days idle.
+    /// Signed access tokens of 10 minutes and rotating refresh tokens, 14 days at most, 7 days
+    /// idle.
     ///
     /// | setting | value | reason |
     /// | --- | --- | --- |
@@ -237,8 +239,8 @@ impl Policy {
     }
 
     /// How long a session lives that proved one factor, of a subject that has a second one
-    /// ([`SubjectProfile::second_factor`](crate::verifier::SubjectProfile::second_factor)). Proving the second one gives
-    /// it the full lifetime.
+    /// ([`SubjectProfile::second_factor`](crate::verifier::SubjectProfile::second_factor)). Proving
+    /// the second one gives it the full lifetime.
     #[must_use]
     pub fn single_factor_lifetime(mut self, lifetime: Duration) -> Self {
         self.single_factor_lifetime = Some(lifetime);
@@ -269,7 +271,8 @@ impl Policy {
             check(duration > MAX_DURATION, setting, "is above ten years");
         }
         check(
-            self.access_lifetime < Duration::from_secs(1) && self.access_lifetime >= Duration::from_millis(1),
+            self.access_lifetime < Duration::from_secs(1)
+                && self.access_lifetime >= Duration::from_millis(1),
             "access lifetime",
             "is below a second, the resolution of a signed token",
         );
@@ -287,8 +290,9 @@ impl Policy {
         );
         let longest = self.longest_lifetime_of_all();
         check(
-            self.ceiling
-                .is_some_and(|ceiling| absolute.is_none() || longest.is_none_or(|longest| longest > ceiling)),
+            self.ceiling.is_some_and(|ceiling| {
+                absolute.is_none() || longest.is_none_or(|longest| longest > ceiling)
+            }),
             "absolute lifetime",
             "is above what the assurance level allows",
         );
@@ -301,7 +305,8 @@ impl Policy {
         check(self.skew > MAX_SKEW, "clock skew", "is above two minutes");
         check(self.keep_after_end > MAX_DURATION, "keep after end", "is above ten years");
         check(
-            self.session_claim.is_some_and(|name| RESERVED_CLAIMS.contains(&name) || name.is_empty()),
+            self.session_claim
+                .is_some_and(|name| RESERVED_CLAIMS.contains(&name) || name.is_empty()),
             "session claim",
             "is a reserved name",
         );
@@ -311,42 +316,62 @@ impl Policy {
             "is longer than 64 bytes",
         );
         check(
-            self.single_factor_lifetime.zip(absolute).is_some_and(|(single, absolute)| single > absolute),
+            self.single_factor_lifetime
+                .zip(absolute)
+                .is_some_and(|(single, absolute)| single > absolute),
             "single-factor lifetime",
             "is above the absolute lifetime",
         );
         if let Rotation::On { overlap, retry, .. } = self.rotation {
             check(overlap > MAX_OVERLAP, "overlap window", "is above five minutes");
-            check(retry.is_some_and(|retry| retry > MAX_DURATION), "retry window", "is above ten years");
+            check(
+                retry.is_some_and(|retry| retry > MAX_DURATION),
+                "retry window",
+                "is above ten years",
+            );
         }
         found
     }
 
-    /// The longest that a session may ask to live from its birth or last proof; none where it may ask for any.
+    /// The longest that a session may ask to live from its birth or last proof; none where it may
+    /// ask for any.
     pub(crate) fn longest_lifetime_of_all(&self) -> Option<Duration> {
         [self.absolute.as_duration(), self.longest].into_iter().flatten().max()
     }
 
-    /// The lifetime of a session, given what was asked for; an error when that is zero or above the longest.
-    pub(crate) fn lifetime(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
+    /// The lifetime of a session, given what was asked for; an error when that is zero or above the
+    /// longest.
+    pub(crate) fn lifetime(
+        &self,
+        asked: Option<Duration>,
+    ) -> Result<Option<Duration>, InvalidInput> {
         let longest = self.longest_lifetime_of_all().unwrap_or(MAX_DURATION);
         bounded(asked, longest).map(|asked| asked.or(self.absolute.as_duration()))
     }
 
-    /// The idle timeout of a session, given what was asked for; an error when that is zero or above the policy's.
-    pub(crate) fn idle_of(&self, asked: Option<Duration>) -> Result<Option<Duration>, InvalidInput> {
+    /// The idle timeout of a session, given what was asked for; an error when that is zero or above
+    /// the policy's.
+    pub(crate) fn idle_of(
+        &self,
+        asked: Option<Duration>,
+    ) -> Result<Option<Duration>, InvalidInput> {
         match bounded(asked, self.idle.unwrap_or(MAX_DURATION)) {
             Ok(asked) => Ok(asked.or(self.idle)),
-            Err(InvalidInput { problem, .. }) => Err(InvalidInput::new(InputField::IdleTimeout, problem)),
+            Err(InvalidInput { problem, .. }) => {
+                Err(InvalidInput::new(InputField::IdleTimeout, problem))
+            }
         }
     }
 
-    /// The lifetime of an impersonation, given what was asked for; an error when that is zero or above the longest.
+    /// The lifetime of an impersonation, given what was asked for; an error when that is zero or
+    /// above the longest.
     pub(crate) fn impersonation(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
-        bounded(asked, self.longest_impersonation).map(|asked| asked.unwrap_or(self.impersonation_lifetime))
+        bounded(asked, self.longest_impersonation)
+            .map(|asked| asked.unwrap_or(self.impersonation_lifetime))
     }
 
-    /// The longest that a request token may wait: what [`request_lifetime`](Self::request_lifetime) was given.
+    /// The longest that a request token may wait: what [`request_lifetime`](Self::request_lifetime)
+    /// was given.
     ///
     /// # Examples
     /// ```
@@ -360,16 +385,18 @@ impl Policy {
         self.request_lifetime
     }
 
-    /// The lifetime of a request token, given what was asked for; an error when that is zero or above the policy's.
+    /// The lifetime of a request token, given what was asked for; an error when that is zero or
+    /// above the policy's.
     pub(crate) fn request(&self, asked: Option<Duration>) -> Result<Duration, InvalidInput> {
         bounded(asked, self.request_lifetime).map(|asked| asked.unwrap_or(self.request_lifetime))
     }
 
     /// How long the use of a session may go without being noted.
     ///
-    /// That is what [`note_every`](Self::note_every) says, and never more than a tenth of the idle timeout. A host
-    /// that first [looks](Noting::Never) and then decides whether this is use checks again only where that
-    /// long has passed since [`last_seen_at`](crate::issuer::SessionView::last_seen_at).
+    /// That is what [`note_every`](Self::note_every) says, and never more than a tenth of the idle
+    /// timeout. A host that first [looks](Noting::Never) and then decides whether this is use
+    /// checks again only where that long has passed since
+    /// [`last_seen_at`](crate::issuer::SessionView::last_seen_at).
     ///
     /// # Examples
     /// ```
@@ -399,7 +426,9 @@ fn bounded(asked: Option<Duration>, longest: Duration) -> Result<Option<Duration
         Some(asked) if asked < Duration::from_millis(1) => {
             Err(InvalidInput::new(InputField::Lifetime, Problem::Zero))
         }
-        Some(asked) if asked > longest => Err(InvalidInput::new(InputField::Lifetime, Problem::TooLarge)),
+        Some(asked) if asked > longest => {
+            Err(InvalidInput::new(InputField::Lifetime, Problem::TooLarge))
+        }
         asked => Ok(asked),
     }
 }

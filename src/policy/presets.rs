@@ -1,10 +1,11 @@
-//! Ready-made policies: NIST's assurance levels, and the five systems whose flows this crate speaks.
+//! Ready-made policies: NIST's assurance levels, and the five systems whose flows this crate
+//! speaks.
 
 use std::time::Duration;
 
 use super::{
-    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, Credentials, DAY, HOUR, MINUTE, OnFull, Policy,
-    Rotation, TokenType,
+    AbsoluteLifetime, AccessFormat, AudienceForm, Cap, Credentials, DAY, HOUR, MINUTE, OnFull,
+    Policy, Rotation, TokenType,
 };
 
 impl Policy {
@@ -16,13 +17,17 @@ impl Policy {
         }
     }
 
-    /// NIST SP 800-63B-4 AAL2: at most 24 hours, 1 hour idle. A longer absolute lifetime is refused.
+    /// NIST SP 800-63B-4 AAL2: at most 24 hours, 1 hour idle. A longer absolute lifetime is
+    /// refused.
     pub fn aal2() -> Self {
-        let policy = Self::default().absolute_lifetime(AbsoluteLifetime::After(DAY)).idle_timeout(Some(HOUR));
+        let policy = Self::default()
+            .absolute_lifetime(AbsoluteLifetime::After(DAY))
+            .idle_timeout(Some(HOUR));
         Self { ceiling: Some(DAY), ..policy }
     }
 
-    /// NIST SP 800-63B-4 AAL3: at most 12 hours, 15 minutes idle. A longer absolute lifetime is refused.
+    /// NIST SP 800-63B-4 AAL3: at most 12 hours, 15 minutes idle. A longer absolute lifetime is
+    /// refused.
     pub fn aal3() -> Self {
         let policy = Self::default()
             .absolute_lifetime(AbsoluteLifetime::After(12 * HOUR))
@@ -32,7 +37,8 @@ impl Policy {
 
     /// Flow A, as Hanko: one signed token of 12 hours, 5 sessions, the oldest goes.
     ///
-    /// The token's life is the session's, so a stateless verifier learns of a revocation up to 12 hours late.
+    /// The token's life is the session's, so a stateless verifier learns of a revocation up to 12
+    /// hours late.
     pub fn hanko() -> Self {
         Self::default()
             .credentials(Credentials::Access(AccessFormat::Signed))
@@ -44,7 +50,8 @@ impl Policy {
             .session_claim("session_id")
     }
 
-    /// Flow B, as Stack Auth: a refresh token of 365 days that does not rotate, access tokens of 10 minutes.
+    /// Flow B, as Stack Auth: a refresh token of 365 days that does not rotate, access tokens of 10
+    /// minutes.
     ///
     /// A session may ask for up to 367 days, an impersonation too.
     pub fn stack_auth() -> Self {
@@ -59,7 +66,8 @@ impl Policy {
             .session_claim("refresh_token_id")
     }
 
-    /// Flow C, as ZITADEL: one opaque session token, replaced by every change; no end unless one is asked for.
+    /// Flow C, as ZITADEL: one opaque session token, replaced by every change; no end unless one is
+    /// asked for.
     pub fn zitadel() -> Self {
         Self::default()
             .credentials(Credentials::Session)
@@ -116,7 +124,10 @@ mod tests {
         assert_eq!(Policy::aal3().absolute_lifetime(after(13)).problems().len(), 1);
         assert_eq!(Policy::aal2().absolute_lifetime(after(25)).problems().len(), 1);
         assert_eq!(Policy::aal1().longest_lifetime(31 * DAY).problems().len(), 1);
-        assert_eq!(Policy::aal3().absolute_lifetime(AbsoluteLifetime::Unlimited).problems().len(), 1);
+        assert_eq!(
+            Policy::aal3().absolute_lifetime(AbsoluteLifetime::Unlimited).problems().len(),
+            1
+        );
         assert_eq!(Policy::aal3().absolute_lifetime(after(8)).problems(), []);
     }
 
@@ -129,6 +140,9 @@ mod tests {
             .clock_skew(HOUR)
             .session_claim("sub");
         let settings: Vec<_> = policy.problems().iter().map(|problem| problem.setting).collect();
-        assert_eq!(settings, ["access lifetime", "idle timeout", "cap", "clock skew", "session claim"]);
+        assert_eq!(
+            settings,
+            ["access lifetime", "idle timeout", "cap", "clock skew", "session claim"]
+        );
     }
 }

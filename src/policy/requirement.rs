@@ -12,12 +12,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// The signature, the times and the audience decide. A revocation is seen when the token expires: up to the
-    /// access lifetime late. Use is not noted. A requirement of factors, level, age or counters asks the store all the
-    /// same, and so does an opaque token.
+    /// The signature, the times and the audience decide. A revocation is seen when the token
+    /// expires: up to the access lifetime late. Use is not noted. A requirement of factors, level,
+    /// age or counters asks the store all the same, and so does an opaque token.
     Stateless,
     /// As `Stateless`, with the store's revocation log as read at most this long ago
-    /// ([`sync_revocations`](crate::Issuer::sync_revocations)). Older than that, the store is asked. A revocation is seen at most this late.
+    /// ([`sync_revocations`](crate::Issuer::sync_revocations)). Older than that, the store is
+    /// asked. A revocation is seen at most this late.
     AtMost(Duration),
     /// The store decides, now. The default.
     #[default]
@@ -42,8 +43,8 @@ pub enum Noting {
     /// Only the arrival of a generation is noted: at most one write a rotation. The idle timeout
     /// runs on. For checks that are no use, such as a poll in the background.
     ArrivalOnly,
-    /// Nothing is noted: no write at all. A refresh whose reply was in fact received then looks like
-    /// one whose reply was lost. For dashboards and probes.
+    /// Nothing is noted: no write at all. A refresh whose reply was in fact received then looks
+    /// like one whose reply was lost. For dashboards and probes.
     Never,
 }
 
@@ -105,8 +106,8 @@ impl Requirement {
         self
     }
 
-    /// A signed token must name this audience, and an opaque one be of an issuer that does; one of the issuer's own
-    /// unless set.
+    /// A signed token must name this audience, and an opaque one be of an issuer that does; one of
+    /// the issuer's own unless set.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -134,8 +135,9 @@ impl Requirement {
         self
     }
 
-    /// The last proof, of whatever kind, must not be older than this (RFC 9470): proving a password again makes an old
-    /// code fresh. Where that is too weak, ask for [`factor_within`](Self::factor_within).
+    /// The last proof, of whatever kind, must not be older than this (RFC 9470): proving a password
+    /// again makes an old code fresh. Where that is too weak, ask for
+    /// [`factor_within`](Self::factor_within).
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -160,14 +162,21 @@ impl Requirement {
     pub fn unmet(&self, factors: &[Factor], now: Timestamp) -> Option<Unmet> {
         let has = |(kind, age): &(FactorKind, Option<Duration>)| {
             let proved = factors.iter().filter(|factor| factor.kind() == *kind);
-            proved.map(|factor| now.since(factor.at())).any(|since| age.is_none_or(|age| since <= age))
+            proved
+                .map(|factor| now.since(factor.at()))
+                .any(|since| age.is_none_or(|age| since <= age))
         };
-        let missing =
-            self.factors.iter().filter(|needed| !has(needed)).map(|(kind, _)| *kind).collect::<Vec<_>>();
+        let missing = self
+            .factors
+            .iter()
+            .filter(|needed| !has(needed))
+            .map(|(kind, _)| *kind)
+            .collect::<Vec<_>>();
         let reached = AssuranceLevel::of(factors);
         let level = self.level.filter(|needed| reached < Some(*needed));
-        let max_age =
-            self.max_age.filter(|age| authenticated_at(factors).is_none_or(|at| now.since(at) > *age));
+        let max_age = self
+            .max_age
+            .filter(|age| authenticated_at(factors).is_none_or(|at| now.since(at) > *age));
         (!missing.is_empty() || level.is_some() || max_age.is_some()).then_some(Unmet {
             missing,
             level,
@@ -180,7 +189,8 @@ impl Requirement {
         !self.factors.is_empty() || self.level.is_some() || self.max_age.is_some()
     }
 
-    /// True when only a session's record can answer this: what a token claims never suffices for proofs and counters.
+    /// True when only a session's record can answer this: what a token claims never suffices for
+    /// proofs and counters.
     pub(crate) fn needs_record(&self) -> bool {
         self.asks_for_proof() || !self.spend.is_empty()
     }
@@ -188,7 +198,8 @@ impl Requirement {
 
 /// A counter to move: by how much, and up to which limit.
 ///
-/// Counters belong to the session and never exceed their limit, however many calls there are at once.
+/// Counters belong to the session and never exceed their limit, however many calls there are at
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spend {
     pub(crate) name: &'static str,

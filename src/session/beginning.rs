@@ -19,7 +19,8 @@ pub(crate) fn is_beginning(second_factor: bool, earlier: &[Factor], proved: &[Fa
         return false;
     }
     let replaced = |old: &&Factor| proved.iter().any(|new| new.kind() == old.kind());
-    let factors: Vec<_> = earlier.iter().filter(|old| !replaced(old)).chain(proved).copied().collect();
+    let factors: Vec<_> =
+        earlier.iter().filter(|old| !replaced(old)).chain(proved).copied().collect();
     AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2)
 }
 

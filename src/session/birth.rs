@@ -90,7 +90,11 @@ impl Record {
             rare: (rare != Rare::default()).then(|| Arc::new(rare)),
             rotated_at: now,
             last_seen_at: now,
-            ends_at: birth.beginning.or(birth.lifetime).map_or(Lifetime::Unlimited, Lifetime::After).end(now),
+            ends_at: birth
+                .beginning
+                .or(birth.lifetime)
+                .map_or(Lifetime::Unlimited, Lifetime::After)
+                .end(now),
             lifetime_millis: millis(birth.lifetime),
             idle_millis: millis(birth.idle),
             late_generation: 0,
@@ -149,12 +153,14 @@ impl Record {
         Self { id, salt, ..self.clone() }
     }
 
-    /// The session that an approved request becomes: the id stays, the generation jumps, the limits start anew.
+    /// The session that an approved request becomes: the id stays, the generation jumps, the limits
+    /// start anew.
     pub(crate) fn exchanged(&self, birth: SessionBirth) -> Option<Self> {
         let Body::Request(request) = &self.body else { return None };
         let RequestState::Approved { subject, epoch } = &request.state else { return None };
         let (now, mac_key) = (birth.now, birth.mac_key);
-        let born = Self::new_session(SessionBirth { bound: Some((subject.clone(), *epoch)), ..birth });
+        let born =
+            Self::new_session(SessionBirth { bound: Some((subject.clone(), *epoch)), ..birth });
         let mut next = Self { body: born.body, keep_secs: born.keep_secs, ..self.clone() };
         if let Body::Session(session) = &mut next.body {
             session.rare_mut().app = Some(request.app.clone());

@@ -40,7 +40,8 @@ pub(crate) struct SessionChange {
     pub(crate) shortened: Option<Duration>,
     /// A lifetime asked for.
     pub(crate) lifetime: Option<Lifetime>,
-    /// The absolute lifetime that an authentication starts anew; none where the end stays where it is.
+    /// The absolute lifetime that an authentication starts anew; none where the end stays where it
+    /// is.
     pub(crate) renewed: Option<Lifetime>,
 }
 
@@ -92,8 +93,8 @@ impl Use {
 pub(crate) struct SpendRefused;
 
 impl Record {
-    /// The record after a refresh: the generation after `from`, minted by this key. None when there is no session, or
-    /// no generation left.
+    /// The record after a refresh: the generation after `from`, minted by this key. None when there
+    /// is no session, or no generation left.
     pub(crate) fn rotated(&self, from: u32, now: Timestamp, mac_key: u16) -> Option<Self> {
         let generation = from.checked_add(1)?;
         self.change_session(|current, session| {
@@ -139,15 +140,21 @@ impl Record {
     }
 
     /// The record after an update; none when the update changes nothing.
-    pub(crate) fn updated(&self, change: SessionChange, now: Timestamp, mac_key: u16) -> Option<Self> {
+    pub(crate) fn updated(
+        &self,
+        change: SessionChange,
+        now: Timestamp,
+        mac_key: u16,
+    ) -> Option<Self> {
         // Naming the subject once more proves nothing.
-        let jump =
-            change.bind.is_some() || change.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
+        let jump = change.bind.is_some()
+            || change.factors.iter().any(|factor| factor.kind() != FactorKind::Subject);
         let mut next = self.change_session(|_, session| session.apply(change, now))?;
         if next.body == self.body {
             return None;
         }
-        let exact = self.session().is_some_and(|session| session.credentials == CredentialsKind::Session);
+        let exact =
+            self.session().is_some_and(|session| session.credentials == CredentialsKind::Session);
         match (jump, exact) {
             (true, _) => next.jump(now, mac_key)?,
             (false, true) => {
@@ -161,8 +168,9 @@ impl Record {
         Some(next)
     }
 
-    /// The request after its decision: approved for this subject, or denied. None when it was decided before. Approved, it
-    /// waits as long again for its exchange as it was given for its decision, and at most this long.
+    /// The request after its decision: approved for this subject, or denied. None when it was
+    /// decided before. Approved, it waits as long again for its exchange as it was given for its
+    /// decision, and at most this long.
     pub(crate) fn decided(
         &self,
         approved: Option<(SubjectId, Epoch)>,
@@ -176,7 +184,8 @@ impl Record {
         }
         request.state = match approved {
             Some((subject, epoch)) => {
-                request.ends_at = now.saturating_add(lifetime.min(request.ends_at.since(self.created_at)));
+                request.ends_at =
+                    now.saturating_add(lifetime.min(request.ends_at.since(self.created_at)));
                 RequestState::Approved { subject, epoch }
             }
             None => RequestState::Denied,
@@ -225,7 +234,8 @@ impl Record {
 
     /// Makes this the record that follows `current`: the next version, with every use noted since.
     ///
-    /// A store calls this inside the act that replaces `current`, after it has compared the versions.
+    /// A store calls this inside the act that replaces `current`, after it has compared the
+    /// versions.
     pub(crate) fn follow(&mut self, current: &Self) {
         self.version = current.version + 1;
         let same_generation = self.generation == current.generation;
@@ -243,7 +253,8 @@ impl Record {
         }
     }
 
-    /// From when on it may be swept: a while after its end, or a bounded while after it was revoked.
+    /// From when on it may be swept: a while after its end, or a bounded while after it was
+    /// revoked.
     pub fn purge_at(&self) -> Timestamp {
         let keep = Duration::from_secs(self.keep_secs.into());
         let by_itself = self.effective_end().map_or(Timestamp::MAX, |end| end.saturating_add(keep));
@@ -258,8 +269,8 @@ impl Record {
         now >= self.purge_at()
     }
 
-    /// When it was revoked, from when on no signed token of it can be good: tokens live for 30 days at most, and none
-    /// is signed after the end.
+    /// When it was revoked, from when on no signed token of it can be good: tokens live for 30 days
+    /// at most, and none is signed after the end.
     pub(crate) fn tokens_end_at(&self) -> Option<Timestamp> {
         Some(self.tombstone.as_ref()?.at.saturating_add(MAX_SIGNED_LIFETIME))
     }
@@ -321,7 +332,10 @@ impl Session {
                 }
             };
             let Some((_, count)) = counters.get_mut(at) else { return Err(SpendRefused) };
-            *count = count.checked_add(spend.amount).filter(|sum| *sum <= spend.limit).ok_or(SpendRefused)?;
+            *count = count
+                .checked_add(spend.amount)
+                .filter(|sum| *sum <= spend.limit)
+                .ok_or(SpendRefused)?;
         }
         self.rare_mut().counters = counters;
         Ok(())
@@ -376,7 +390,9 @@ impl Session {
         if let Some(metadata) = metadata.filter(|metadata| metadata != self.metadata()) {
             self.rare_mut().metadata = metadata;
         }
-        if let Some(claims) = claims.filter(|claims| self.claims().unwrap_or(&HostClaims::new()) != claims) {
+        if let Some(claims) =
+            claims.filter(|claims| self.claims().unwrap_or(&HostClaims::new()) != claims)
+        {
             self.rare_mut().claims = claims;
         }
         if let Some(client) = client {
@@ -393,7 +409,9 @@ impl Session {
                     Lifetime::Unlimited => 0,
                 };
             }
-            (None, true) => self.ends_at = renewed.map_or(self.ends_at, |lifetime| lifetime.end(now)),
+            (None, true) => {
+                self.ends_at = renewed.map_or(self.ends_at, |lifetime| lifetime.end(now))
+            }
             (None, false) => {
                 if let Some(shortened) = shortened {
                     self.ends_at = self.ends_at.min(now.saturating_add(shortened));

@@ -136,7 +136,8 @@ pub(crate) fn decide_use(
     // has no token before it that could come again.
     let follows_another = session.credentials() == CredentialsKind::Pair && record.generation() > 1;
     let is_current = token.generation == record.generation();
-    let seen = is_current && follows_another && !session.successor_seen() && need.noting != Noting::Never;
+    let seen =
+        is_current && follows_another && !session.successor_seen() && need.noting != Noting::Never;
     let is_use = matches!(need.noting, Noting::Throttled | Noting::AtOnce);
     let is_due = is_use
         && now > session.last_seen_at()
@@ -164,7 +165,10 @@ pub(crate) fn access_age(record: &Record, generation: u32) -> Age {
 }
 
 /// Gives the proofs of a session that still count.
-pub(crate) fn counting<'a>(session: &'a Session, stamp: Option<&SubjectStamp>) -> Cow<'a, [Factor]> {
+pub(crate) fn counting<'a>(
+    session: &'a Session,
+    stamp: Option<&SubjectStamp>,
+) -> Cow<'a, [Factor]> {
     match stamp {
         Some(stamp) if stamp.floors.is_some() => Cow::Owned(stamp.counting(session)),
         _ => Cow::Borrowed(session.factors()),
@@ -180,7 +184,9 @@ mod tests {
             birth::SessionBirth,
             life::FactorFloor,
             record::Tombstone,
-            sample::{BORN, KEY, after, birth, impersonation, of_flow_c, proof, request, stamp, subject},
+            sample::{
+                BORN, KEY, after, birth, impersonation, of_flow_c, proof, request, stamp, subject,
+            },
         },
         *,
     };
@@ -211,7 +217,8 @@ mod tests {
     }
 
     fn noted(record: &Record, generation: u32, now: Timestamp, need: &Requirement) -> Option<Use> {
-        decide_use(record, Some(&stamp()), access(generation), now, &Policy::default(), need).unwrap()
+        decide_use(record, Some(&stamp()), access(generation), now, &Policy::default(), need)
+            .unwrap()
     }
 
     fn seen_at(at: Timestamp) -> Use {
@@ -233,7 +240,8 @@ mod tests {
     fn an_access_token_is_good_at_this_generation_and_the_one_before_but_not_across_a_jump() {
         let mut record = pair();
         record.generation = 5;
-        let ages = [3, 4, 5, 6].map(|generation| decide_standing(&record, access(generation), BORN));
+        let ages =
+            [3, 4, 5, 6].map(|generation| decide_standing(&record, access(generation), BORN));
         let outdated = Err(CheckRefusal::RefreshRequired);
         assert_eq!(ages, [outdated.clone(), Ok(Age::Previous), Ok(Age::Current), Ok(Age::Current)]);
         record.jump(BORN, KEY).unwrap();
@@ -299,11 +307,16 @@ mod tests {
         assert_eq!(noted(&pair, 1, BORN, &at_once), None, "the time of the last use");
         let earlier = BORN.saturating_sub(MINUTE);
         assert_eq!(noted(&pair, 1, earlier, &at_once), None, "a clock that is behind");
-        for need in [Requirement::new().noting(Noting::ArrivalOnly), Requirement::new().noting(Noting::Never)]
-        {
+        for need in [
+            Requirement::new().noting(Noting::ArrivalOnly),
+            Requirement::new().noting(Noting::Never),
+        ] {
             assert_eq!(noted(&pair, 1, after(60 * MINUTE), &need), None);
         }
-        assert_eq!(noted(&rotated(), 2, after(MINUTE), &Requirement::new().noting(Noting::Never)), None);
+        assert_eq!(
+            noted(&rotated(), 2, after(MINUTE), &Requirement::new().noting(Noting::Never)),
+            None
+        );
     }
 
     #[test]
@@ -312,13 +325,18 @@ mod tests {
         let first = noted(&record, 2, after(SECOND), &Requirement::new()).unwrap();
         assert_eq!((first.seen_at, first.seen_generation), (Some(after(SECOND)), Some(2)));
         let untouched =
-            noted(&record, 2, after(SECOND), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
+            noted(&record, 2, after(SECOND), &Requirement::new().noting(Noting::ArrivalOnly))
+                .unwrap();
         assert_eq!((untouched.seen_at, untouched.seen_generation), (None, Some(2)));
         assert_eq!(noted(&record, 1, after(SECOND), &Requirement::new()), None, "the one before");
         let mut seen = record;
         seen.note_use(&first).unwrap();
         assert_eq!(noted(&seen, 2, after(2 * SECOND), &Requirement::new()), None, "the second use");
-        assert_eq!(noted(&pair(), 1, after(SECOND), &Requirement::new()), None, "no token before it");
+        assert_eq!(
+            noted(&pair(), 1, after(SECOND), &Requirement::new()),
+            None,
+            "no token before it"
+        );
     }
 
     #[test]
@@ -334,7 +352,9 @@ mod tests {
     fn an_impersonation_is_refused_where_none_is_wanted() {
         let policy = Policy::default();
         let record = impersonation(&policy);
-        let decide = |need: Requirement| decide_use(&record, Some(&stamp()), access(1), BORN, &policy, &need);
+        let decide = |need: Requirement| {
+            decide_use(&record, Some(&stamp()), access(1), BORN, &policy, &need)
+        };
         assert_eq!(decide(Requirement::new()), Ok(None));
         // This comes before what the session lacks.
         let need = Requirement::new().no_impersonation().factor(FactorKind::Totp);
@@ -350,8 +370,14 @@ mod tests {
             .factor(FactorKind::Password)
             .factor(FactorKind::Totp)
             .level(AssuranceLevel::Aal2);
-        let unmet = |stamp| match decide_use(&record, Some(&stamp), access(1), after(MINUTE), &policy, &need)
-        {
+        let unmet = |stamp| match decide_use(
+            &record,
+            Some(&stamp),
+            access(1),
+            after(MINUTE),
+            &policy,
+            &need,
+        ) {
             Err(CheckRefusal::Unmet(unmet)) => unmet,
             other => panic!("{other:?}"),
         };

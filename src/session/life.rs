@@ -29,7 +29,8 @@ pub struct SubjectStamp {
     pub floors: Option<Arc<[FactorFloor]>>,
 }
 
-/// Factors of this kind that were proved at or before this time no longer count: the credential has changed since.
+/// Factors of this kind that were proved at or before this time no longer count: the credential has
+/// changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FactorFloor {
@@ -68,7 +69,8 @@ impl SubjectStamp {
     /// the epoch of its next beginning is higher.
     pub fn forgettable_at(&self) -> Timestamp {
         let floors = self.floors.as_deref().unwrap_or_default();
-        let changed = floors.iter().map(|floor| floor.at.as_millis()).fold(self.epoch.get(), i64::max);
+        let changed =
+            floors.iter().map(|floor| floor.at.as_millis()).fold(self.epoch.get(), i64::max);
         Timestamp::from_millis(changed).saturating_add(KEEP_UNNAMED)
     }
 
@@ -132,8 +134,8 @@ pub enum Life {
 
 /// Decides whether a record is live: the one place where this is decided.
 ///
-/// `stamp` is what the store knows of the record's subject. A record with a subject and without a stamp is not live:
-/// a missing epoch is never zero.
+/// `stamp` is what the store knows of the record's subject. A record with a subject and without a
+/// stamp is not live: a missing epoch is never zero.
 pub(crate) fn life(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Life {
     if let Some(tombstone) = record.tombstone() {
         return Life::Revoked(tombstone.reason);
@@ -164,11 +166,13 @@ pub(crate) fn is_session_of_subject(record: &Record) -> bool {
     record.session().is_some() && record.bound().is_some()
 }
 
-/// True when a commit may put `next` in the place of `current`: a subject, once set, never changes, and nothing takes a
-/// device's slot after its birth. A store refuses whatever else as [`Broken`](crate::error::StoreErrorKind::Broken).
+/// True when a commit may put `next` in the place of `current`: a subject, once set, never changes,
+/// and nothing takes a device's slot after its birth. A store refuses whatever else as
+/// [`Broken`](crate::error::StoreErrorKind::Broken).
 pub(crate) fn may_follow(current: &Record, next: &Record) -> bool {
-    let subject =
-        current.bound().is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
+    let subject = current
+        .bound()
+        .is_none_or(|(subject, _)| next.bound().is_some_and(|(same, _)| same == subject));
     subject && (next.device_slot().is_none() || next.device_slot() == current.device_slot())
 }
 
@@ -200,7 +204,8 @@ pub(crate) enum Admission {
 
 /// Decides whether one more session of a subject may come in, and which others go.
 ///
-/// `others` are all records of the subject; those that are not live, not sessions, or impersonations do not count.
+/// `others` are all records of the subject; those that are not live, not sessions, or
+/// impersonations do not count.
 pub(crate) fn admit<'a>(
     rule: Option<CapRule>,
     newcomer: &Record,
@@ -210,7 +215,9 @@ pub(crate) fn admit<'a>(
 ) -> Admission {
     let Some(rule) = rule else { return Admission::Admit(Vec::new()) };
     let counts = |record: &Record| match record.state() {
-        State::Active(session) => !session.is_impersonation() && life(record, Some(stamp), now) == Life::Live,
+        State::Active(session) => {
+            !session.is_impersonation() && life(record, Some(stamp), now) == Life::Live
+        }
         _ => false,
     };
     if newcomer.session().is_none_or(Session::is_impersonation) {

@@ -39,13 +39,18 @@ pub(crate) use birth::{RequestBirth, SessionBirth};
 pub(crate) use change::SessionChange;
 pub use change::Use;
 pub(crate) use check::{
-    Age, AuthenticKind, AuthenticToken, CheckRefusal, counting, decide_check, decide_standing, decide_use,
+    Age, AuthenticKind, AuthenticToken, CheckRefusal, counting, decide_check, decide_standing,
+    decide_use,
 };
 pub(crate) use life::{Admission, admit, is_session_of_subject, life, may_follow};
 pub use life::{CapRule, FactorFloor, Life, SubjectStamp};
 pub(crate) use not_live::{NotLive, live};
 pub use record::{CredentialsKind, MAX_REDIRECT_CHARS, Record, Request, Session, State, Tombstone};
-pub(crate) use refresh::{PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule, decide_refresh};
+pub(crate) use refresh::{
+    PresentedRefresh, RefreshDecision, RefreshRefusal, RotationRule, decide_refresh,
+};
 pub(crate) use request::{RequestRefusal, decide_decision, decide_exchange, decide_look};
 pub use stored::{Columns, Index, MAX_ROW_BYTES};
-pub(crate) use update::{LifetimeChange, Proofs, UpdateRefusal, Wish, decide_attempt, decide_update};
+pub(crate) use update::{
+    LifetimeChange, Proofs, UpdateRefusal, Wish, decide_attempt, decide_update,
+};

@@ -18,7 +18,11 @@ pub(crate) enum NotLive {
 }
 
 /// Refuses a record that is not live: [`life`](life()) as the first step of a rule.
-pub(crate) fn live(record: &Record, stamp: Option<&SubjectStamp>, now: Timestamp) -> Result<(), NotLive> {
+pub(crate) fn live(
+    record: &Record,
+    stamp: Option<&SubjectStamp>,
+    now: Timestamp,
+) -> Result<(), NotLive> {
     match life(record, stamp, now) {
         Life::Live => Ok(()),
         Life::Revoked(reason) => Err(NotLive::Revoked(reason)),

@@ -18,8 +18,9 @@ pub const MAX_REDIRECT_CHARS: usize = 2048;
 
 /// One session, or one request token that may become one: a row, a version, a state.
 ///
-/// A record is only made and changed by the rules of this crate; a store keeps it whole. Its size does not depend on
-/// how often it was refreshed. `Debug` shows no salt, no metadata values and nothing of the client.
+/// A record is only made and changed by the rules of this crate; a store keeps it whole. Its size
+/// does not depend on how often it was refreshed. `Debug` shows no salt, no metadata values and
+/// nothing of the client.
 #[derive(Clone, PartialEq)]
 pub struct Record {
     pub(super) id: SessionId,
@@ -84,7 +85,8 @@ pub struct Session {
     pub(super) last_seen_at: Timestamp,
     /// `Timestamp::MAX` where there is no end.
     pub(super) ends_at: Timestamp,
-    /// How long it was given to live when it was made or last changed; zero where it was given no end.
+    /// How long it was given to live when it was made or last changed; zero where it was given no
+    /// end.
     pub(super) lifetime_millis: u64,
     /// Zero where there is no idle timeout.
     pub(super) idle_millis: u64,
@@ -293,7 +295,8 @@ impl Record {
         rare.device.as_ref().filter(|_| rare.holds_device_slot)
     }
 
-    /// When it ends by itself: the earlier of its absolute end and its idle timeout; none when it has neither.
+    /// When it ends by itself: the earlier of its absolute end and its idle timeout; none when it
+    /// has neither.
     pub(crate) fn effective_end(&self) -> Option<Timestamp> {
         let end = match &self.body {
             Body::Request(request) => request.ends_at,

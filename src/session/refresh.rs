@@ -49,9 +49,13 @@ impl RotationRule {
         let retry = policy.retry_window(idle);
         let binding = policy.client_binding;
         match policy.rotation {
-            Rotation::Off => {
-                Self { rotates: false, overlap: Duration::ZERO, retry, late_replays_in_a_row: 0, binding }
-            }
+            Rotation::Off => Self {
+                rotates: false,
+                overlap: Duration::ZERO,
+                retry,
+                late_replays_in_a_row: 0,
+                binding,
+            },
             Rotation::On { overlap, late_replays_in_a_row, .. } => {
                 Self { rotates: true, overlap, retry, late_replays_in_a_row, binding }
             }
@@ -133,7 +137,8 @@ pub(crate) fn decide_refresh(
     if let Err(why) = live(record, stamp, now) {
         return RefreshDecision::Refuse(RefreshRefusal::NotLive(why));
     }
-    let Some(session) = record.session().filter(|session| session.credentials() == CredentialsKind::Pair)
+    let Some(session) =
+        record.session().filter(|session| session.credentials() == CredentialsKind::Pair)
     else {
         return RefreshDecision::Refuse(RefreshRefusal::NotRefreshable);
     };
@@ -156,7 +161,13 @@ pub(crate) fn decide_refresh(
 }
 
 /// The rule for `n < g`.
-fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &RotationRule) -> RefreshDecision {
+fn decide_older(
+    session: &Session,
+    n: u32,
+    g: u32,
+    now: Timestamp,
+    rule: &RotationRule,
+) -> RefreshDecision {
     let age = now.millis_since(session.rotated_at());
     let overlap = millis(rule.overlap);
     let in_overlap = -overlap < age && age < overlap;
@@ -193,13 +204,18 @@ fn decide_older(session: &Session, n: u32, g: u32, now: Timestamp, rule: &Rotati
     }
 }
 
-fn is_bound_client(binding: ClientBinding, own: &ClientInfo, presented: Option<&ClientInfo>) -> bool {
+fn is_bound_client(
+    binding: ClientBinding,
+    own: &ClientInfo,
+    presented: Option<&ClientInfo>,
+) -> bool {
     match binding {
         ClientBinding::None => true,
         // A session that was made without the bound trait fits nobody: nothing is not the same as
         // nothing.
         ClientBinding::UserAgent => {
-            own.user_agent().is_some() && own.user_agent() == presented.and_then(ClientInfo::user_agent)
+            own.user_agent().is_some()
+                && own.user_agent() == presented.and_then(ClientInfo::user_agent)
         }
         ClientBinding::Fingerprint => {
             let own = own.fingerprint();

@@ -79,7 +79,16 @@ pub(super) fn impersonation(policy: &Policy) -> Record {
 /// A request of `app` that waits this long.
 pub(super) fn request(lifetime: Duration) -> Record {
     let SessionBirth { id, tenant, salt, now, keep, .. } = birth(&Policy::tmdb());
-    Record::new_request(RequestBirth { id, tenant, salt, now, keep, app: app(), redirect: None, lifetime })
+    Record::new_request(RequestBirth {
+        id,
+        tenant,
+        salt,
+        now,
+        keep,
+        app: app(),
+        redirect: None,
+        lifetime,
+    })
 }
 
 pub(super) fn proof(kind: FactorKind, at: Timestamp) -> Factor {

@@ -175,7 +175,10 @@ pub(crate) fn decide_update(
 }
 
 /// The metadata with these entries set; none where nothing is set.
-fn merged(session: &Session, entries: &[(String, Vec<u8>)]) -> Result<Option<Metadata>, InvalidInput> {
+fn merged(
+    session: &Session,
+    entries: &[(String, Vec<u8>)],
+) -> Result<Option<Metadata>, InvalidInput> {
     if entries.is_empty() {
         return Ok(None);
     }
@@ -238,7 +241,8 @@ impl Lasting<'_> {
             Some(at) if !is_impersonation => at,
             _ => self.record.created_at(),
         };
-        let fits = longest.is_none_or(|longest| asked.saturating_add(self.now.since(since)) <= longest);
+        let fits =
+            longest.is_none_or(|longest| asked.saturating_add(self.now.since(since)) <= longest);
         Ok(fits && (proves || !self.wish.by_access_token))
     }
 
@@ -257,7 +261,9 @@ impl Lasting<'_> {
     fn renewed(&self) -> Option<Lifetime> {
         // Under a single-factor lifetime a proof always starts it: the end so far may be that of a
         // beginning.
-        if self.wish.lifetime == LifetimeChange::KeepEnd && self.policy.single_factor_lifetime.is_none() {
+        if self.wish.lifetime == LifetimeChange::KeepEnd
+            && self.policy.single_factor_lifetime.is_none()
+        {
             return None;
         }
         let longest = self.policy.longest_lifetime_of_all();
@@ -276,15 +282,19 @@ mod tests {
         super::{
             birth::SessionBirth,
             life::FactorFloor,
-            sample::{BORN, KEY, after, birth, bound, impersonation, of_flow_c, proof, stamp, subject},
+            sample::{
+                BORN, KEY, after, birth, bound, impersonation, of_flow_c, proof, stamp, subject,
+            },
         },
         *,
     };
 
     const HOUR: Duration = Duration::from_secs(3_600);
     const DAY: Duration = Duration::from_secs(24 * 3_600);
-    const TOO_LONG: UpdateRefusal =
-        UpdateRefusal::Invalid(InvalidInput { field: InputField::Lifetime, problem: Problem::TooLarge });
+    const TOO_LONG: UpdateRefusal = UpdateRefusal::Invalid(InvalidInput {
+        field: InputField::Lifetime,
+        problem: Problem::TooLarge,
+    });
 
     /// Sessions of a day, which may ask for three.
     fn policy() -> Policy {
@@ -306,7 +316,11 @@ mod tests {
         Proofs { factors: vec![proof(kind, now)], ..Proofs::default() }
     }
 
-    fn decide(record: &Record, now: Timestamp, wish: &Wish) -> Result<SessionChange, UpdateRefusal> {
+    fn decide(
+        record: &Record,
+        now: Timestamp,
+        wish: &Wish,
+    ) -> Result<SessionChange, UpdateRefusal> {
         decide_update(record, Some(&stamp()), now, &policy(), wish)
     }
 
@@ -357,7 +371,10 @@ mod tests {
     fn a_name_alone_does_not_count_as_a_proof_that_lengthens() {
         let now = after(DAY / 2);
         let proofs = proving(FactorKind::Subject, now);
-        assert_eq!(decide(&session(), now, &Wish { proofs, ..lasting(3 * DAY) }).err(), Some(TOO_LONG));
+        assert_eq!(
+            decide(&session(), now, &Wish { proofs, ..lasting(3 * DAY) }).err(),
+            Some(TOO_LONG)
+        );
     }
 
     #[test]
@@ -374,8 +391,10 @@ mod tests {
 
     #[test]
     fn a_lifetime_out_of_range_is_refused_even_where_it_shortens() {
-        let zero =
-            UpdateRefusal::Invalid(InvalidInput { field: InputField::Lifetime, problem: Problem::Zero });
+        let zero = UpdateRefusal::Invalid(InvalidInput {
+            field: InputField::Lifetime,
+            problem: Problem::Zero,
+        });
         assert_eq!(decide(&session(), BORN, &lasting(Duration::ZERO)).err(), Some(zero));
         for proves in [false, true] {
             let set = |lifetime| LifetimeChange::Set(lifetime);
@@ -395,7 +414,8 @@ mod tests {
         assert_eq!(decide_attempt(&record, &policy, true, keep), refused);
         assert_eq!(decide_attempt(&record, &policy, false, LifetimeChange::Set(9 * DAY)), Ok(()));
         let lasts = |lifetime| {
-            decide_update(&record, Some(&stamp()), after(HOUR / 2), &policy, &lasting(lifetime)).err()
+            decide_update(&record, Some(&stamp()), after(HOUR / 2), &policy, &lasting(lifetime))
+                .err()
         };
         assert_eq!(lasts(HOUR + HOUR / 2), None);
         assert_eq!(lasts(HOUR + HOUR / 2 + Duration::from_millis(1)), Some(TOO_LONG));
@@ -410,7 +430,8 @@ mod tests {
         let cleared = updated(&record, after(HOUR), &endless, &clear()).unwrap();
         assert_eq!(end_of(&cleared), None);
         let by_access_token = Wish { by_access_token: true, ..clear() };
-        let beginning = Wish { proofs: Proofs { second_factor: true, ..Proofs::default() }, ..clear() };
+        let beginning =
+            Wish { proofs: Proofs { second_factor: true, ..Proofs::default() }, ..clear() };
         let single = endless.clone().single_factor_lifetime(HOUR);
         for (policy, record, wish) in [
             (policy(), session(), clear()),
@@ -430,17 +451,32 @@ mod tests {
         let proofs = || proving(FactorKind::Totp, now);
         let proved = |record: &Record, policy: &Policy, lifetime| {
             end_of(
-                &updated(record, now, policy, &Wish { proofs: proofs(), lifetime, ..Wish::default() })
-                    .unwrap(),
+                &updated(
+                    record,
+                    now,
+                    policy,
+                    &Wish { proofs: proofs(), lifetime, ..Wish::default() },
+                )
+                .unwrap(),
             )
         };
-        let long = Record::new_session(SessionBirth { lifetime: Some(3 * DAY), ..birth(&policy()) });
-        assert_eq!(proved(&session(), &policy(), LifetimeChange::Keep), Some(now.saturating_add(DAY)));
-        assert_eq!(proved(&long, &policy(), LifetimeChange::Keep), Some(now.saturating_add(3 * DAY)));
+        let long =
+            Record::new_session(SessionBirth { lifetime: Some(3 * DAY), ..birth(&policy()) });
+        assert_eq!(
+            proved(&session(), &policy(), LifetimeChange::Keep),
+            Some(now.saturating_add(DAY))
+        );
+        assert_eq!(
+            proved(&long, &policy(), LifetimeChange::Keep),
+            Some(now.saturating_add(3 * DAY))
+        );
         assert_eq!(proved(&session(), &policy(), LifetimeChange::KeepEnd), Some(after(DAY)));
         // As far as the policy still allows it.
         let stricter = policy().longest_lifetime(2 * DAY);
-        assert_eq!(proved(&long, &stricter, LifetimeChange::Keep), Some(now.saturating_add(2 * DAY)));
+        assert_eq!(
+            proved(&long, &stricter, LifetimeChange::Keep),
+            Some(now.saturating_add(2 * DAY))
+        );
     }
 
     #[test]
@@ -470,7 +506,10 @@ mod tests {
         let other = SubjectId::new("other").unwrap();
         let naming = |subject| {
             let epoch = Some(stamp().epoch);
-            Wish { proofs: Proofs { subject: Some(subject), epoch, ..Proofs::default() }, ..Wish::default() }
+            Wish {
+                proofs: Proofs { subject: Some(subject), epoch, ..Proofs::default() },
+                ..Wish::default()
+            }
         };
         let changed = decide(&session(), BORN, &naming(other.clone()));
         assert_eq!(changed.err(), Some(UpdateRefusal::SubjectChange));
@@ -481,7 +520,8 @@ mod tests {
 
     #[test]
     fn a_challenge_is_answered_once_and_not_in_the_place_of_a_newer_one() {
-        let challenge = |state: &str| Challenge::new(FactorKind::WebAuthn, state, after(HOUR)).unwrap();
+        let challenge =
+            |state: &str| Challenge::new(FactorKind::WebAuthn, state, after(HOUR)).unwrap();
         let asking = |record: &Record, state| {
             let challenges = vec![challenge(state)];
             updated(record, BORN, &policy(), &Wish { challenges, ..Wish::default() }).unwrap()
@@ -502,8 +542,10 @@ mod tests {
     #[test]
     fn metadata_is_set_entry_by_entry_and_an_empty_value_removes_one() {
         let setting = |record: &Record, entries: &[(&str, &str)]| {
-            let metadata =
-                entries.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
+            let metadata = entries
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+                .collect();
             updated(record, BORN, &policy(), &Wish { metadata, ..Wish::default() })
         };
         let both = setting(&session(), &[("a", "1"), ("b", "2")]).unwrap();
@@ -519,8 +561,9 @@ mod tests {
         let prove = || Wish { proofs: proving(FactorKind::Totp, after(HOUR)), ..Wish::default() };
         let endless = Policy::zitadel();
         let generations = |record: &Record, policy: &Policy| {
-            [note(), prove(), Wish::default()]
-                .map(|wish| updated(record, after(HOUR), policy, &wish).map(|next| next.generation()))
+            [note(), prove(), Wish::default()].map(|wish| {
+                updated(record, after(HOUR), policy, &wish).map(|next| next.generation())
+            })
         };
         assert_eq!(generations(&of_flow_c(&endless), &endless), [Some(2), Some(3), None]);
         assert_eq!(generations(&session(), &policy()), [Some(1), Some(3), None]);

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{InvalidKey, Jwks, PublicKey, SecretKey, SignRequest, SigningKey, TokenSigner, VerifyRequest};
+use super::{
+    InvalidKey, Jwks, PublicKey, SecretKey, SignRequest, SigningKey, TokenSigner, VerifyRequest,
+};
 use crate::{
     clock::{MAX_SIGNED_LIFETIME, Timestamp},
     error::{SignError, SignErrorKind},
@@ -12,10 +14,11 @@ use crate::{
 
 /// The keys of signed access tokens: the latest that has started signs, and several verify.
 ///
-/// A key verifies from the moment it is in the ring, also before it signs: so a ring is published with its next key,
-/// on every node, before that key's time. When the next key takes over, the old one verifies on for 30 days, the
-/// longest that a signed token may live, unless [`keep_retired`](Self::keep_retired) says less; then its tokens die.
-/// The time is the issuer's clock's.
+/// A key verifies from the moment it is in the ring, also before it signs: so a ring is published
+/// with its next key, on every node, before that key's time. When the next key takes over, the old
+/// one verifies on for 30 days, the longest that a signed token may live, unless
+/// [`keep_retired`](Self::keep_retired) says less; then its tokens die. The time is the issuer's
+/// clock's.
 ///
 /// # Examples
 /// ```
@@ -49,8 +52,8 @@ impl KeyRing {
         Self::starting(key, Timestamp::from_millis(i64::MIN))
     }
 
-    /// A ring of one key, which signs from this time on. Before it, nothing does: an issuer that is built earlier is
-    /// refused.
+    /// A ring of one key, which signs from this time on. Before it, nothing does: an issuer that is
+    /// built earlier is refused.
     pub fn starting(key: SecretKey, from: Timestamp) -> Self {
         Self {
             keys: vec![RingKey { secret: key, from }],
@@ -78,8 +81,8 @@ impl KeyRing {
         Ok(self)
     }
 
-    /// Adds a public key that verifies and never signs: of a sibling that has a key of its own, or of a signer that is
-    /// being left.
+    /// Adds a public key that verifies and never signs: of a sibling that has a key of its own, or
+    /// of a signer that is being left.
     ///
     /// # Errors
     /// [`DuplicateId`](InvalidKey::DuplicateId) for an id that the ring has already.
@@ -98,11 +101,14 @@ impl KeyRing {
         self
     }
 
-    /// The public keys that verify at this time, for whoever verifies elsewhere: those that sign, have signed lately, or
-    /// will sign. Symmetric keys are left out.
+    /// The public keys that verify at this time, for whoever verifies elsewhere: those that sign,
+    /// have signed lately, or will sign. Symmetric keys are left out.
     pub fn jwks(&self, now: Timestamp) -> Jwks {
-        let own =
-            self.keys.iter().filter(|key| self.verifies(key, now)).filter_map(|key| key.secret.public());
+        let own = self
+            .keys
+            .iter()
+            .filter(|key| self.verifies(key, now))
+            .filter_map(|key| key.secret.public());
         Jwks::of(own.chain(&self.verify_only).cloned().collect())
     }
 
@@ -140,7 +146,8 @@ impl KeyRing {
 
     /// False for a key whose successor took over long ago.
     fn verifies(&self, key: &RingKey, now: Timestamp) -> bool {
-        let mut later = self.keys.iter().skip_while(|other| other.secret.id() != key.secret.id()).skip(1);
+        let mut later =
+            self.keys.iter().skip_while(|other| other.secret.id() != key.secret.id()).skip(1);
         later.next().is_none_or(|next| now < next.from.saturating_add(self.keep_retired))
     }
 
@@ -192,7 +199,8 @@ impl TokenSigner for KeyRing {
     }
 
     async fn sign(&self, request: SignRequest<'_>) -> Result<Vec<u8>, SignError> {
-        let key = self.get(&request.key.id).ok_or_else(|| SignError::new(SignErrorKind::UnknownKey))?;
+        let key =
+            self.get(&request.key.id).ok_or_else(|| SignError::new(SignErrorKind::UnknownKey))?;
         match key.secret.algorithm() == request.key.algorithm {
             true => key.secret.sign(request.message),
             false => Err(SignError::new(SignErrorKind::WrongAlgorithm)),
@@ -234,8 +242,14 @@ mod tests {
         let name = ring.signing_key(Timestamp::EPOCH).unwrap();
         let signature = pollster::block_on(ring.sign(SignRequest::new(&name, b"message"))).unwrap();
         let judge = |ring: &KeyRing, id: &str, algorithm| {
-            ring.verify(VerifyRequest::new(id, algorithm, b"message", &signature, Timestamp::from_secs(200)))
-                .map_err(|error| error.kind())
+            ring.verify(VerifyRequest::new(
+                id,
+                algorithm,
+                b"message",
+                &signature,
+                Timestamp::from_secs(200),
+            ))
+            .map_err(|error| error.kind())
         };
         assert_eq!(judge(&rolled, "a", Algorithm::Hs256), Ok(()));
         assert_eq!(judge(&rolled, "b", Algorithm::Hs256), Err(SignErrorKind::BadSignature));
@@ -259,7 +273,10 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_join_a_ring_say_why() {
-        assert_eq!(KeyRing::hs256("a", &[0; 8]).unwrap_err(), InvalidKey::Weak(WeakKey::TooShort(32)));
+        assert_eq!(
+            KeyRing::hs256("a", &[0; 8]).unwrap_err(),
+            InvalidKey::Weak(WeakKey::TooShort(32))
+        );
         assert_eq!(KeyRing::hs256("a/b", &secret(1)).unwrap_err(), InvalidKey::MalformedId);
         assert_eq!(KeyRing::hs256("", &secret(1)).unwrap_err(), InvalidKey::MalformedId);
         let ring = KeyRing::new(key("a", 1));

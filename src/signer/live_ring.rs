@@ -9,8 +9,8 @@ use crate::{clock::Timestamp, error::SignError};
 
 /// A handle on a key ring that the host replaces while issuers sign with it.
 ///
-/// Clones share the ring. A call sees the ring before or the one after, never a mixture: what [`KeyRing::roll`] cannot
-/// know when a process starts, the next key, is added this way.
+/// Clones share the ring. A call sees the ring before or the one after, never a mixture: what
+/// [`KeyRing::roll`] cannot know when a process starts, the next key, is added this way.
 ///
 /// # Examples
 /// ```
@@ -18,9 +18,9 @@ use crate::{clock::Timestamp, error::SignError};
 ///
 /// # let secret: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
 /// # let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(61).wrapping_add(29)).collect();
-/// let ring = LiveKeyRing::new(KeyRing::hs256("2026-11", &secret)?);
-/// // Give a clone to the builder: `.signer(ring.clone())`. Months later:
-/// let rolled = ring.get().roll(SecretKey::hs256("2026-12", &next)?, Timestamp::from_secs(1_796_083_200))?;
+/// let ring = LiveKeyRing::new(KeyRing::hs256("2026-11", &secret)?); // Give a clone to the
+/// builder: `.signer(ring.clone())`. Months later: let rolled =
+/// ring.get().roll(SecretKey::hs256("2026-12", &next)?, Timestamp::from_secs(1_796_083_200))?;
 /// ring.replace(rolled)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

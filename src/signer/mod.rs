@@ -123,7 +123,8 @@ impl<'a> VerifyRequest<'a> {
 /// A source of the keys that another issuer publishes: the host fetches them.
 ///
 /// # Contract
-/// - It MUST limit how long it takes and how much it reads; more than 64 KiB is refused in any case.
+/// - It MUST limit how long it takes and how much it reads; more than 64 KiB is refused in any
+///   case.
 /// - It MUST fetch from one fixed place: nothing of a token reaches it.
 ///
 /// # Examples

@@ -35,44 +35,49 @@ use crate::{
 /// A store: the place where sessions are kept.
 ///
 /// # Contract
-/// - Each call MUST be one atomic act as seen from outside: it happens whole or not at all, and a cancelled call too.
+/// - Each call MUST be one atomic act as seen from outside: it happens whole or not at all, and a
+///   cancelled call too.
 /// - `load`, `stamp` and `commit` MUST be linearizable: read from a primary, never from a replica.
-/// - A store holds no policy and reads no clock: the time comes with each call. What is live, who is evicted and what
-///   a tombstone does is decided by the pure functions of [`act`], not by the store.
+/// - A store holds no policy and reads no clock: the time comes with each call. What is live, who
+///   is evicted and what a tombstone does is decided by the pure functions of [`act`], not by the
+///   store.
 /// - There is no upsert: `insert` never replaces a live record, and `commit` never creates one.
-/// - A record that has a tombstone keeps it. A commit against it, against a missing row, or against an epoch that has
-///   moved on from `observed_epoch` MUST be refused.
+/// - A record that has a tombstone keeps it. A commit against it, against a missing row, or against
+///   an epoch that has moved on from `observed_epoch` MUST be refused.
 /// - "Not there" is an answer. Being busy, unreachable or broken is a [`StoreError`], never `None`.
 /// - A row that cannot be read is [`Damaged`](StoreErrorKind::Damaged), or of an
-///   [`UnknownVersion`](StoreErrorKind::UnknownVersion), to whoever asks for it: never `None`, never a record with a
-///   part made up, and so is a row that holds another record than it should. It keeps nobody out: `list` reports it and
-///   goes on, a cap does not count it, the slot of its device is free, its subject can be changed, and a sweep goes past
-///   it. Its id stays taken, and its bytes stay as they are, for whoever mends it.
+///   [`UnknownVersion`](StoreErrorKind::UnknownVersion), to whoever asks for it: never `None`,
+///   never a record with a part made up, and so is a row that holds another record than it should.
+///   It keeps nobody out: `list` reports it and goes on, a cap does not count it, the slot of its
+///   device is free, its subject can be changed, and a sweep goes past it. Its id stays taken, and
+///   its bytes stay as they are, for whoever mends it.
 /// - The tenant is part of every key.
-/// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and stores nothing.
-/// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken in one order
-///   everywhere: subject, then sessions by id.
+/// - A subject, once set, never changes: a commit that would change it is a [`StoreError`], and
+///   stores nothing.
+/// - Where a record and its subject's epoch are two reads, the epoch is read first. Locks are taken
+///   in one order everywhere: subject, then sessions by id.
 /// - The revocation log's entry MUST be written in the act that revokes, or before it.
 ///
 /// # Errors
 /// Every call may answer these kinds, and the methods name what they add:
 /// - [`Busy`](StoreErrorKind::Busy): too much waits. The act did not happen.
-/// - [`Unavailable`](StoreErrorKind::Unavailable): the store was not reached, or did not answer. The
-///   act is [in doubt](StoreError::is_in_doubt), unless the store knows better.
-/// - [`Broken`](StoreErrorKind::Broken): an invariant of the store does not hold, or the caller asks
-///   for what the contract forbids.
+/// - [`Unavailable`](StoreErrorKind::Unavailable): the store was not reached, or did not answer.
+///   The act is [in doubt](StoreError::is_in_doubt), unless the store knows better.
+/// - [`Broken`](StoreErrorKind::Broken): an invariant of the store does not hold, or the caller
+///   asks for what the contract forbids.
 ///
 /// `testing::store_suite!` proves a store: run it on yours.
 #[async_trait]
 pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// Adds a record, if the epoch it was decided under still stands and the cap admits it.
     ///
-    /// A record that [adopts](Binding::Adopt) its subject's epoch MUST be brought under it, and its subject
-    /// begun to be known where it is new, in the same act. What revokes all of the subject's sessions while the call is
-    /// under way MUST end the record, or refuse it as `EpochMoved`, unless it came before the store looked at all.
+    /// A record that [adopts](Binding::Adopt) its subject's epoch MUST be brought under it, and its
+    /// subject begun to be known where it is new, in the same act. What revokes all of the
+    /// subject's sessions while the call is under way MUST end the record, or refuse it as
+    /// `EpochMoved`, unless it came before the store looked at all.
     ///
-    /// A holder of the device's slot that is not live is replaced; a live one is answered, unless `replace_device`
-    /// asks to end it.
+    /// A holder of the device's slot that is not live is replaced; a live one is answered, unless
+    /// `replace_device` asks to end it.
     ///
     /// # Errors
     /// [`TooLarge`](StoreErrorKind::TooLarge) for a record above what the store holds;
@@ -95,9 +100,11 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// # Errors
     /// [`Damaged`](StoreErrorKind::Damaged) or [`UnknownVersion`](StoreErrorKind::UnknownVersion)
     /// for a stamp that cannot be read.
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError>;
+    async fn stamp(&self, subject: &SubjectKey, now: Timestamp)
+    -> Result<SubjectStamp, StoreError>;
 
-    /// Replaces a record, if it still has the expected version, no tombstone, and the observed epoch stands.
+    /// Replaces a record, if it still has the expected version, no tombstone, and the observed
+    /// epoch stands.
     ///
     /// # Errors
     /// [`TooLarge`](StoreErrorKind::TooLarge) for a record above what the store holds;
@@ -114,7 +121,8 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
     /// what it was.
     async fn end(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError>;
 
-    /// Notes a use of a live record. Moves no version, and is refused for a record that is not live.
+    /// Notes a use of a live record. Moves no version, and is refused for a record that is not
+    /// live.
     ///
     /// `seen` is the record as the caller read it. A store that locks needs only its key.
     ///
@@ -134,9 +142,11 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
         change: SubjectChange,
     ) -> Result<SubjectChanged, StoreError>;
 
-    /// Lists records in the order of (created at, id), page by page. Damaged rows are reported by id.
+    /// Lists records in the order of (created at, id), page by page. Damaged rows are reported by
+    /// id.
     ///
-    /// Records with a tombstone MUST NOT be listed; records that are not live for other reasons are.
+    /// Records with a tombstone MUST NOT be listed; records that are not live for other reasons
+    /// are.
     ///
     /// # Errors
     /// [`NotSupported`](StoreErrorKind::NotSupported) from a store that [cannot
@@ -146,18 +156,23 @@ pub trait SessionStore: Debug + Display + Send + Sync + 'static {
 
     /// Reads what was revoked after a cursor.
     ///
-    /// An entry may come twice; none is ever skipped: the cursor only passes entries before which nothing can still
-    /// commit. A cursor older than the oldest kept entry answers [`RevocationBatch::Reset`].
+    /// An entry may come twice; none is ever skipped: the cursor only passes entries before which
+    /// nothing can still commit. A cursor older than the oldest kept entry answers
+    /// [`RevocationBatch::Reset`].
     ///
     /// # Errors
     /// [`NotSupported`](StoreErrorKind::NotSupported) from a store that [keeps no
     /// log](Capabilities::revocation_log); [`Damaged`](StoreErrorKind::Damaged) or
     /// [`UnknownVersion`](StoreErrorKind::UnknownVersion) for an entry that cannot be read: it is
     /// never passed over.
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError>;
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError>;
 
-    /// Removes records that are [purgeable](Record::is_purgeable) at `now`, at most this many, in one
-    /// act or several.
+    /// Removes records that are [purgeable](Record::is_purgeable) at `now`, at most this many, in
+    /// one act or several.
     ///
     /// A row that cannot be read MUST NOT stop it. It stays, and is reported once in a while.
     ///
@@ -203,7 +218,13 @@ pub enum Binding {
 impl NewRecord {
     /// This record, now, under the epoch that it names and no cap.
     pub fn new(record: impl Into<Arc<Record>>, now: Timestamp) -> Self {
-        Self { record: record.into(), binding: Binding::Observed, admit: None, replace_device: false, now }
+        Self {
+            record: record.into(),
+            binding: Binding::Observed,
+            admit: None,
+            replace_device: false,
+            now,
+        }
     }
 
     /// Brings the record under this epoch, and makes it one that observed the epoch.
@@ -275,8 +296,8 @@ pub struct Change {
     /// The record as it shall be. [`act::commit`] carries over the version, and the uses that were
     /// noted in between.
     pub next: Arc<Record>,
-    /// The cap. It is enforced where this change makes the record a session of its subject: where a session gets its
-    /// subject, and where an approved request becomes a session.
+    /// The cap. It is enforced where this change makes the record a session of its subject: where a
+    /// session gets its subject, and where an approved request becomes a session.
     pub admit: Option<CapRule>,
     /// The subject's epoch that it was decided under. A record with a subject needs it.
     pub observed_epoch: Option<Epoch>,
@@ -399,8 +420,9 @@ pub enum SubjectChanged {
 #[must_use]
 #[non_exhaustive]
 pub struct Swept {
-    /// The records that are gone, each with what was known of its subject: a session that a mass revocation ended has
-    /// no tombstone, and only this tells it from one that came to its end by itself.
+    /// The records that are gone, each with what was known of its subject: a session that a mass
+    /// revocation ended has no tombstone, and only this tells it from one that came to its end by
+    /// itself.
     pub removed: Vec<Snapshot>,
     /// Rows that cannot be read. They stay, and the sweep goes on past them.
     pub damaged: Vec<SessionKey>,

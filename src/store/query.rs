@@ -7,7 +7,8 @@ use crate::{
     session::{Record, Session},
 };
 
-/// A question to a store: which index, which range, which page. Everything finer is the issuer's filter.
+/// A question to a store: which index, which range, which page. Everything finer is the issuer's
+/// filter.
 ///
 /// A store must heed every field: a release that adds one does not compile with a store that takes
 /// this apart without `..`.
@@ -50,7 +51,8 @@ impl Query {
     ///
     /// Stores without an index for a selection ask this of every record of the tenant.
     pub fn admits(&self, record: &Record) -> bool {
-        let Self { tenant, select, created_from, created_before, newest_first, after, limit: _ } = self;
+        let Self { tenant, select, created_from, created_before, newest_first, after, limit: _ } =
+            self;
         let place = PageKey::new(record.created_at(), record.id());
         let follows = |after: &PageKey| match newest_first {
             true => place < *after,
@@ -76,7 +78,9 @@ impl Select {
             Self::Device(device) => session.and_then(Session::device) == Some(device),
             Self::Creator(creator) => session.and_then(Session::creator) == Some(creator),
             Self::Fingerprint(print) => record.index().fingerprint == Some(print),
-            Self::Actor(subject) => record.index().actors.iter().any(|actor| actor.subject() == subject),
+            Self::Actor(subject) => {
+                record.index().actors.iter().any(|actor| actor.subject() == subject)
+            }
         }
     }
 }
@@ -143,7 +147,8 @@ impl RecordPage {
     pub fn of(query: &Query, records: impl IntoIterator<Item = Snapshot>) -> Self {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let place = |item: &Snapshot| PageKey::new(item.record.created_at(), item.record.id());
-        let mut items: Vec<_> = records.into_iter().filter(|item| query.admits(&item.record)).collect();
+        let mut items: Vec<_> =
+            records.into_iter().filter(|item| query.admits(&item.record)).collect();
         items.sort_by_key(|item| place(item));
         if query.newest_first {
             items.reverse();

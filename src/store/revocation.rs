@@ -63,14 +63,16 @@ impl From<RevocationEntry> for EntryRow {
             RevocationEntry::Session { key, until } => {
                 Self::Session { tenant: key.tenant, id: key.id, until: until.as_millis() }
             }
-            RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => Self::Subject {
-                tenant: key.tenant,
-                subject: key.subject,
-                epoch: epoch.get(),
-                kept,
-                factors_changed_at: factors_changed_at.map(Timestamp::as_millis),
-                until: until.as_millis(),
-            },
+            RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => {
+                Self::Subject {
+                    tenant: key.tenant,
+                    subject: key.subject,
+                    epoch: epoch.get(),
+                    kept,
+                    factors_changed_at: factors_changed_at.map(Timestamp::as_millis),
+                    until: until.as_millis(),
+                }
+            }
         }
     }
 }
@@ -78,16 +80,19 @@ impl From<RevocationEntry> for EntryRow {
 impl From<EntryRow> for RevocationEntry {
     fn from(row: EntryRow) -> Self {
         match row {
-            EntryRow::Session { tenant, id, until } => {
-                Self::Session { key: SessionKey::new(tenant, id), until: Timestamp::from_millis(until) }
-            }
-            EntryRow::Subject { tenant, subject, epoch, kept, factors_changed_at, until } => Self::Subject {
-                key: SubjectKey::new(tenant, subject),
-                epoch: Epoch::from_number(epoch),
-                kept,
-                factors_changed_at: factors_changed_at.map(Timestamp::from_millis),
+            EntryRow::Session { tenant, id, until } => Self::Session {
+                key: SessionKey::new(tenant, id),
                 until: Timestamp::from_millis(until),
             },
+            EntryRow::Subject { tenant, subject, epoch, kept, factors_changed_at, until } => {
+                Self::Subject {
+                    key: SubjectKey::new(tenant, subject),
+                    epoch: Epoch::from_number(epoch),
+                    kept,
+                    factors_changed_at: factors_changed_at.map(Timestamp::from_millis),
+                    until: Timestamp::from_millis(until),
+                }
+            }
         }
     }
 }
@@ -126,8 +131,8 @@ pub enum RevocationBatch {
         /// There is more now.
         more: bool,
     },
-    /// The log no longer goes back that far. Forget what you know, go on from here, and ask the store about every
-    /// token that was issued before.
+    /// The log no longer goes back that far. Forget what you know, go on from here, and ask the
+    /// store about every token that was issued before.
     Reset {
         /// Where to go on.
         next: Cursor,

@@ -85,6 +85,9 @@ mod tests {
         let clock = ManualClock::new();
         clock.advance(Duration::from_secs(5));
         clock.clone().set(Timestamp::from_secs(7));
-        assert_eq!((clock.now(), clock.monotonic()), (Timestamp::from_secs(7), Duration::from_secs(5)));
+        assert_eq!(
+            (clock.now(), clock.monotonic()),
+            (Timestamp::from_secs(7), Duration::from_secs(5))
+        );
     }
 }

@@ -19,8 +19,8 @@ use crate::{
     session::{Columns, Record, SubjectStamp, Tombstone, Use},
     store::{
         Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
-        RecordPage, Revision, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, StoreError,
-        StoreErrorKind, SubjectChange, SubjectChanged, Swept,
+        RecordPage, Revision, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot,
+        StoreError, StoreErrorKind, SubjectChange, SubjectChanged, Swept,
         act::{self, Compare, Facts, Others, Plan, Row, Wants, Write, Writes},
     },
 };
@@ -174,11 +174,14 @@ impl Tables {
         let mut encoded = Vec::new();
         for write in writes.iter() {
             encoded.push(match write {
-                Write::Insert { record } | Write::Replace { next: record, .. } => record.encode()?,
-                Write::Stamp { stamp, .. } => stamp.encode()?,
-                Write::NoteUse { .. } | Write::End { .. } | Write::FreeSlot { .. } | Write::Log(_) => {
-                    String::new()
+                Write::Insert { record } | Write::Replace { next: record, .. } => {
+                    record.encode()?
                 }
+                Write::Stamp { stamp, .. } => stamp.encode()?,
+                Write::NoteUse { .. }
+                | Write::End { .. }
+                | Write::FreeSlot { .. }
+                | Write::Log(_) => String::new(),
             });
         }
         for (write, text) in writes.into_iter().zip(encoded) {
@@ -195,7 +198,9 @@ impl Tables {
             Compare::Record { key, revision: seen } => {
                 revision(key) == Some(*seen) && !matches!(self.row(key), Row::Unreadable { .. })
             }
-            Compare::Epoch { subject, epoch } => self.stamp(subject)?.map(|(stamp, _)| stamp.epoch) == *epoch,
+            Compare::Epoch { subject, epoch } => {
+                self.stamp(subject)?.map(|(stamp, _)| stamp.epoch) == *epoch
+            }
             Compare::Stamp { subject, revision } => {
                 self.subjects.get(subject).map(|(_, at)| *at) == *revision
             }
@@ -203,7 +208,8 @@ impl Tables {
                 self.named_by(subject).nth(count_of(*limit).saturating_sub(1)).is_none()
             }
             Compare::Others { subject, records } => {
-                let seen = |other: &Snapshot| records.contains(&(other.record.id(), other.revision));
+                let seen =
+                    |other: &Snapshot| records.contains(&(other.record.id(), other.revision));
                 let others = self.others(subject);
                 others.len() == records.len() && others.iter().all(seen)
             }
@@ -384,7 +390,9 @@ impl RecordRow {
             Select::Ids(ids) => ids.contains(&place.id),
             Select::Subject(subject) => self.subject.as_ref() == Some(subject),
             // Only the encoding, which cannot be read, says more.
-            Select::Device(_) | Select::Actor(_) | Select::Creator(_) | Select::Fingerprint(_) => false,
+            Select::Device(_) | Select::Actor(_) | Select::Creator(_) | Select::Fingerprint(_) => {
+                false
+            }
         };
         is_selected && self.columns.ended.is_none() && query.after.is_none_or(follows)
     }
@@ -418,7 +426,11 @@ impl SessionStore for ComparingStore {
         }
     }
 
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         let decide = |facts| act::begin_subject(subject, now, facts);
         self.run(act::begin_subject_wants(subject), None, decide).await
     }
@@ -456,7 +468,11 @@ impl SessionStore for ComparingStore {
         }
     }
 
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         Ok(self.request(|tables| RevocationBatch::of(&tables.log, cursor, limit)).await)
     }
 

@@ -8,8 +8,9 @@ use crate::{id::SessionKey, store::SessionStore};
 
 /// The place where a durable store keeps its rows: a file, a database, a schema of one.
 ///
-/// [`store_suite!`](crate::testing::store_suite) makes one for each case, opens handles on it, drops them, opens others,
-/// and damages rows while nobody looks. Dropping it may remove what it holds.
+/// [`store_suite!`](crate::testing::store_suite) makes one for each case, opens handles on it,
+/// drops them, opens others, and damages rows while nobody looks. Dropping it may remove what it
+/// holds.
 ///
 /// # Examples
 /// ```text
@@ -31,7 +32,8 @@ pub trait DurableStore: Send + Sync {
     async fn open(&self) -> Arc<dyn SessionStore>;
 
     /// Changes the stored bytes of a record, past every handle, as a bad disk would: those of
-    /// [`Record::encode`](crate::session::Record::encode), and nothing that the store keeps beside them to find the row.
+    /// [`Record::encode`](crate::session::Record::encode), and nothing that the store keeps beside
+    /// them to find the row.
     ///
     /// The record is there, and no handle is open.
     async fn tamper(&self, key: &SessionKey, change: Tampering<'_>);

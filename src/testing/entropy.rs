@@ -67,7 +67,9 @@ impl Entropy for SeededEntropy {
         }
         for chunk in buffer.chunks_mut(32) {
             let block = self.blocks.fetch_add(1, Ordering::Relaxed);
-            let hash = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(block.to_be_bytes());
+            let hash = Sha256::new()
+                .chain_update(self.seed.to_be_bytes())
+                .chain_update(block.to_be_bytes());
             chunk.iter_mut().zip(hash.finalize()).for_each(|(byte, random)| *byte = random);
         }
         Ok(())

@@ -15,15 +15,16 @@ use crate::{
     id::{SessionKey, SubjectKey},
     session::{SubjectStamp, Tombstone, Use},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
-        Swept,
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
+        RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind,
+        SubjectChange, SubjectChanged, Swept,
     },
 };
 
 /// A store around another that fails, delays and counts by plan.
 ///
-/// Calls are counted from one, in the order in which they are first polled. Without a plan it forwards everything.
+/// Calls are counted from one, in the order in which they are first polled. Without a plan it
+/// forwards everything.
 ///
 /// # Examples
 /// ```
@@ -85,9 +86,12 @@ pub enum Verb {
 impl Verb {
     fn writes(self) -> bool {
         match self {
-            Self::Insert | Self::Commit | Self::End | Self::NoteUse | Self::ChangeSubject | Self::Sweep => {
-                true
-            }
+            Self::Insert
+            | Self::Commit
+            | Self::End
+            | Self::NoteUse
+            | Self::ChangeSubject
+            | Self::Sweep => true,
             Self::Load | Self::Stamp | Self::List | Self::RevokedSince => false,
         }
     }
@@ -155,8 +159,8 @@ impl<S> FaultyStore<S> {
         self.lock().delay = times;
     }
 
-    /// Every call that goes well is pending this often before the store is asked, and as often before its answer: one
-    /// that is dropped may or may not have been done.
+    /// Every call that goes well is pending this often before the store is asked, and as often
+    /// before its answer: one that is dropped may or may not have been done.
     pub fn hesitate(&self, times: u32) {
         self.lock().hesitation = times;
     }
@@ -288,7 +292,11 @@ impl<S: SessionStore> SessionStore for FaultyStore<S> {
         self.ask(Verb::Load, self.inner.load(key)).await
     }
 
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         self.ask(Verb::Stamp, self.inner.stamp(subject, now)).await
     }
 
@@ -316,7 +324,11 @@ impl<S: SessionStore> SessionStore for FaultyStore<S> {
         self.ask(Verb::List, self.inner.list(query)).await
     }
 
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         self.ask(Verb::RevokedSince, self.inner.revoked_since(cursor, limit)).await
     }
 

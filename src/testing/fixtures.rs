@@ -8,10 +8,10 @@
 //!     testing::{ManualClock, block_on, fixtures},
 //! };
 //!
-//! let store = MemoryStore::new();
-//! let now = ManualClock::START;
-//! let record = fixtures::session().at(now).build();
-//! assert!(matches!(block_on(store.insert(NewRecord::new(record, now)))?, Inserted::Created { .. }));
+//! let store = MemoryStore::new(); let now = ManualClock::START; let record =
+//! fixtures::session().at(now).build();
+//! assert!(matches!(block_on(store.insert(NewRecord::new(record, now)))?, Inserted::Created { ..
+//! }));
 //! # Ok::<(), session_issuer::store::StoreError>(())
 //! ```
 
@@ -34,7 +34,9 @@ use crate::{
     issuer::{Checked, Issued, Issuer, SessionView},
     metadata::{HostClaims, Metadata},
     secret::Secret,
-    session::{CredentialsKind, Epoch, Lifetime, Record, RequestBirth, SessionBirth, SessionChange},
+    session::{
+        CredentialsKind, Epoch, Lifetime, Record, RequestBirth, SessionBirth, SessionChange,
+    },
     token::VerifiedClaims,
 };
 
@@ -103,16 +105,26 @@ pub fn proved(record: &Record, kind: FactorKind, now: Timestamp) -> Option<Recor
 
 /// The record after an update that opens a challenge; none when it is not a session.
 pub fn challenged(record: &Record, challenge: Challenge, now: Timestamp) -> Option<Record> {
-    record.updated(SessionChange { challenges: vec![challenge], ..SessionChange::default() }, now, MAC_KEY)
+    record.updated(
+        SessionChange { challenges: vec![challenge], ..SessionChange::default() },
+        now,
+        MAC_KEY,
+    )
 }
 
-/// The record after its refresh was answered again outside the overlap window; none when it is not a session.
+/// The record after its refresh was answered again outside the overlap window; none when it is not
+/// a session.
 pub fn replayed(record: &Record, now: Timestamp) -> Option<Record> {
     record.replayed(now)
 }
 
 /// The request after its approval for this subject; none when it is not an open request.
-pub fn approved(record: &Record, subject: SubjectId, epoch: Epoch, now: Timestamp) -> Option<Record> {
+pub fn approved(
+    record: &Record,
+    subject: SubjectId,
+    epoch: Epoch,
+    now: Timestamp,
+) -> Option<Record> {
     record.decided(Some((subject, epoch)), now, Duration::from_secs(600))
 }
 
@@ -393,7 +405,8 @@ pub fn view(record: Record) -> SessionView {
     SessionView::new(Arc::new(record), None)
 }
 
-/// A check that passed, as if a store had been asked: for hosts that put their own `SessionIssuer` behind their code.
+/// A check that passed, as if a store had been asked: for hosts that put their own `SessionIssuer`
+/// behind their code.
 pub fn checked(record: Record) -> Checked {
     Checked::of(view(record))
 }
@@ -413,7 +426,8 @@ pub fn claims(
     VerifiedClaims::of(session, subject, issued_at, expires_at)
 }
 
-/// A signed access token of a session, with nothing asked of a store: to measure what signing costs.
+/// A signed access token of a session, with nothing asked of a store: to measure what signing
+/// costs.
 ///
 /// # Errors
 /// [`Unavailable`](crate::error::ErrorKind::Unavailable) when the signer does not sign,

@@ -1,4 +1,5 @@
-//! What tests need: a clock that stands still, known randomness, stores that fail, and the suite that proves stores.
+//! What tests need: a clock that stands still, known randomness, stores that fail, and the suite
+//! that proves stores.
 //!
 //! Behind the feature `testing`. Nothing here is for production.
 //!

@@ -80,18 +80,21 @@ impl ActorClaim {
         };
         let epo = match epo {
             None => None,
-            Some(epoch) => {
-                Some(epoch.as_i64().filter(|epoch| *epoch >= 0).map(Epoch::from_number).ok_or(fault)?)
-            }
+            Some(epoch) => Some(
+                epoch.as_i64().filter(|epoch| *epoch >= 0).map(Epoch::from_number).ok_or(fault)?,
+            ),
         };
         let act = match act {
             None => None,
-            Some(behind) => {
-                Some(Self::read(behind, most.checked_sub(1).filter(|left| *left > 0).ok_or(fault)?)?)
-            }
+            Some(behind) => Some(Self::read(
+                behind,
+                most.checked_sub(1).filter(|left| *left > 0).ok_or(fault)?,
+            )?),
         };
         match members.is_empty() {
-            true => Ok(Box::new(Self { sub: SubjectId::new(sub).map_err(|_| fault)?, sid, epo, act })),
+            true => {
+                Ok(Box::new(Self { sub: SubjectId::new(sub).map_err(|_| fault)?, sid, epo, act }))
+            }
             false => Err(fault),
         }
     }
@@ -147,7 +150,11 @@ pub(crate) struct Opening(Box<[u8]>);
 
 impl Opening {
     /// `as_text`: one audience is told as plain text.
-    pub(crate) fn new(issuer: &str, audience: &[String], as_text: bool) -> Result<Self, serde_json::Error> {
+    pub(crate) fn new(
+        issuer: &str,
+        audience: &[String],
+        as_text: bool,
+    ) -> Result<Self, serde_json::Error> {
         let mut json = Object(Vec::new());
         json.put("iss", issuer)?;
         match audience {
@@ -184,8 +191,8 @@ pub(crate) struct Expected<'a> {
 
 /// The verified claims of a signed access token.
 ///
-/// Only a signature that held, from a key of the ring, makes one: a skipped check does not compile. `Debug` shows no
-/// subject and no claim of the host.
+/// Only a signature that held, from a key of the ring, makes one: a skipped check does not compile.
+/// `Debug` shows no subject and no claim of the host.
 #[derive(Clone)]
 pub struct VerifiedClaims {
     pub(crate) subject: Option<SubjectId>,
@@ -363,8 +370,8 @@ impl Raw<'_> {
         let (issued_at, expires_at) = (instant(self.iat)?, instant(self.exp)?);
         let not_before = instant(self.nbf)?;
         // A policy that has become shorter makes old tokens expire early.
-        let is_over =
-            expected.now >= expires_at || expected.now >= issued_at.saturating_add(expected.longest);
+        let is_over = expected.now >= expires_at
+            || expected.now >= issued_at.saturating_add(expected.longest);
         if is_over && !expected.may_have_expired {
             return Err(TokenFault { kind: ErrorKind::TokenExpired, what: "exp has passed" });
         }
@@ -384,13 +391,14 @@ impl Raw<'_> {
             host.remove(name);
         }
         let level = match self.acr {
-            Some(code) => {
-                Some(AssuranceLevel::from_code(&code).ok_or(TokenFault::invalid("no acr of ours"))?)
-            }
+            Some(code) => Some(
+                AssuranceLevel::from_code(&code).ok_or(TokenFault::invalid("no acr of ours"))?,
+            ),
             None => None,
         };
         let subject = subject.map_err(|_| TokenFault::invalid("sub is not a subject"))?;
-        if subject.is_some() != self.epo.is_some() || self.epo.is_some_and(|epoch| epoch.get() < 0) {
+        if subject.is_some() != self.epo.is_some() || self.epo.is_some_and(|epoch| epoch.get() < 0)
+        {
             return Err(TokenFault::invalid("sub and epo go together"));
         }
         Ok(VerifiedClaims {
@@ -450,7 +458,9 @@ impl<'de> Deserialize<'de> for Raw<'de> {
                         "acr" => once(&mut raw.acr, map.next_value::<Str<'de>>()?.0)?,
                         "act" => once(&mut raw.act, map.next_value_seed(Strict(MAX_DEPTH))?)?,
                         "cnf" | "typ" => return Err(A::Error::custom("a claim that is not ours")),
-                        _ if raw.host.len() >= MAX_CLAIMS => return Err(A::Error::custom("too many claims")),
+                        _ if raw.host.len() >= MAX_CLAIMS => {
+                            return Err(A::Error::custom("too many claims"));
+                        }
                         _ => {
                             let value = map.next_value_seed(Strict(MAX_DEPTH))?;
                             if raw.host.insert(name.0.into_owned(), value).is_some() {

@@ -66,8 +66,9 @@ pub(crate) struct Jws<'a> {
     payload: &'a str,
 }
 
-/// The one header this crate writes, and the only members it reads: `crit`, `jku`, `jwk`, `x5u`, `b64`, `zip` and all
-/// others are unknown fields, and a name that comes twice is an error, however it is escaped.
+/// The one header this crate writes, and the only members it reads: `crit`, `jku`, `jwk`, `x5u`,
+/// `b64`, `zip` and all others are unknown fields, and a name that comes twice is an error, however
+/// it is escaped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header<'a> {
@@ -80,8 +81,8 @@ struct Header<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// Takes a token apart, in this order: length, parts, header, `typ`, algorithm, signature's form. `scratch` holds
-    /// the decoded signature.
+    /// Takes a token apart, in this order: length, parts, header, `typ`, algorithm, signature's
+    /// form. `scratch` holds the decoded signature.
     pub(crate) fn parse(
         token: &'a str,
         typ: &str,
@@ -117,14 +118,18 @@ impl<'a> Jws<'a> {
     }
 
     /// The payload. Only read it after the signature has held.
-    pub(crate) fn payload<'b>(&self, buffer: &'b mut PayloadBuffer) -> Result<&'b [u8], TokenFault> {
+    pub(crate) fn payload<'b>(
+        &self,
+        buffer: &'b mut PayloadBuffer,
+    ) -> Result<&'b [u8], TokenFault> {
         let malformed = || TokenFault::malformed("the payload is not base64url");
         if self.payload.len() > USUAL_PAYLOAD_BYTES {
             URL_SAFE_NO_PAD.decode_vec(self.payload, &mut buffer.long).map_err(|_| malformed())?;
             return Ok(&buffer.long);
         }
-        let length =
-            URL_SAFE_NO_PAD.decode_slice(self.payload, &mut buffer.usual).map_err(|_| malformed())?;
+        let length = URL_SAFE_NO_PAD
+            .decode_slice(self.payload, &mut buffer.usual)
+            .map_err(|_| malformed())?;
         Ok(buffer.usual.get(..length).unwrap_or_default())
     }
 }
@@ -133,21 +138,24 @@ fn parse_header(header: &str, typ: &str) -> Result<(Algorithm, String), TokenFau
     if header.len() > (MAX_HEADER_BYTES * 4).div_ceil(3) {
         return Err(TokenFault::malformed("the header is too long"));
     }
-    let json =
-        URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenFault::malformed("the header is not base64url"))?;
+    let json = URL_SAFE_NO_PAD
+        .decode(header)
+        .map_err(|_| TokenFault::malformed("the header is not base64url"))?;
     // Serde would take an array of the three values, too.
-    let header = json.starts_with(b"{").then(|| serde_json::from_slice::<Header<'_>>(&json).ok()).flatten();
+    let header =
+        json.starts_with(b"{").then(|| serde_json::from_slice::<Header<'_>>(&json).ok()).flatten();
     let header = header.ok_or(TokenFault::malformed("not a header of ours"))?;
     if !is_type(&header.typ, typ) {
         return Err(TokenFault::malformed("the header names another type of token"));
     }
-    let algorithm =
-        Algorithm::from_header(&header.alg).ok_or(TokenFault::malformed("an algorithm that is not ours"))?;
+    let algorithm = Algorithm::from_header(&header.alg)
+        .ok_or(TokenFault::malformed("an algorithm that is not ours"))?;
     Ok((algorithm, header.kid.into_owned()))
 }
 
-/// The first few headers under which a signature has held, as they were written: one a key. What is written the same
-/// says the same, so it is read once. The ring still decides, at every token, whether the key is good.
+/// The first few headers under which a signature has held, as they were written: one a key. What is
+/// written the same says the same, so it is read once. The ring still decides, at every token,
+/// whether the key is good.
 #[derive(Default)]
 pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; 4]);
 
@@ -203,7 +211,9 @@ impl PayloadBuffer {
 /// Media types compare without case, and without `application/` (RFC 7515 section 4.1.9).
 fn is_type(found: &str, wanted: &str) -> bool {
     let bare = match found.get(..12) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => found.get(12..).unwrap_or_default(),
+        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+            found.get(12..).unwrap_or_default()
+        }
         _ => found,
     };
     bare.eq_ignore_ascii_case(wanted)
@@ -215,7 +225,15 @@ pub(crate) struct Unsigned(Vec<u8>);
 impl Unsigned {
     pub(crate) fn new(algorithm: Algorithm, key_id: &str, typ: &str, payload: &[u8]) -> Self {
         // A key id has no character that JSON escapes: the ring sees to that.
-        let parts = [r#"{"typ":""#, typ, r#"","alg":""#, algorithm.as_str(), r#"","kid":""#, key_id, r#""}"#];
+        let parts = [
+            r#"{"typ":""#,
+            typ,
+            r#"","alg":""#,
+            algorithm.as_str(),
+            r#"","kid":""#,
+            key_id,
+            r#""}"#,
+        ];
         let (mut buffer, mut length) = ([0; USUAL_HEADER_BYTES], 0);
         for part in parts {
             if let Some(place) = buffer.get_mut(length..length + part.len()) {
@@ -223,7 +241,8 @@ impl Unsigned {
             }
             length += part.len();
         }
-        let mut token = Self(Vec::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES));
+        let mut token =
+            Self(Vec::with_capacity((length + payload.len()).div_ceil(3) * 4 + SIGNED_BYTES));
         match buffer.get(..length) {
             Some(header) => token.encode(header),
             // The id of a host's own signer may be longer.
@@ -247,7 +266,8 @@ impl Unsigned {
         String::from_utf8(self.0).unwrap_or_default()
     }
 
-    /// Appends these bytes as base64url: text that grows is proven to be text piece by piece, which takes longer.
+    /// Appends these bytes as base64url: text that grows is proven to be text piece by piece, which
+    /// takes longer.
     fn encode(&mut self, bytes: &[u8]) {
         let from = self.0.len();
         self.0.resize(from + (bytes.len() * 4).div_ceil(3), 0);
@@ -315,7 +335,8 @@ mod tests {
     #[test]
     fn a_header_that_was_seen_is_read_as_it_was_and_others_beside_it() {
         let known = KnownHeaders::default();
-        let token = |kid: usize| with_header(&format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{kid}"}}"#));
+        let token =
+            |kid: usize| with_header(&format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{kid}"}}"#));
         for round in 0..2 {
             for kid in 0..6 {
                 let (token, mut buffer) = (token(kid), SignatureBuffer::new());

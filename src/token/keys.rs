@@ -14,20 +14,21 @@ use crate::{
 
 /// The keys of opaque tokens: one mints at a time, all of them prove.
 ///
-/// Each is 32 to 512 random bytes, kept outside the store: a leaked store mints nothing without it, and it mints
-/// nothing without the store. Every use derives a key of its own (HKDF-SHA256, RFC 5869).
+/// Each is 32 to 512 random bytes, kept outside the store: a leaked store mints nothing without it,
+/// and it mints nothing without the store. Every use derives a key of its own (HKDF-SHA256, RFC
+/// 5869).
 ///
-/// To roll, add the next key with the time from which it mints, on every node before that time. Remove a key when no
-/// session can hold a token of it any more: until then its tokens stay good.
+/// To roll, add the next key with the time from which it mints, on every node before that time.
+/// Remove a key when no session can hold a token of it any more: until then its tokens stay good.
 ///
 /// # Examples
 /// ```
 /// use session_issuer::{Timestamp, entropy::SystemEntropy, token::TokenKeys};
 ///
-/// let keys = TokenKeys::generate(&SystemEntropy)?; // for one process; a real host loads its secret
-/// let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
-/// let keys = keys.roll(2, &next, Timestamp::from_secs(1_800_000_000))?;
-/// assert!(TokenKeys::new(1, b"password").is_err());
+/// let keys = TokenKeys::generate(&SystemEntropy)?; // for one process; a real host loads its
+/// secret let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
+/// let keys = keys.roll(2, &next, Timestamp::from_secs(1_800_000_000))?; assert!(TokenKeys::new(1,
+/// b"password").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -81,7 +82,12 @@ impl TokenKeys {
     /// # Errors
     /// [`DuplicateId`](InvalidTokenKey::DuplicateId) for an id that the ring has already,
     /// [`Weak`](InvalidTokenKey::Weak) as of [`new`](Self::new).
-    pub fn roll(mut self, id: u16, secret: &[u8], from: Timestamp) -> Result<Self, InvalidTokenKey> {
+    pub fn roll(
+        mut self,
+        id: u16,
+        secret: &[u8],
+        from: Timestamp,
+    ) -> Result<Self, InvalidTokenKey> {
         if self.get(id).is_some() {
             return Err(InvalidTokenKey::DuplicateId(id));
         }

@@ -25,7 +25,8 @@ pub(crate) use jws::{Jws, KnownHeaders, PayloadBuffer, SignatureBuffer, Unsigned
 pub use keys::{InvalidTokenKey, TokenKeys};
 pub(crate) use opaque::{Mint, OpaqueToken, TokenKind, looks_opaque};
 
-/// Why a token is refused, for logs: it becomes the source of an error, and never holds a part of the token.
+/// Why a token is refused, for logs: it becomes the source of an error, and never holds a part of
+/// the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub(crate) struct TokenFault {

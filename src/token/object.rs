@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// A JSON object that is being written: what it holds begins with a comma, which the brace takes the place of.
+/// A JSON object that is being written: what it holds begins with a comma, which the brace takes
+/// the place of.
 pub(super) struct Object(pub(super) Vec<u8>);
 
 impl Object {

@@ -7,9 +7,10 @@
 //!     +-- kind: a access, r refresh, s session, q request
 //! ```
 //!
-//! `MAC = HMAC-SHA256(key, version | kind | key id | session id | generation | [expiry] | salt | tenant length | tenant)`,
-//! cut to 192 bits. Everything before the tenant has a fixed length for its kind, so no two tokens share an input.
-//! The checksum is a short MAC (SipHash-2-4) under a key of its own: what does not pass it never reaches a store.
+//! `MAC = HMAC-SHA256(key, version | kind | key id | session id | generation | [expiry] | salt |
+//! tenant length | tenant)`, cut to 192 bits. Everything before the tenant has a fixed length for
+//! its kind, so no two tokens share an input. The checksum is a short MAC (SipHash-2-4) under a key
+//! of its own: what does not pass it never reaches a store.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use siphasher::sip::SipHasher24;
@@ -115,10 +116,12 @@ impl TokenKeys {
         let &[letter, VERSION, b'_', ref body @ ..] = rest.as_bytes() else {
             return Err(TokenFault::malformed("no opaque token of this version"));
         };
-        let kind =
-            TokenKind::from_letter(letter).ok_or(TokenFault::malformed("no such kind of opaque token"))?;
-        let length =
-            HEAD_BYTES + MAC_BYTES + SUM_BYTES + if kind == TokenKind::Access { EXPIRY_BYTES } else { 0 };
+        let kind = TokenKind::from_letter(letter)
+            .ok_or(TokenFault::malformed("no such kind of opaque token"))?;
+        let length = HEAD_BYTES
+            + MAC_BYTES
+            + SUM_BYTES
+            + if kind == TokenKind::Access { EXPIRY_BYTES } else { 0 };
         if body.len() != (length * 4).div_ceil(3) {
             return Err(TokenFault::malformed("an opaque token of another length"));
         }
@@ -127,7 +130,8 @@ impl TokenKeys {
         let bytes = buffer.bytes.get(..FORM_BYTES + length).filter(|_| decoded == Ok(length));
         let bytes = bytes.ok_or(TokenFault::malformed("an opaque token in another alphabet"))?;
         let sealed = bytes.split_at_checked(FORM_BYTES + length - SUM_BYTES);
-        let (sealed, sum) = sealed.ok_or(TokenFault::malformed("an opaque token of another length"))?;
+        let (sealed, sum) =
+            sealed.ok_or(TokenFault::malformed("an opaque token of another length"))?;
         let mut reader = Reader(sealed.get(FORM_BYTES..).unwrap_or_default());
 
         let fields = (|| {
@@ -144,16 +148,17 @@ impl TokenKeys {
             Some(OpaqueToken { kind, id, generation, expires_at, key, mac: reader.take()? })
         })();
         let token = fields.ok_or(TokenFault::malformed("an opaque token of another length"))?;
-        let key =
-            self.get(token.key).ok_or(TokenFault::invalid("a token of a key that is not in the ring"))?;
+        let key = self
+            .get(token.key)
+            .ok_or(TokenFault::invalid("a token of a key that is not in the ring"))?;
         match bool::from(checksum(key, sealed).ct_eq(sum)) {
             true => Ok(token),
             false => Err(TokenFault::malformed("the checksum of an opaque token does not hold")),
         }
     }
 
-    /// Says whether a token is genuine: in constant time, and the same work whether or not its record exists (the
-    /// caller passes any salt when it does not).
+    /// Says whether a token is genuine: in constant time, and the same work whether or not its
+    /// record exists (the caller passes any salt when it does not).
     pub(crate) fn proves(&self, token: &OpaqueToken, tenant: &TenantId, salt: &[u8; 16]) -> bool {
         let Some(key) = self.get(token.key) else { return false };
         let head = head(key, token.kind, token.id, token.generation, token.expires_at);
@@ -273,7 +278,10 @@ mod tests {
             assert_eq!(token.expires_at.is_some(), kind == TokenKind::Access);
             assert!(keys.proves(&token, &tenant, &salt));
             assert!(!keys.proves(&token, &tenant, &[5; 16]), "another salt");
-            assert!(!keys.proves(&token, &TenantId::new("other").unwrap(), &salt), "another tenant");
+            assert!(
+                !keys.proves(&token, &TenantId::new("other").unwrap(), &salt),
+                "another tenant"
+            );
             assert!((70..85).contains(&minted.expose().len()), "{}", minted.expose().len());
         }
     }
@@ -290,7 +298,8 @@ mod tests {
                     if text == minted {
                         continue;
                     }
-                    let proven = keys.parse(&text).is_ok_and(|token| keys.proves(&token, &tenant, &salt));
+                    let proven =
+                        keys.parse(&text).is_ok_and(|token| keys.proves(&token, &tenant, &salt));
                     assert!(!proven, "{text}");
                 }
                 let cut = keys.parse(&minted[..at]).err().unwrap();
@@ -304,7 +313,8 @@ mod tests {
     #[test]
     fn a_token_made_without_the_key_never_gets_as_far_as_a_store() {
         let (keys, tenant, salt) = (keys(), TenantId::default(), [4; 16]);
-        let other = TokenKeys::new(7, &[*b"0123456789abcdef", *b"ghijklmnopqrstuv"].concat()).unwrap();
+        let other =
+            TokenKeys::new(7, &[*b"0123456789abcdef", *b"ghijklmnopqrstuv"].concat()).unwrap();
         let foreign = other.mint(&mint(TokenKind::Refresh, &tenant, &salt)).unwrap();
         assert_eq!(keys.parse(foreign.expose()).err().unwrap().kind, ErrorKind::MalformedToken);
     }

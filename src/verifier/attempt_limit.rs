@@ -24,23 +24,24 @@ const MOST_COUNTS: usize = 100_000;
 
 /// A limit of attempts per (tenant, subject, factor kind), kept in this process.
 ///
-/// After `limit` attempts without a right one the factor is locked, until `pause` has passed since the last attempt
-/// that was let in. A count that nothing was added to for as long is forgotten.
+/// After `limit` attempts without a right one the factor is locked, until `pause` has passed since
+/// the last attempt that was let in. A count that nothing was added to for as long is forgotten.
 ///
 /// # Security
-/// - Each process counts for itself: `n` nodes allow `n` times as many guesses, and a restart forgets. Write a
-///   [`Lockout`] over a shared store where that matters.
-/// - Whoever knows a name can lock its factor for the pause. Keep pauses short; other factors are not touched.
-/// - It keeps at most 100 000 counts. When they are all recent, those with the fewest attempts are forgotten first, and
-///   locks last: when nothing but locks is left, it answers with an error.
+/// - Each process counts for itself: `n` nodes allow `n` times as many guesses, and a restart
+///   forgets. Write a [`Lockout`] over a shared store where that matters.
+/// - Whoever knows a name can lock its factor for the pause. Keep pauses short; other factors are
+///   not touched.
+/// - It keeps at most 100 000 counts. When they are all recent, those with the fewest attempts are
+///   forgotten first, and locks last: when nothing but locks is left, it answers with an error.
 ///
 /// # Examples
 /// ```
 /// use std::{sync::Arc, time::Duration};
 /// use session_issuer::verifier::AttemptLimit;
 ///
-/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); // one for all verifiers
-/// assert!(AttemptLimit::new(101, Duration::from_secs(1)).is_err());
+/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); // one for all
+/// verifiers assert!(AttemptLimit::new(101, Duration::from_secs(1)).is_err());
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 pub struct AttemptLimit {
@@ -64,8 +65,8 @@ struct Count {
 impl AttemptLimit {
     /// This many attempts, 1 to 100 (NIST SP 800-63B-4 section 3.2.2), and then this long a pause.
     ///
-    /// The count begins anew after each pause. NIST's 100 is a total without a right one in between: a host that must
-    /// hold it counts locks, in a [`Lockout`] of its own.
+    /// The count begins anew after each pause. NIST's 100 is a total without a right one in
+    /// between: a host that must hold it counts locks, in a [`Lockout`] of its own.
     ///
     /// # Errors
     /// [`Problem::Zero`] for no attempts or no pause, [`Problem::TooLarge`] for more than 100
@@ -83,7 +84,9 @@ impl AttemptLimit {
     }
 
     fn counts(&self) -> Result<MutexGuard<'_, HashMap<Key, Count>>, VerifyError> {
-        self.counts.lock().map_err(|_| VerifyError::new("the lock of the attempt counts is poisoned"))
+        self.counts
+            .lock()
+            .map_err(|_| VerifyError::new("the lock of the attempt counts is poisoned"))
     }
 
     fn is_over(&self, count: &Count, now: Timestamp) -> bool {
@@ -108,7 +111,11 @@ impl AttemptLimit {
         Ok(count)
     }
 
-    fn make_room(&self, counts: &mut HashMap<Key, Count>, now: Timestamp) -> Result<(), VerifyError> {
+    fn make_room(
+        &self,
+        counts: &mut HashMap<Key, Count>,
+        now: Timestamp,
+    ) -> Result<(), VerifyError> {
         counts.retain(|_, count| !self.is_over(count, now));
         if counts.len() >= MOST_COUNTS {
             let fewest = counts.values().map(|count| count.begun).min().unwrap_or(0);

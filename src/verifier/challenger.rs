@@ -15,11 +15,14 @@ use crate::{
 ///
 /// A host that knows the subject makes the challenge first, and passes it to
 /// [`Update::challenge`](crate::Update::challenge). With [`Update::ask`](crate::Update::ask) and
-/// [`NewSession::ask`](crate::NewSession::ask), one call names the subject, checks it, and asks for more.
+/// [`NewSession::ask`](crate::NewSession::ask), one call names the subject, checks it, and asks for
+/// more.
 ///
 /// # Contract
-/// - It is asked after every check of the call has passed, and before anything is stored: once a call and kind.
-/// - What it makes is stored with the rest of the call, or not at all: whatever it sends meanwhile proves nothing then.
+/// - It is asked after every check of the call has passed, and before anything is stored: once a
+///   call and kind.
+/// - What it makes is stored with the rest of the call, or not at all: whatever it sends meanwhile
+///   proves nothing then.
 /// - An error says that nothing is known, and ends the call.
 #[async_trait]
 pub trait Challenger: Debug + Send + Sync {
@@ -74,7 +77,8 @@ pub enum Asked {
 /// ```
 /// use session_issuer::{error::{Error, ErrorKind, Operation}, factor::FactorKind, verifier::RefusedCheck};
 ///
-/// let error = Error::new(ErrorKind::CheckFailed, Operation::Update).with_source(RefusedCheck::check(FactorKind::Totp));
+/// let error = Error::new(ErrorKind::CheckFailed,
+/// Operation::Update).with_source(RefusedCheck::check(FactorKind::Totp));
 /// assert_eq!(RefusedCheck::of(&error).map(|refused| refused.kind), Some(FactorKind::Totp));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

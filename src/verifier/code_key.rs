@@ -1,4 +1,5 @@
-//! The key of codes that this crate makes: what is stored of a code is a MAC, so it tells nobody the code.
+//! The key of codes that this crate makes: what is stored of a code is a MAC, so it tells nobody
+//! the code.
 
 use super::Holder;
 use crate::{
@@ -11,7 +12,8 @@ use crate::{
 pub(super) struct CodeKey(MacKey);
 
 impl CodeKey {
-    /// The key for the use that the label names (HKDF-SHA256, RFC 5869), from 32 to 512 random bytes.
+    /// The key for the use that the label names (HKDF-SHA256, RFC 5869), from 32 to 512 random
+    /// bytes.
     pub(super) fn derive(secret: &[u8], label: &[u8]) -> Result<Self, WeakKey> {
         check_key(secret, 32)?;
         MacKey::derived(secret, label).map(Self)
@@ -23,7 +25,13 @@ impl CodeKey {
     }
 
     /// Whether this is the MAC over a code of this subject: in constant time.
-    pub(super) fn proves(&self, holder: Holder<'_>, fixed: &[u8], code: &[u8], tag: &[u8; 32]) -> bool {
+    pub(super) fn proves(
+        &self,
+        holder: Holder<'_>,
+        fixed: &[u8],
+        code: &[u8],
+        tag: &[u8; 32],
+    ) -> bool {
         self.0.proves(&[&names(holder), fixed, code], tag)
     }
 

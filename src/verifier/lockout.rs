@@ -13,10 +13,11 @@ use crate::{
 /// Counts guesses, and closes the gate when there were too many.
 ///
 /// # Contract
-/// - [`begin`](Self::begin) counts an attempt *before* it is judged, in one atomic act: of any number of attempts at
-///   once, at most as many are let in as the limit has left. What is let in and never heard of again stays counted.
-/// - [`right`](Self::right) forgets the count, in one atomic act, unless the gate has closed since: then it answers
-///   [`Gate::Locked`] and forgets nothing.
+/// - [`begin`](Self::begin) counts an attempt *before* it is judged, in one atomic act: of any
+///   number of attempts at once, at most as many are let in as the limit has left. What is let in
+///   and never heard of again stays counted.
+/// - [`right`](Self::right) forgets the count, in one atomic act, unless the gate has closed since:
+///   then it answers [`Gate::Locked`] and forgets nothing.
 /// - It never hears of an unknown subject, so it cannot be filled with made-up names.
 /// - An error lets nobody in.
 ///

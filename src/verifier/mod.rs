@@ -1,4 +1,5 @@
-//! The verifier joint: the host's directory of subjects, and its checks of passwords, codes and assertions.
+//! The verifier joint: the host's directory of subjects, and its checks of passwords, codes and
+//! assertions.
 //!
 //! | verifier | of | the host keeps |
 //! | --- | --- | --- |
@@ -9,7 +10,8 @@
 //! | [`RecoveryCodes`] | recovery codes | the digests of those left |
 //! | your own [`FactorVerifier`] | WebAuthn, logins at identity providers, anything else | |
 //!
-//! Each counts attempts in a [`Lockout`]. The long version: [`guide::factors`](crate::guide::factors).
+//! Each counts attempts in a [`Lockout`]. The long version:
+//! [`guide::factors`](crate::guide::factors).
 
 mod attempt_limit;
 mod challenger;
@@ -29,7 +31,9 @@ use async_trait::async_trait;
 
 #[cfg(feature = "password")]
 #[cfg_attr(docsrs, doc(cfg(feature = "password")))]
-pub use self::password::{InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash};
+pub use self::password::{
+    InvalidCost, Job, Offload, PasswordCost, PasswordStore, Passwords, Rehash,
+};
 #[cfg(feature = "totp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "totp")))]
 pub use self::totp::{Drift, Totp, TotpFactor, TotpLabel, TotpSecret, TotpStore, UseStep};
@@ -38,7 +42,9 @@ pub use self::{
     challenger::{Ask, Asked, Challenger, RefusedCheck},
     lockout::{Gate, Guess, Lockout, Unlimited},
     one_time_codes::{Channel, CodeForm, CodeRequest, OneTimeCode, OneTimeCodes},
-    recovery_codes::{CodeCount, NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode},
+    recovery_codes::{
+        CodeCount, NewRecoveryCodes, RecoveryCodeStore, RecoveryCodes, SpendRecoveryCode,
+    },
     verifiers::Verifiers,
 };
 pub use crate::error::joints::VerifyError;
@@ -52,8 +58,9 @@ use crate::{
 ///
 /// # Contract
 /// - A wrong credential is [`Outcome::Wrong`], never an error. An error says that nothing is known.
-/// - When `attempt.subject` is none, the subject is unknown: the verifier MUST do the same work as for a known one (a
-///   hash of nothing) and answer [`Outcome::Wrong`], so that nobody learns by time who exists.
+/// - When `attempt.subject` is none, the subject is unknown: the verifier MUST do the same work as
+///   for a known one (a hash of nothing) and answer [`Outcome::Wrong`], so that nobody learns by
+///   time who exists.
 /// - Attempts are the verifier's to count, and [`Outcome::Locked`] is its to answer.
 ///
 /// # Examples
@@ -174,8 +181,9 @@ impl Outcome {
 /// - Finding nobody is [`Found::Unknown`], never an error.
 /// - It SHOULD answer in the same time whether or not it finds somebody.
 ///
-/// It is asked by `create`, by `update` where something is proved, by `decide` and by `exchange`; and not by `check` and
-/// `refresh`: when a subject is disabled, [`Revoke::subject_disabled`](crate::Revoke::subject_disabled) ends what it has.
+/// It is asked by `create`, by `update` where something is proved, by `decide` and by `exchange`;
+/// and not by `check` and `refresh`: when a subject is disabled,
+/// [`Revoke::subject_disabled`](crate::Revoke::subject_disabled) ends what it has.
 ///
 /// # Examples
 /// ```

@@ -23,9 +23,10 @@ const NONCE_BYTES: usize = 16;
 
 /// Makes and verifies codes that are sent by SMS or email.
 ///
-/// A code is made with its [`Challenge`]: the code goes to the subject, and nowhere else; the challenge into the
-/// session, by [`Update::challenge`](crate::Update::challenge). The newest challenge of a kind takes the place of the
-/// one before, and a right answer uses it up, also where two answers race: that is the issuer's doing.
+/// A code is made with its [`Challenge`]: the code goes to the subject, and nowhere else; the
+/// challenge into the session, by [`Update::challenge`](crate::Update::challenge). The newest
+/// challenge of a kind takes the place of the one before, and a right answer uses it up, also where
+/// two answers race: that is the issuer's doing.
 ///
 /// | | default | bounds | source |
 /// | --- | --- | --- | --- |
@@ -33,10 +34,11 @@ const NONCE_BYTES: usize = 16;
 /// | good for | 5 minutes | 1 s to 10 minutes | ZITADEL; NIST SP 800-63B-4 section 3.1.3.2 |
 ///
 /// # Security
-/// What the challenge keeps is a MAC over kind, tenant, subject, a nonce, the end and the code. Whoever reads the store
-/// does not learn the code, and a code is good for nobody and nothing else. Guesses are counted by the lockout, across
-/// sessions and challenges. Email proves no more than access to a mailbox, and NIST does not accept it out of band
-/// (section 3.1.3.1); SMS is a restricted authenticator (section 3.1.3.3).
+/// What the challenge keeps is a MAC over kind, tenant, subject, a nonce, the end and the code.
+/// Whoever reads the store does not learn the code, and a code is good for nobody and nothing else.
+/// Guesses are counted by the lockout, across sessions and challenges. Email proves no more than
+/// access to a mailbox, and NIST does not accept it out of band (section 3.1.3.1); SMS is a
+/// restricted authenticator (section 3.1.3.3).
 ///
 /// # Examples
 /// ```
@@ -51,16 +53,15 @@ const NONCE_BYTES: usize = 16;
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
 ///
 /// # pollster::block_on(async {
-/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?;
-/// let codes = Arc::new(OneTimeCodes::new(&key(), lockout)?);
+/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?; let codes =
+/// Arc::new(OneTimeCodes::new(&key(), lockout)?);
 /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
 /// #     .policy(session_issuer::Policy::zitadel()).verifier(Verifiers::new().otp_email(Arc::clone(&codes))).build()?;
 /// # let session = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?);
-/// let made = codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now()))?;
-/// let asked = issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?;
-/// // ... send made.code to Alice, who types it in ...
-/// let typed = made.code.expose();
+/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?); let made =
+/// codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now()))?; let asked =
+/// issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?; // ... send
+/// made.code to Alice, who types it in ... let typed = made.code.expose();
 /// issuer.update(Update::with_token(asked.token()).check(Check::otp_email(typed)?)).await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
@@ -73,7 +74,8 @@ pub struct OneTimeCodes {
 }
 
 impl OneTimeCodes {
-    /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does not have.
+    /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does
+    /// not have.
     ///
     /// # Errors
     /// [`WeakKey`] for bytes that are too few, too many, or not random.
@@ -113,7 +115,8 @@ impl OneTimeCodes {
         let tag = self.key.tag(holder, &fixed(channel, &nonce, ends_at), code.expose().as_bytes());
         let state = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &tag].concat());
         // A short line without control characters: the form that a challenge asks for.
-        let challenge = Challenge::new(channel.kind(), &state, ends_at).map_err(EntropyError::new)?;
+        let challenge =
+            Challenge::new(channel.kind(), &state, ends_at).map_err(EntropyError::new)?;
         Ok(OneTimeCode { code, challenge })
     }
 
@@ -122,7 +125,8 @@ impl OneTimeCodes {
         let codes = 10_u64.pow(self.form.digits);
         // The numbers from here on would make some codes more likely.
         let fair = u64::MAX - u64::MAX % codes;
-        // One draw in a billion is unfair at most, so a generator that never gives a fair one is broken.
+        // One draw in a billion is unfair at most, so a generator that never gives a fair one is
+        // broken.
         for _ in 0..8 {
             let mut bytes = [0; 8];
             self.entropy.fill(&mut bytes)?;
@@ -170,7 +174,9 @@ impl CodeForm {
             _ if good_for < Duration::from_secs(1) => {
                 Err(InvalidInput::new(InputField::CodeLifetime, Problem::Zero))
             }
-            _ if good_for > LONGEST => Err(InvalidInput::new(InputField::CodeLifetime, Problem::TooLarge)),
+            _ if good_for > LONGEST => {
+                Err(InvalidInput::new(InputField::CodeLifetime, Problem::TooLarge))
+            }
             _ => Ok(Self { digits, good_for }),
         }
     }
@@ -193,7 +199,8 @@ impl FactorVerifier for OneTimeCodes {
             self.key.dummy(given.expose().as_bytes());
             return Ok(Outcome::Wrong);
         };
-        // The issuer shows no challenge that has ended, and none of another kind; another caller might.
+        // The issuer shows no challenge that has ended, and none of another kind; another caller
+        // might.
         let open = attempt.challenge.filter(|slot| attempt.now < slot.ends_at());
         let (Some(challenge), Some(channel)) = (open, Channel::of(attempt.check.kind())) else {
             return Ok(Outcome::NoChallenge);
@@ -223,7 +230,8 @@ fn fixed(channel: Channel, nonce: &[u8; NONCE_BYTES], ends_at: Timestamp) -> Vec
 
 fn read(state: &str) -> Result<([u8; NONCE_BYTES], [u8; 32]), VerifyError> {
     let bytes = URL_SAFE_NO_PAD.decode(state).unwrap_or_default();
-    let parts = bytes.split_first_chunk().and_then(|(nonce, tag)| Some((*nonce, tag.try_into().ok()?)));
+    let parts =
+        bytes.split_first_chunk().and_then(|(nonce, tag)| Some((*nonce, tag.try_into().ok()?)));
     parts.ok_or_else(|| VerifyError::new("the challenge is not one of these codes'"))
 }
 

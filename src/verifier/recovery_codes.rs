@@ -25,12 +25,14 @@ const GROUP: usize = 4;
 
 /// Makes and verifies recovery codes.
 ///
-/// A set has 10 codes of 80 random bits each, such as `k7qm-2x9d-04tb-w8ze`. They are accepted with or without dashes,
-/// spaces and capitals, and `o`, `i`, `l` are read as the digits that they look like.
+/// A set has 10 codes of 80 random bits each, such as `k7qm-2x9d-04tb-w8ze`. They are accepted with
+/// or without dashes, spaces and capitals, and `o`, `i`, `l` are read as the digits that they look
+/// like.
 ///
 /// # Security
-/// What is stored of a code is its digest: a MAC over tenant, subject and code, under a key that the store does not
-/// have. A new key makes every set void. These are the look-up secrets of NIST SP 800-63B-4 section 3.1.2.
+/// What is stored of a code is its digest: a MAC over tenant, subject and code, under a key that
+/// the store does not have. A new key makes every set void. These are the look-up secrets of NIST
+/// SP 800-63B-4 section 3.1.2.
 ///
 /// # Examples
 /// ```
@@ -59,11 +61,11 @@ const GROUP: usize = 4;
 /// }
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
 ///
-/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?;
-/// let codes = RecoveryCodes::new(&key(), Digests::default(), lockout)?;
-/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?);
-/// let set = codes.make(Holder::new(&tenant, &alice))?;
-/// assert_eq!((set.codes.len(), set.digests.len()), (10, 10)); // show the codes once, keep the digests
+/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?; let codes =
+/// RecoveryCodes::new(&key(), Digests::default(), lockout)?; let (tenant, alice) =
+/// (TenantId::default(), SubjectId::new("alice")?); let set = codes.make(Holder::new(&tenant,
+/// &alice))?; assert_eq!((set.codes.len(), set.digests.len()), (10, 10)); // show the codes once,
+/// keep the digests
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RecoveryCodes {
@@ -77,8 +79,8 @@ pub struct RecoveryCodes {
 /// The place where the host keeps the digests of recovery codes.
 ///
 /// # Contract
-/// - [`spend`](Self::spend) MUST remove the digest and say whether it was there in one atomic act: of many calls at
-///   once, exactly one hears `true`.
+/// - [`spend`](Self::spend) MUST remove the digest and say whether it was there in one atomic act:
+///   of many calls at once, exactly one hears `true`.
 /// - A new set MUST take the place of the old one as a whole.
 /// - How many are left, and telling the subject, is the host's.
 #[async_trait]
@@ -157,7 +159,8 @@ impl Default for CodeCount {
 }
 
 impl RecoveryCodes {
-    /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does not have.
+    /// Codes under this key of 32 to 512 random bytes, which every node shares and the store does
+    /// not have.
     ///
     /// # Errors
     /// [`WeakKey`] for bytes that are too few, too many, or not random.
@@ -199,7 +202,8 @@ impl RecoveryCodes {
             let mut random = Zeroizing::new([0; CODE_CHARS]);
             self.entropy.fill(&mut *random)?;
             // 32 divides 256, so the low 5 bits of a byte are as even as the byte.
-            let code: Zeroizing<String> = Zeroizing::new(random.iter().map(|byte| letter(*byte)).collect());
+            let code: Zeroizing<String> =
+                Zeroizing::new(random.iter().map(|byte| letter(*byte)).collect());
             set.digests.push(self.digest(holder, &code));
             set.codes.push(grouped(&code));
         }
@@ -229,7 +233,8 @@ impl FactorVerifier for RecoveryCodes {
         if self.lockout.begin(guess).await? == Gate::Locked {
             return Ok(Outcome::Locked);
         }
-        // Spent before the lockout is told: a code that is right while the gate closes is used up, and refused.
+        // Spent before the lockout is told: a code that is right while the gate closes is used up,
+        // and refused.
         let digest = self.digest(holder, &code);
         let right = self.store.spend(SpendRecoveryCode { holder, digest: &digest }).await?;
         settle(&*self.lockout, guess, right).await

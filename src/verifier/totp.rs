@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::{Attempt, FactorVerifier, Gate, Guess, Holder, Lockout, Outcome, VerifyError, lockout::settle};
+use super::{
+    Attempt, FactorVerifier, Gate, Guess, Holder, Lockout, Outcome, VerifyError, lockout::settle,
+};
 use crate::{
     clock::Timestamp,
     entropy::Entropy,
@@ -24,17 +26,20 @@ const SECRET_BYTES: usize = 20;
 
 /// Verifies codes from authenticator apps.
 ///
-/// SHA-1, 6 digits, steps of 30 seconds: what every app understands. A code is accepted one step early and one step
-/// late unless [`drift`](Self::drift) says otherwise (RFC 6238 section 5.2), and once.
+/// SHA-1, 6 digits, steps of 30 seconds: what every app understands. A code is accepted one step
+/// early and one step late unless [`drift`](Self::drift) says otherwise (RFC 6238 section 5.2), and
+/// once.
 ///
 /// # Security
-/// - A step is used by the first right code. The same code again, and any older one, is wrong (RFC 6238 section 5.2).
-/// - Attempts are counted before they are judged: with the drift of one step, a guess is right three times in a million.
+/// - A step is used by the first right code. The same code again, and any older one, is wrong (RFC
+///   6238 section 5.2).
+/// - Attempts are counted before they are judged: with the drift of one step, a guess is right
+///   three times in a million.
 /// - Secrets must be readable here, so the host should keep them encrypted.
 ///
 /// # Examples
-/// Enrolment: show the URI as a QR code, and keep the secret as unconfirmed; when the first code holds, mark it as
-/// confirmed.
+/// Enrolment: show the URI as a QR code, and keep the secret as unconfirmed; when the first code
+/// holds, mark it as confirmed.
 /// ```
 /// use session_issuer::{entropy::SystemEntropy, verifier::{TotpLabel, TotpSecret}};
 ///
@@ -76,9 +81,9 @@ impl Drift {
 /// The place where the host keeps the secrets of authenticator apps, and which step each used last.
 ///
 /// # Contract
-/// - [`use_step`](Self::use_step) MUST be one atomic act: it remembers the step and answers `true` if the step is later
-///   than every one remembered before, and otherwise changes nothing and answers `false`. Of many calls with one step,
-///   exactly one hears `true`.
+/// - [`use_step`](Self::use_step) MUST be one atomic act: it remembers the step and answers `true`
+///   if the step is later than every one remembered before, and otherwise changes nothing and
+///   answers `false`. Of many calls with one step, exactly one hears `true`.
 /// - A new secret starts without a remembered step.
 #[async_trait]
 pub trait TotpStore: fmt::Debug + Send + Sync {
@@ -134,7 +139,8 @@ impl Totp {
         self
     }
 
-    /// Judges the first code of an authenticator, confirmed or not. When it has passed, mark it as confirmed.
+    /// Judges the first code of an authenticator, confirmed or not. When it has passed, mark it as
+    /// confirmed.
     ///
     /// It is counted, and its step used up, like any other.
     ///
@@ -153,7 +159,9 @@ impl Totp {
         };
         let secret = match self.store.find(holder).await? {
             None => return Ok(Outcome::NotSetUp),
-            Some(TotpFactor::Unconfirmed(_)) if accept == Accept::Confirmed => return Ok(Outcome::NotReady),
+            Some(TotpFactor::Unconfirmed(_)) if accept == Accept::Confirmed => {
+                return Ok(Outcome::NotReady);
+            }
             Some(TotpFactor::Confirmed(secret) | TotpFactor::Unconfirmed(secret)) => secret,
         };
         let guess = Guess::of(holder, &attempt);
@@ -167,13 +175,17 @@ impl Totp {
         settle(&*self.lockout, guess, right).await
     }
 
-    /// The latest step within the drift whose code this is. Every step is compared, each in constant time.
+    /// The latest step within the drift whose code this is. Every step is compared, each in
+    /// constant time.
     fn matching(&self, secret: &TotpSecret, given: &Secret, now: Timestamp) -> Option<u64> {
         let current = u64::try_from(now.as_secs()).ok()? / STEP_SECS;
-        let code = totp_rs::Builder::new().with_skew(0).with_secret(secret.expose()).build().ok()?;
+        let code =
+            totp_rs::Builder::new().with_skew(0).with_secret(secret.expose()).build().ok()?;
         let drift = self.drift.steps();
         let steps = current.saturating_sub(drift)..=current.saturating_add(drift);
-        steps.fold(None, |found, step| code.check(given.expose(), step.saturating_mul(STEP_SECS)).or(found))
+        steps.fold(None, |found, step| {
+            code.check(given.expose(), step.saturating_mul(STEP_SECS)).or(found)
+        })
     }
 }
 

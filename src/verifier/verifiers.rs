@@ -25,12 +25,10 @@ use crate::factor::FactorKind;
 /// #     async fn verify(&self, _: Attempt<'_>) -> Result<Outcome, VerifyError> { Ok(Outcome::Wrong) }
 /// # }
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
-/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?);
-/// let codes = Arc::new(OneTimeCodes::new(&key(), lockout)?); // kept by the host too: it makes the codes
-/// let verifiers = Verifiers::new()
-///     .otp_sms(Arc::clone(&codes))
-///     .otp_email(codes)
-///     .web_authn(Passkeys); // your own `FactorVerifier`
+/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); let codes =
+/// Arc::new(OneTimeCodes::new(&key(), lockout)?); // kept by the host too: it makes the codes let
+/// verifiers = Verifiers::new() .otp_sms(Arc::clone(&codes)) .otp_email(codes)
+/// .web_authn(Passkeys); // your own `FactorVerifier`
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
@@ -95,7 +93,8 @@ impl Verifiers {
 #[async_trait]
 impl FactorVerifier for Verifiers {
     async fn verify(&self, attempt: Attempt<'_>) -> Result<Outcome, VerifyError> {
-        // An unknown subject goes on too: each verifier does for it what it would have done for a known one.
+        // An unknown subject goes on too: each verifier does for it what it would have done for a
+        // known one.
         match self.by_kind.get(&attempt.check.kind()) {
             Some(verifier) => verifier.verify(attempt).await,
             None if attempt.subject.is_none() => Ok(Outcome::Wrong),

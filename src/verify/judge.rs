@@ -40,12 +40,13 @@ impl Judge<'_> {
         let mut signature = SignatureBuffer::new();
         let jws = Jws::parse(token, self.policy.token_type.as_str(), self.headers, &mut signature)
             .map_err(token_error(operation))?;
-        let request = VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature, now);
+        let request =
+            VerifyRequest::new(&jws.key_id, jws.algorithm, jws.signing_input, jws.signature, now);
         verify(request).map_err(|source| {
             let kind = match source.kind() {
-                SignErrorKind::Unavailable | SignErrorKind::TimedOut | SignErrorKind::RateLimited => {
-                    ErrorKind::Unavailable
-                }
+                SignErrorKind::Unavailable
+                | SignErrorKind::TimedOut
+                | SignErrorKind::RateLimited => ErrorKind::Unavailable,
                 _ => ErrorKind::InvalidToken,
             };
             Error::new(kind, operation).with_source(source)

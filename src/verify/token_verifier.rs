@@ -28,11 +28,12 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// Verifies the signed access tokens of another process: no store, no signer, no secret.
 ///
-/// It holds a set of public keys ([`Jwks`]), given or fetched from a [`JwksSource`] of the host's. [`verify`](Self::verify)
-/// does no I/O. [`verify_or_fetch`](Self::verify_or_fetch) fetches the set when it is 10 minutes old, and once more for a
-/// token of a key that it does not know: never more often than every 30 seconds, and never twice at once, however many
-/// tokens ask for it. A set that cannot be fetched or is refused leaves the one before in use, and a fetch whose caller
-/// hangs up is finished by the next.
+/// It holds a set of public keys ([`Jwks`]), given or fetched from a [`JwksSource`] of the host's.
+/// [`verify`](Self::verify) does no I/O. [`verify_or_fetch`](Self::verify_or_fetch) fetches the set
+/// when it is 10 minutes old, and once more for a token of a key that it does not know: never more
+/// often than every 30 seconds, and never twice at once, however many tokens ask for it. A set that
+/// cannot be fetched or is refused leaves the one before in use, and a fetch whose caller hangs up
+/// is finished by the next.
 ///
 /// A revocation is seen when the token expires: the issuer's access lifetime is how late that is.
 ///
@@ -42,13 +43,11 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// use session_issuer::{Issuer, NewSession, Policy, Timestamp, verify::TokenVerifier};
 ///
 /// # let key = SecretKey::generate(Algorithm::EdDsa, &SystemEntropy)?.key;
-/// // Where sessions are issued:
-/// let ring = KeyRing::new(key);
-/// let published = serde_json::to_vec(&ring.jwks(Timestamp::from_secs(0)))?;
+/// // Where sessions are issued: let ring = KeyRing::new(key); let published =
+/// serde_json::to_vec(&ring.jwks(Timestamp::from_secs(0)))?;
 /// # let keys = TokenKeys::generate(&SystemEntropy)?;
-/// let issuer = Issuer::builder().signer(ring).name("https://id.example").audience("api")
-///     # .store(MemoryStore::new()).token_keys(keys)
-///     .build()?;
+/// let issuer = Issuer::builder().signer(ring).name("https://id.example").audience("api") #
+/// .store(MemoryStore::new()).token_keys(keys) .build()?;
 /// # let login = pollster::block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice")?)))?;
 ///
 /// // Elsewhere, with the published keys alone:
@@ -83,7 +82,8 @@ struct Inner {
     highest: AtomicI64,
 }
 
-/// A fetch that has begun. It stays here when the call that began it is dropped, and the next one goes on with it.
+/// A fetch that has begun. It stays here when the call that began it is dropped, and the next one
+/// goes on with it.
 type Fetching = Pin<Box<dyn Future<Output = Result<Vec<u8>, SignError>> + Send>>;
 
 #[derive(Clone, Default)]
@@ -134,7 +134,8 @@ impl TokenVerifier {
         self.judge(token, &self.inner.keys()).map_err(|(error, _)| error)
     }
 
-    /// As [`verify`](Self::verify), and asks the source where the keys at hand are old, or lack the token's.
+    /// As [`verify`](Self::verify), and asks the source where the keys at hand are old, or lack the
+    /// token's.
     ///
     /// # Errors
     /// Those of [`verify`](Self::verify); [`Unavailable`] where the token's key is not known and
@@ -144,7 +145,8 @@ impl TokenVerifier {
     pub async fn verify_or_fetch(&self, token: &str) -> Result<VerifiedClaims, Error> {
         let mut keys = self.inner.keys();
         if self.inner.is_due(&keys) {
-            // One caller fetches; the others go on with what is at hand, and so does this one if it fails.
+            // One caller fetches; the others go on with what is at hand, and so does this one if it
+            // fails.
             if let Some(alone) = self.inner.fetching.try_lock() {
                 let _ = self.inner.fetch(&keys, alone).await;
             }
@@ -227,21 +229,31 @@ impl Inner {
         age.zip(self.longest_age).is_some_and(|(age, longest)| age > longest)
     }
 
-    /// Fetches the set, unless somebody else has since `seen`, or the source was asked just now. Whoever holds the lock
-    /// is the only one.
-    async fn fetch(&self, seen: &Keys, slot: MutexGuard<'_, Option<Fetching>>) -> Result<(), Error> {
+    /// Fetches the set, unless somebody else has since `seen`, or the source was asked just now.
+    /// Whoever holds the lock is the only one.
+    async fn fetch(
+        &self,
+        seen: &Keys,
+        slot: MutexGuard<'_, Option<Fetching>>,
+    ) -> Result<(), Error> {
         let unavailable = || Error::new(ErrorKind::Unavailable, Operation::Verify);
-        let source =
-            self.source.as_ref().ok_or_else(|| Error::new(ErrorKind::NotSupported, Operation::Verify))?;
+        let source = self
+            .source
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::NotSupported, Operation::Verify))?;
         let now = self.clock.monotonic();
         if slot.is_none() {
             let keys = self.keys();
             match keys.asked {
-                Some((at, true)) if keys.asked != seen.asked || now.saturating_sub(at) < self.least_pause => {
+                Some((at, true))
+                    if keys.asked != seen.asked || now.saturating_sub(at) < self.least_pause =>
+                {
                     return Ok(());
                 }
                 Some((at, false)) if now.saturating_sub(at) < self.least_pause => {
-                    return Err(unavailable().with_source("the keys could not be fetched a moment ago"));
+                    return Err(
+                        unavailable().with_source("the keys could not be fetched a moment ago")
+                    );
                 }
                 _ => {}
             }
@@ -267,7 +279,8 @@ impl Inner {
     }
 }
 
-/// A call's turn at the fetch. What it does not finish, it puts back; what panicked is not tried again.
+/// A call's turn at the fetch. What it does not finish, it puts back; what panicked is not tried
+/// again.
 struct FetchTurn<'a> {
     slot: MutexGuard<'a, Option<Fetching>>,
     fetching: Option<Fetching>,
@@ -330,7 +343,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// The issuer's policy: its token type, access lifetime, session claim and clock skew count here.
+    /// The issuer's policy: its token type, access lifetime, session claim and clock skew count
+    /// here.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -351,10 +365,12 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// How often the source is asked at most, and how old its keys may become; 30 seconds and 10 minutes unless set.
+    /// How often the source is asked at most, and how old its keys may become; 30 seconds and 10
+    /// minutes unless set.
     ///
-    /// The first bounds what made-up key ids can cause, and is how late a new key is seen that was not published before
-    /// its use. The second is how long a key that was taken back is still believed, while the source answers.
+    /// The first bounds what made-up key ids can cause, and is how late a new key is seen that was
+    /// not published before its use. The second is how long a key that was taken back is still
+    /// believed, while the source answers.
     #[must_use]
     pub fn pace(mut self, least_pause: Duration, refresh_after: Duration) -> Self {
         self.least_pause = least_pause;
@@ -362,9 +378,9 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// How old keys of the source's may become before nothing is verified with them any more: `Unavailable` until it
-    /// answers. Any age unless set, so that an outage of the source logs nobody out; a key that was taken back is then
-    /// believed for as long as the outage lasts.
+    /// How old keys of the source's may become before nothing is verified with them any more:
+    /// `Unavailable` until it answers. Any age unless set, so that an outage of the source logs
+    /// nobody out; a key that was taken back is then believed for as long as the outage lasts.
     #[must_use]
     pub fn longest_age(mut self, age: Duration) -> Self {
         self.longest_age = Some(age);
@@ -385,24 +401,30 @@ impl TokenVerifierBuilder {
     ///
     /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn build(self) -> Result<TokenVerifier, Error> {
-        let mut problems: Vec<String> = self.policy.problems().iter().map(ToString::to_string).collect();
+        let mut problems: Vec<String> =
+            self.policy.problems().iter().map(ToString::to_string).collect();
         if self.keys.is_none() && self.source.is_none() {
             problems.push("there are no keys, and no source of any".to_owned());
         }
         if self.least_pause < Duration::from_secs(1) || self.least_pause > self.refresh_after {
-            problems
-                .push("the least pause is below a second, or above the age that keys may reach".to_owned());
+            problems.push(
+                "the least pause is below a second, or above the age that keys may reach"
+                    .to_owned(),
+            );
         }
         if self.longest_age.is_some_and(|age| age < self.refresh_after) {
-            problems
-                .push("the longest age of keys is below the age at which they are fetched again".to_owned());
+            problems.push(
+                "the longest age of keys is below the age at which they are fetched again"
+                    .to_owned(),
+            );
         }
         problems.extend(problems_of_names(&self.issuer, &self.audience));
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::InvalidConfiguration, Operation::Build)
                 .with_source(ConfigurationProblems(problems)));
         }
-        let audience = if self.audience.is_empty() { vec![self.issuer.clone()] } else { self.audience };
+        let audience =
+            if self.audience.is_empty() { vec![self.issuer.clone()] } else { self.audience };
         let keys = Keys { set: self.keys.map(Arc::new), ..Keys::default() };
         let inner = Inner {
             issuer: self.issuer,

@@ -86,12 +86,16 @@ fn compare(issuer: &Issuer, entry: &mut Entry) -> bool {
     }
     let spent = view.session().unwrap().counter(SPEND.0);
     let change = view.metadata().and_then(|metadata| metadata.get("change"));
-    let change: u64 = change.map_or(0, |bytes| std::str::from_utf8(bytes).unwrap().parse().unwrap());
+    let change: u64 =
+        change.map_or(0, |bytes| std::str::from_utf8(bytes).unwrap().parse().unwrap());
     assert_eq!(view.subject().unwrap().as_str(), known.subject);
     let may = |what| u64::from(begun == Some(what));
     let more_spent = spent.checked_sub(known.spent).expect("a counter went back");
     let more_changed = change.checked_sub(known.change).expect("a change was lost");
-    assert!(more_spent <= may(Begun::Spend) && more_changed <= may(Begun::Change), "{id}: {begun:?}");
+    assert!(
+        more_spent <= may(Begun::Spend) && more_changed <= may(Begun::Change),
+        "{id}: {begun:?}"
+    );
     (known.spent, known.change) = (spent, change);
     known.refresh = refreshed.refresh_token().unwrap().to_owned();
     known.access = refreshed.token().to_owned();

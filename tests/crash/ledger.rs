@@ -95,7 +95,11 @@ impl fmt::Display for Count {
         let verbs: Vec<_> = verbs.iter().map(|(verb, count)| format!("{verb} {count}")).collect();
         writeln!(f, "answered: {} ({})", self.answered, verbs.join(", "))?;
         writeln!(f, "cut short: {}, of which {} had been done", self.cut, self.cut_and_done)?;
-        write!(f, "sessions compared with what was answered: {}, none lost, none revived", self.audited)
+        write!(
+            f,
+            "sessions compared with what was answered: {}, none lost, none revived",
+            self.audited
+        )
     }
 }
 
@@ -129,11 +133,15 @@ impl Ledger {
         if verb == "create" {
             let known = Known::read(&words[1..].join(" "));
             let entry = Entry { known, fate: Fate::Alive, begun: None, touched: true };
-            assert!(self.sessions.insert(entry.known.id, entry).is_none(), "one id for two sessions");
+            assert!(
+                self.sessions.insert(entry.known.id, entry).is_none(),
+                "one id for two sessions"
+            );
             return;
         }
         if verb == "revoke-all" {
-            for entry in self.sessions.values_mut().filter(|entry| entry.known.subject == words[1]) {
+            for entry in self.sessions.values_mut().filter(|entry| entry.known.subject == words[1])
+            {
                 (entry.fate, entry.touched) = (Fate::Dead, true);
             }
             return;

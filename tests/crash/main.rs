@@ -5,9 +5,10 @@
 //! cargo test --features sqlite,testing --test crash [-- --kills 300]
 //! ```
 //!
-//! A worker is this program once more. It says what it is about to do and what it was answered, a line each, and is
-//! killed with SIGKILL. Whatever it was answered must be in the file; what it had begun may be there whole or not at
-//! all; nothing else may. Every third time two workers share the file and only one of them is killed.
+//! A worker is this program once more. It says what it is about to do and what it was answered, a
+//! line each, and is killed with SIGKILL. Whatever it was answered must be in the file; what it had
+//! begun may be there whole or not at all; nothing else may. Every third time two workers share the
+//! file and only one of them is killed.
 //!
 //! | file | what is there |
 //! | --- | --- |
@@ -43,7 +44,8 @@ use self::ledger::{Known, Ledger};
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
-    let after = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    let after =
+        |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
     if let Some(file) = after("--worker") {
         let name = after("--name").unwrap();
         return worker::run(Path::new(file), name, after("--threads").unwrap().parse().unwrap());
@@ -62,7 +64,8 @@ fn main() {
         return; // a test runner asks for names: there are none
     }
     let kills = after("--kills").map_or(300, |kills| kills.parse().unwrap());
-    let seed = after("--seed").map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().unwrap());
+    let seed =
+        after("--seed").map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().unwrap());
     trouble::all();
     crashes(kills, seed);
 }
@@ -85,7 +88,10 @@ fn crashes(kills: u32, seed: u64) {
             other.hear(20);
             let lines = other.stop();
             ledger.read(&lines);
-            assert!(ledger.all_answered(&format!("r{round}b")), "it stopped in the middle of something");
+            assert!(
+                ledger.all_answered(&format!("r{round}b")),
+                "it stopped in the middle of something"
+            );
         }
         audit::touched(&file, &mut ledger);
         assert!(ledger.count.answered > 0, "nothing was answered: nothing is proved");
@@ -96,7 +102,10 @@ fn crashes(kills: u32, seed: u64) {
         "{kills} workers killed (seed {seed}), {} of them in the middle of something\n{}\nfile {bytes} bytes",
         ledger.count.killed_at_work, ledger.count
     );
-    assert!(ledger.count.killed_at_work * 10 >= kills * 9, "too few were at work to prove anything");
+    assert!(
+        ledger.count.killed_at_work * 10 >= kills * 9,
+        "too few were at work to prove anything"
+    );
 }
 
 /// A process that works on the file until it is killed or told to stop.
@@ -145,7 +154,9 @@ impl Worker {
     /// Waits until so many more calls were answered.
     fn hear(&mut self, answers: u64) {
         for _ in 0..answers {
-            self.answers.recv_timeout(Duration::from_secs(60)).expect("a worker that gets nothing done");
+            self.answers
+                .recv_timeout(Duration::from_secs(60))
+                .expect("a worker that gets nothing done");
         }
     }
 

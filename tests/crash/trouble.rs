@@ -1,7 +1,8 @@
-//! A full disk, a folder that cannot be written, a file that is removed under the store, another process's lock.
+//! A full disk, a folder that cannot be written, a file that is removed under the store, another
+//! process's lock.
 //!
-//! A disk of its own needs a mount of its own: `unshare` gives one where it is allowed. Where it is not, that part is
-//! skipped, and says so.
+//! A disk of its own needs a mount of its own: `unshare` gives one where it is allowed. Where it is
+//! not, that part is skipped, and says so.
 
 use std::{
     fs, io,
@@ -25,9 +26,12 @@ pub(crate) fn all() {
     a_file_that_is_removed_takes_no_more_sessions_and_goes_on_when_it_is_back();
     a_lock_that_another_process_holds_delays_writes_and_stops_no_read();
     a_log_at_the_limit_of_its_size_is_begun_anew();
-    for (name, options) in [("--full", "size=6m"), ("--filled", "size=6m"), ("--read-only", "size=6m")] {
+    for (name, options) in
+        [("--full", "size=6m"), ("--filled", "size=6m"), ("--read-only", "size=6m")]
+    {
         let folder = tempfile::tempdir().unwrap();
-        let script = format!("mount -t tmpfs -o {options} tmpfs \"$1\" && exec \"$0\" {name} \"$1\"");
+        let script =
+            format!("mount -t tmpfs -o {options} tmpfs \"$1\" && exec \"$0\" {name} \"$1\"");
         let run = Command::new("unshare")
             .args(["--mount", "--map-root-user", "sh", "-c", &script])
             .arg(std::env::current_exe().unwrap())
@@ -44,7 +48,8 @@ pub(crate) fn all() {
     }
 }
 
-/// Two megabytes for each file. What is too much reads as a failure to write, and not as a full disk.
+/// Two megabytes for each file. What is too much reads as a failure to write, and not as a full
+/// disk.
 fn a_log_at_the_limit_of_its_size_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let script = "trap '' XFSZ && ulimit -f 4096 && exec \"$0\" --filled \"$1\"";
@@ -157,16 +162,18 @@ pub(crate) fn full_disk(folder: &Path) {
     );
 }
 
-/// Runs where a file that needs no more room has a log that gets none: something else has filled the disk, or files may
-/// not grow that long.
+/// Runs where a file that needs no more room has a log that gets none: something else has filled
+/// the disk, or files may not grow that long.
 pub(crate) fn filled_disk(folder: &Path) {
     let file = folder.join("sessions.db");
     let made: Vec<Made> = {
         let issuer = issuer(&file);
         (0..50).map(|_| login(&issuer).unwrap()).collect()
     };
-    // Counters and tombstones make rows longer: pages that are free keep the file from growing for them.
-    let spare = "CREATE TABLE spare (x); INSERT INTO spare VALUES (zeroblob(65536)); DROP TABLE spare";
+    // Counters and tombstones make rows longer: pages that are free keep the file from growing for
+    // them.
+    let spare =
+        "CREATE TABLE spare (x); INSERT INTO spare VALUES (zeroblob(65536)); DROP TABLE spare";
     rusqlite::Connection::open(&file).unwrap().execute_batch(spare).unwrap();
     let issuer = issuer(&file);
     // A disk has room for nearly all of it, and the limit of a file lets some of it in.
@@ -183,7 +190,8 @@ pub(crate) fn filled_disk(folder: &Path) {
             assert!(uses < 100_000, "the disk is never full");
         };
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-        block_on(issuer.revoke(Revoke::session(made.id))).expect("a full disk keeps somebody logged in");
+        block_on(issuer.revoke(Revoke::session(made.id)))
+            .expect("a full disk keeps somebody logged in");
     }
     assert!(!fill(&folder.join("more")), "the disk was not full");
     drop(issuer);
@@ -205,13 +213,20 @@ pub(crate) fn read_only(folder: &Path) {
         let issuer = issuer(&file);
         login(&issuer).unwrap()
     };
-    assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(folder).status().unwrap().success());
+    assert!(
+        Command::new("mount").args(["-o", "remount,ro"]).arg(folder).status().unwrap().success()
+    );
     let before = listing(folder);
     let there = SqliteStore::open(&file).map(drop).unwrap_err();
     let new = SqliteStore::open(folder.join("new.db")).map(drop).unwrap_err();
-    assert!(matches!((&there, &new), (OpenError::ReadOnly, OpenError::ReadOnly)), "{there:?} {new:?}");
+    assert!(
+        matches!((&there, &new), (OpenError::ReadOnly, OpenError::ReadOnly)),
+        "{there:?} {new:?}"
+    );
     assert_eq!(listing(folder), before, "something was left behind");
-    assert!(Command::new("mount").args(["-o", "remount,rw"]).arg(folder).status().unwrap().success());
+    assert!(
+        Command::new("mount").args(["-o", "remount,rw"]).arg(folder).status().unwrap().success()
+    );
     assert!(lives(&issuer(&file), &made));
     println!("read-only folder: {there} / {new}");
 }
@@ -258,8 +273,11 @@ fn a_lock_that_another_process_holds_delays_writes_and_stops_no_read() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line)
-        .unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(holder.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     assert_eq!(line.trim(), "held");
     #[expect(clippy::disallowed_methods, reason = "how long it waited is printed, and bounded")]
     let begun = Instant::now();
@@ -272,7 +290,10 @@ fn a_lock_that_another_process_holds_delays_writes_and_stops_no_read() {
     assert!(holder.wait().unwrap().success());
     let after = login(&issuer).unwrap();
     assert!(lives(&issuer, &after));
-    println!("locked by another process: {error}, after {:.1} s; reads went on", waited.as_secs_f64());
+    println!(
+        "locked by another process: {error}, after {:.1} s; reads went on",
+        waited.as_secs_f64()
+    );
 }
 
 /// Another process: holds the file's lock until its input ends.

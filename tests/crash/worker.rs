@@ -1,7 +1,7 @@
 //! The process that is killed: a few threads that create, refresh, use, change and revoke.
 //!
-//! Each thread has sessions of its own, so that what happened to one is known in order; the store commits for all of
-//! them together.
+//! Each thread has sessions of its own, so that what happened to one is known in order; the store
+//! commits for all of them together.
 
 use std::{
     io::{self, BufRead, Write},
@@ -28,7 +28,8 @@ pub(crate) const SPEND: (&str, u64) = ("lease", 1 << 40);
 
 /// The issuer of every worker and of the audit: the same keys over the same file.
 pub(crate) fn issuer(file: &Path) -> Issuer {
-    let secret: Vec<u8> = (0..48_u8).map(|n| n.wrapping_mul(151).rotate_left(u32::from(n % 5))).collect();
+    let secret: Vec<u8> =
+        (0..48_u8).map(|n| n.wrapping_mul(151).rotate_left(u32::from(n % 5))).collect();
     let policy = Policy::default()
         .credentials(Credentials::Pair(AccessFormat::Opaque))
         .absolute_lifetime(AbsoluteLifetime::After(Duration::from_secs(86_400)))

@@ -105,7 +105,10 @@ fn an_unknown_subject_and_a_wrong_password_are_one_answer_after_the_same_work() 
     assert_eq!((unknown.kind(), wrong.kind()), (ErrorKind::SubjectUnknown, ErrorKind::CheckFailed));
     assert_eq!(unknown.public(), wrong.public());
     let attempts = world.people.attempts.lock().unwrap();
-    assert_eq!(*attempts, [(None, FactorKind::Password), (Some(id("alice")), FactorKind::Password)]);
+    assert_eq!(
+        *attempts,
+        [(None, FactorKind::Password), (Some(id("alice")), FactorKind::Password)]
+    );
 }
 
 // 88, 89
@@ -129,11 +132,16 @@ fn disabled_and_locked_subjects_get_no_session() {
 fn the_subject_of_a_session_never_changes() {
     let world = zitadel();
     let login = world.create(NewSession::from_checks([alice()])).unwrap();
-    let update = |check| block_on(world.issuer.update(Update::as_host(login.session_id()).check(check)));
+    let update =
+        |check| block_on(world.issuer.update(Update::as_host(login.session_id()).check(check)));
     refused(update(Check::subject(id("bob"))), ErrorKind::SubjectChange);
     world.advance(MINUTE);
     let again = update(Check::subject(id("alice"))).unwrap();
-    assert_eq!(again.session().factors()[0].at(), world.issuer.now(), "the same one is stamped anew");
+    assert_eq!(
+        again.session().factors()[0].at(),
+        world.issuer.now(),
+        "the same one is stamped anew"
+    );
 }
 
 // 94, 99 and section 9: one slot a kind, used once, with an end of its own
@@ -142,11 +150,16 @@ fn a_challenge_is_answered_once_within_its_time() {
     let world = zitadel();
     let login = world.create(NewSession::from_checks([alice()])).unwrap();
     let code = || Check::otp_sms("0000").unwrap();
-    let answer = |token: &str| block_on(world.issuer.update(Update::with_token(token).check(code())));
+    let answer =
+        |token: &str| block_on(world.issuer.update(Update::with_token(token).check(code())));
     let ask = |token: &str| {
         let slot =
-            Challenge::new(FactorKind::OtpSms, "sent", world.issuer.now().saturating_add(MINUTE)).unwrap();
-        block_on(world.issuer.update(Update::with_token(token).challenge(slot))).unwrap().token().to_owned()
+            Challenge::new(FactorKind::OtpSms, "sent", world.issuer.now().saturating_add(MINUTE))
+                .unwrap();
+        block_on(world.issuer.update(Update::with_token(token).challenge(slot)))
+            .unwrap()
+            .token()
+            .to_owned()
     };
     refused(answer(login.token()), ErrorKind::ChallengeMissing);
     let asked = ask(login.token());
@@ -163,8 +176,9 @@ fn a_challenge_is_answered_once_within_its_time() {
 fn an_update_that_changes_nothing_changes_nothing() {
     for policy in [Policy::zitadel(), Policy::default()] {
         let world = World::new(policy);
-        let login =
-            world.create(NewSession::for_subject(id("alice")).metadata(Metadata::of([("k", "v")]).unwrap()));
+        let login = world.create(
+            NewSession::for_subject(id("alice")).metadata(Metadata::of([("k", "v")]).unwrap()),
+        );
         let login = login.unwrap();
         unchanged(&world, || {
             let same = Update::with_token(login.token()).metadata("k", "v").metadata("absent", "");
@@ -183,7 +197,9 @@ fn an_update_that_changes_nothing_changes_nothing() {
 #[test]
 fn metadata_is_merged_and_an_empty_value_removes() {
     let world = zitadel();
-    let login = world.create(NewSession::anonymous().metadata(Metadata::of([("a", "1")]).unwrap())).unwrap();
+    let login = world
+        .create(NewSession::anonymous().metadata(Metadata::of([("a", "1")]).unwrap()))
+        .unwrap();
     let update = Update::with_token(login.token()).metadata("b", "2");
     let second = block_on(world.issuer.update(update)).unwrap();
     let update = Update::as_host(login.session_id()).metadata("a", "");
@@ -210,7 +226,8 @@ fn the_same_session_token_buys_one_update() {
     refused(block_on(world.issuer.update(second)), ErrorKind::Superseded);
     // The host's authority heals a lost reply.
     let healed =
-        block_on(world.issuer.update(Update::as_host(login.session_id()).metadata("k", "2"))).unwrap();
+        block_on(world.issuer.update(Update::as_host(login.session_id()).metadata("k", "2")))
+            .unwrap();
     world.check(healed.token()).unwrap();
 }
 
@@ -304,7 +321,10 @@ fn a_counter_never_passes_its_limit_and_all_move_or_none() {
                 &Requirement::new().spend(Spend::one("x", u64::MAX).with_amount(u64::MAX)),
             )
             .and_then(|_| {
-                world.check_for(session.token(), &Requirement::new().spend(Spend::one("x", u64::MAX)))
+                world.check_for(
+                    session.token(),
+                    &Requirement::new().spend(Spend::one("x", u64::MAX)),
+                )
             }),
         ErrorKind::QuotaExceeded,
     );
@@ -327,7 +347,8 @@ fn while_the_store_is_away_only_signed_tokens_get_in_and_only_by_policy() {
     let open = World::new(Policy::default().on_store_failure(OnStoreFailure::AcceptSigned));
     let login = open.login("alice");
     let chain =
-        session_issuer::actor::ActorChain::new(session_issuer::actor::Actor::new(id("op")), "t").unwrap();
+        session_issuer::actor::ActorChain::new(session_issuer::actor::Actor::new(id("op")), "t")
+            .unwrap();
     let acting = open.create(NewSession::impersonating(id("alice"), chain)).unwrap();
     let ended = open.login("alice");
     block_on(open.issuer.revoke(Revoke::session(ended.session_id()))).unwrap();
@@ -350,12 +371,18 @@ fn a_login_on_the_hosts_word_is_one_call_of_the_store() {
         world.store.reset_calls();
         let login = world.login("alice");
         let calls = world.store.calls();
-        assert_eq!((calls.of(Verb::Insert), calls.of(Verb::Stamp), calls.of(Verb::Load)), (1, 0, 0));
+        assert_eq!(
+            (calls.of(Verb::Insert), calls.of(Verb::Stamp), calls.of(Verb::Load)),
+            (1, 0, 0)
+        );
         assert_eq!(login.session().life(world.issuer.now()), Life::Live);
         let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
         assert_eq!(login.session().record().bound(), Some((&id("alice"), epoch)));
         let created = world.sink.events().pop().unwrap();
-        assert!(matches!(created.kind, EventKind::Created) && created.session == Some(login.session_id()));
+        assert!(
+            matches!(created.kind, EventKind::Created)
+                && created.session == Some(login.session_id())
+        );
         world.check(login.token()).unwrap();
         block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
         refused(world.check(login.token()), ErrorKind::Revoked);
@@ -381,7 +408,10 @@ fn a_signed_token_tells_of_the_epoch_that_was_read_before_its_session_was_stored
         let login = world.login("alice");
         let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
         let (_, bound) = login.session().record().bound().unwrap();
-        assert_eq!((bound, world.issuer.verify(login.token()).unwrap().epoch()), (epoch, Some(epoch)));
+        assert_eq!(
+            (bound, world.issuer.verify(login.token()).unwrap().epoch()),
+            (epoch, Some(epoch))
+        );
         block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
         refused(world.check(login.token()), ErrorKind::Revoked);
     }
@@ -439,7 +469,8 @@ fn a_login_on_the_hosts_word_whose_id_was_taken_gets_another_and_the_same_epoch(
             .build()
             .unwrap()
     };
-    let login = |node: &Issuer| block_on(node.create(NewSession::for_subject(id("alice")))).unwrap();
+    let login =
+        |node: &Issuer| block_on(node.create(NewSession::for_subject(id("alice")))).unwrap();
     let known = login(&node(1)).session().record().bound().unwrap().1;
     clock.advance(DAY);
     // Two nodes that draw the same.
@@ -456,11 +487,16 @@ fn a_login_decided_under_an_older_epoch_is_refused() {
     let world = World::new(Policy::default());
     let epoch = block_on(world.issuer.epoch(&id("alice"))).unwrap();
     block_on(world.issuer.revoke(Revoke::all(id("alice")))).unwrap();
-    let error =
-        refused(world.create(NewSession::for_subject(id("alice")).epoch(epoch)), ErrorKind::SubjectMoved);
+    let error = refused(
+        world.create(NewSession::for_subject(id("alice")).epoch(epoch)),
+        ErrorKind::SubjectMoved,
+    );
     assert!(error.is_retryable());
     assert!(
-        block_on(world.issuer.list(SessionQuery::of_subject(id("alice")))).unwrap().sessions().is_empty()
+        block_on(world.issuer.list(SessionQuery::of_subject(id("alice"))))
+            .unwrap()
+            .sessions()
+            .is_empty()
     );
     let fresh = block_on(world.issuer.epoch(&id("alice"))).unwrap();
     world.create(NewSession::for_subject(id("alice")).epoch(fresh)).unwrap();

@@ -22,7 +22,9 @@ use session_issuer::{
 use std::sync::{Arc, Mutex, OnceLock};
 
 fn impersonate(world: &World, subject: &str, actor: Actor) -> session_issuer::issuer::Issued {
-    world.create(NewSession::impersonating(id(subject), ActorChain::new(actor, "t").unwrap())).unwrap()
+    world
+        .create(NewSession::impersonating(id(subject), ActorChain::new(actor, "t").unwrap()))
+        .unwrap()
 }
 fn sign_with(header: &str, payload: &str) -> String {
     let ring = KeyRing::hs256("k1", &secret(2)).unwrap();
@@ -82,7 +84,10 @@ fn an_access_token_does_not_buy_a_refresh_token() {
     let world = World::new(Policy::default());
     let login = world.login("alice");
     let got = block_on(world.issuer.update(Update::with_token(login.token()))).unwrap();
-    assert!(got.refresh_token().is_none(), "a 10 minute access token bought the 14 day refresh token");
+    assert!(
+        got.refresh_token().is_none(),
+        "a 10 minute access token bought the 14 day refresh token"
+    );
 }
 #[test]
 fn the_access_token_of_the_generation_before_does_not_buy_the_current_refresh_token() {
@@ -118,7 +123,8 @@ fn a_challenge_is_used_once_also_when_two_updates_by_the_host_race() {
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     let sid = login.session_id();
     use session_issuer::clock::Clock;
-    let slot = Challenge::new(FactorKind::OtpSms, "sent", clock.now().saturating_add(MINUTE)).unwrap();
+    let slot =
+        Challenge::new(FactorKind::OtpSms, "sent", clock.now().saturating_add(MINUTE)).unwrap();
     block_on(issuer.update(Update::as_host(sid).challenge(slot))).unwrap();
     let inner = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&inner);
@@ -145,18 +151,16 @@ fn an_answer_to_an_old_challenge_does_not_swallow_a_newer_one() {
     let sid = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap().session_id();
     use session_issuer::clock::Clock;
     let end = clock.now().saturating_add(MINUTE);
-    block_on(
-        issuer
-            .update(Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "old", end).unwrap())),
-    )
+    block_on(issuer.update(
+        Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "old", end).unwrap()),
+    ))
     .unwrap();
-    *verifier.hook.lock().unwrap() =
-        Some(Box::new(move |issuer| {
-            block_on(issuer.update(
-                Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "new", end).unwrap()),
-            ))
-            .unwrap();
-        }));
+    *verifier.hook.lock().unwrap() = Some(Box::new(move |issuer| {
+        block_on(issuer.update(
+            Update::as_host(sid).challenge(Challenge::new(FactorKind::OtpSms, "new", end).unwrap()),
+        ))
+        .unwrap();
+    }));
     let code = Check::otp_sms("0000").unwrap();
     let outer = block_on(issuer.update(Update::as_host(sid).check(code)));
     refused(outer, ErrorKind::ChallengeMissing);
@@ -176,7 +180,8 @@ fn a_dead_impersonation_cannot_be_laundered_into_a_live_one() {
     let acting = impersonate(&world, "a1", Actor::new(id("boss")));
     block_on(world.issuer.revoke(Revoke::all(id("boss")))).unwrap();
     refused(world.check(acting.token()), ErrorKind::ActorEnded);
-    let chain = ActorChain::new(Actor::new(id("a1")).with_session(acting.session_id()), "t").unwrap();
+    let chain =
+        ActorChain::new(Actor::new(id("a1")).with_session(acting.session_id()), "t").unwrap();
     refused(world.create(NewSession::impersonating(id("a2"), chain)), ErrorKind::ActorEnded);
     assert!(sessions_of(&world.issuer, "a2").is_empty());
 }
@@ -188,7 +193,10 @@ fn the_root_behind_an_actor_in_the_middle_is_kept_and_cascades() {
     let through = || ActorChain::new(middle.clone(), "t").unwrap();
     // The actor in the middle has a root already: no other may be put behind it.
     let other_root = ActorChain::of([middle.clone(), Actor::new(id("service"))], "t").unwrap();
-    refused_input(world.create(NewSession::impersonating(id("a2"), other_root)), InputField::ActorChain);
+    refused_input(
+        world.create(NewSession::impersonating(id("a2"), other_root)),
+        InputField::ActorChain,
+    );
     assert!(sessions_of(&world.issuer, "a2").is_empty());
 
     let second = world.create(NewSession::impersonating(id("a2"), through())).unwrap();
@@ -276,7 +284,12 @@ fn float_claims_need_no_refresh_for_ever() {
             bad.push(x);
         }
     }
-    assert!(bad.is_empty(), "{} of 3000 need a refresh for ever, e.g. {:?}", bad.len(), bad.first());
+    assert!(
+        bad.is_empty(),
+        "{} of 3000 need a refresh for ever, e.g. {:?}",
+        bad.len(),
+        bad.first()
+    );
 }
 
 #[test]
@@ -320,18 +333,20 @@ fn a_step_up_does_not_take_a_sessions_own_limit_away() {
     let world = World::new(Policy::zitadel());
     let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
     assert!(login.session().ends_at().is_some());
-    let up =
-        block_on(world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)))
-            .unwrap();
+    let up = block_on(
+        world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)),
+    )
+    .unwrap();
     assert!(up.session().ends_at().is_some(), "an hour became for ever");
 }
 #[test]
 fn a_step_up_does_not_lengthen_a_short_session() {
     let world = World::new(Policy::default());
     let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
-    let up =
-        block_on(world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)))
-            .unwrap();
+    let up = block_on(
+        world.issuer.update(Update::with_token(login.token()).verified_by_host(FactorKind::Totp)),
+    )
+    .unwrap();
     let end = up.session().session().unwrap().ends_at().unwrap();
     assert!(
         end <= world.issuer.now().saturating_add(HOUR),
@@ -343,8 +358,9 @@ fn a_step_up_does_not_lengthen_a_short_session() {
 #[test]
 fn no_row_of_updates_passes_the_levels_absolute_limit_without_authentication() {
     let world = World::new(Policy::aal3().idle_timeout(None));
-    let login =
-        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)).unwrap();
+    let login = world
+        .create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password))
+        .unwrap();
     let born = world.issuer.now();
     world.advance(11 * HOUR);
     for asked in [12 * HOUR, HOUR + SECOND] {
@@ -365,7 +381,10 @@ fn a_beginning_does_not_outgrow_its_single_factor_lifetime() {
     world.people.add("alice", "pw");
     world.people.change("alice", |p| p.second_factor = true);
     let login = world
-        .create(NewSession::from_checks([Check::subject(id("alice")), Check::password("pw").unwrap()]))
+        .create(NewSession::from_checks([
+            Check::subject(id("alice")),
+            Check::password("pw").unwrap(),
+        ]))
         .unwrap();
     let r = block_on(world.issuer.update(Update::with_token(login.token()).lifetime(14 * DAY)));
     refused(r, ErrorKind::InvalidInput);
@@ -381,16 +400,18 @@ fn an_exchange_does_not_outgrow_the_single_factor_lifetime() {
     let app = AppId::new("films").unwrap();
     let open = block_on(world.issuer.open(OpenRequest::new(app.clone()))).unwrap();
     let t = open.token().unwrap();
-    block_on(
-        world.issuer.decide(Decide::approve_by_checks(
-            t,
-            [Check::subject(id("alice")), Check::password("pw").unwrap()],
-        )),
-    )
+    block_on(world.issuer.decide(Decide::approve_by_checks(
+        t,
+        [Check::subject(id("alice")), Check::password("pw").unwrap()],
+    )))
     .unwrap();
     let s = block_on(world.issuer.exchange(Exchange::new(t, app))).unwrap();
     let end = s.session().session().unwrap().ends_at().unwrap();
-    assert!(end <= world.issuer.now().saturating_add(10 * MINUTE), "{:?}", end.since(world.issuer.now()));
+    assert!(
+        end <= world.issuer.now().saturating_add(10 * MINUTE),
+        "{:?}",
+        end.since(world.issuer.now())
+    );
 }
 
 #[test]
@@ -416,7 +437,9 @@ fn nobody_learns_who_exists_from_his_own_session() {
     let mine = world.create(NewSession::from_checks([Check::subject(id("mallory"))])).unwrap();
     let ask = |name: &str| {
         block_on(
-            world.issuer.update(Update::with_token(mine.token()).check(Check::login_name(name).unwrap())),
+            world
+                .issuer
+                .update(Update::with_token(mine.token()).check(Check::login_name(name).unwrap())),
         )
         .unwrap_err()
         .public()
@@ -453,9 +476,11 @@ fn naming_a_subject_approves_nothing() {
     let app = AppId::new("films").unwrap();
     let open = block_on(world.issuer.open(OpenRequest::new(app.clone()))).unwrap();
     let t = open.token().unwrap();
-    let r = block_on(
-        world.issuer.decide(Decide::approve_by_checks(t, [Check::login_name("alice@example.com").unwrap()])),
-    );
+    let r =
+        block_on(world.issuer.decide(Decide::approve_by_checks(
+            t,
+            [Check::login_name("alice@example.com").unwrap()],
+        )));
     refused(r, ErrorKind::InvalidInput);
     refused(block_on(world.issuer.exchange(Exchange::new(t, app))), ErrorKind::NotApproved);
     assert!(sessions_of(&world.issuer, "alice").is_empty());
@@ -470,7 +495,8 @@ fn fresh_host_claims_are_in_every_access_token_of_a_refresh() {
     block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("admin")))).unwrap();
     for wait in [SECOND, HOUR] {
         world.advance(wait);
-        let again = block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("user")))).unwrap();
+        let again =
+            block_on(world.issuer.refresh(Refresh::new(&old).claims(claims("user")))).unwrap();
         assert!(again.is_replay());
         assert_eq!(
             world.issuer.verify(again.token()).unwrap().host().get("role").unwrap(),
@@ -548,23 +574,27 @@ fn every_use_of_an_impersonation_emits_an_event() {
 #[test]
 fn a_token_never_claims_a_factor_that_was_void_before_it_was_made() {
     let (issuer, clock, verifier) = hooked(Policy::default());
-    let login =
-        block_on(issuer.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)))
-            .unwrap();
+    let login = block_on(
+        issuer.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)),
+    )
+    .unwrap();
     block_on(issuer.sync_revocations()).unwrap();
     clock.advance(MINUTE);
     let c = clock.clone();
     *verifier.hook.lock().unwrap() = Some(Box::new(move |issuer| {
-        block_on(
-            issuer.credential_changed(CredentialChange::new(id("alice"), FactorKind::Password).keeping_all()),
-        )
+        block_on(issuer.credential_changed(
+            CredentialChange::new(id("alice"), FactorKind::Password).keeping_all(),
+        ))
         .unwrap();
         c.advance(2 * SECOND);
     }));
-    let up = block_on(issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())))
-        .unwrap();
+    let up = block_on(
+        issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
+    )
+    .unwrap();
     block_on(issuer.sync_revocations()).unwrap();
-    let by_store = block_on(issuer.check(up.token(), &Requirement::new())).unwrap().assurance_level();
+    let by_store =
+        block_on(issuer.check(up.token(), &Requirement::new())).unwrap().assurance_level();
     let at_most = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
     let by_view = block_on(issuer.check(up.token(), &at_most)).unwrap().assurance_level();
     assert_eq!((by_store, by_view), (Some(AssuranceLevel::Aal1), Some(AssuranceLevel::Aal1)));
@@ -574,8 +604,11 @@ fn a_token_never_claims_a_factor_that_was_void_before_it_was_made() {
 fn lowering_the_access_lifetime_leaves_live_tokens_expired_or_good_never_invalid() {
     let world = World::new(Policy::default());
     let login = world.login("alice");
-    let lower =
-        World::over(Policy::default().access_lifetime(MINUTE), world.clock.clone(), world.store.clone());
+    let lower = World::over(
+        Policy::default().access_lifetime(MINUTE),
+        world.clock.clone(),
+        world.store.clone(),
+    );
     // Good for as long as the shorter policy allows (and a second), and expired from then on.
     world.advance(MINUTE);
     lower.check(login.token()).unwrap();
@@ -742,9 +775,13 @@ fn nothing_is_signed_after_a_revocation_when_noting_the_use_fails() {
 #[test]
 fn numbers_in_host_claims_stay_numbers() {
     let world = World::new(Policy::default());
-    let claims = HostClaims::of([("n", serde_json::json!(7)), ("o", serde_json::json!({"a": 1}))]).unwrap();
+    let claims =
+        HostClaims::of([("n", serde_json::json!(7)), ("o", serde_json::json!({"a": 1}))]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
-    assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(7));
+    assert_eq!(
+        world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(),
+        &serde_json::json!(7)
+    );
 }
 #[test]
 fn decide_asks_nothing_before_the_token_is_proven() {
@@ -767,18 +804,21 @@ fn voided_factors_do_not_end_a_beginning() {
         p.totp = Some("123456".into());
     });
     let login = world
-        .create(NewSession::from_checks([Check::subject(id("alice")), Check::password("pw").unwrap()]))
+        .create(NewSession::from_checks([
+            Check::subject(id("alice")),
+            Check::password("pw").unwrap(),
+        ]))
         .unwrap();
     world.advance(SECOND);
-    block_on(
-        world
-            .issuer
-            .credential_changed(CredentialChange::new(id("alice"), FactorKind::Password).keeping_all()),
-    )
+    block_on(world.issuer.credential_changed(
+        CredentialChange::new(id("alice"), FactorKind::Password).keeping_all(),
+    ))
     .unwrap();
     world.advance(SECOND);
     let up = block_on(
-        world.issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
+        world
+            .issuer
+            .update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
     )
     .unwrap();
     assert_eq!(up.session().assurance_level(), Some(AssuranceLevel::Aal1));
@@ -818,5 +858,8 @@ fn floats_in_host_claims_stay_floats() {
     let world = World::new(Policy::default());
     let claims = HostClaims::of([("n", 0.5)]).unwrap();
     let login = world.create(NewSession::for_subject(id("alice")).claims(claims)).unwrap();
-    assert_eq!(world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(), &serde_json::json!(0.5));
+    assert_eq!(
+        world.issuer.verify(login.token()).unwrap().host().get("n").unwrap(),
+        &serde_json::json!(0.5)
+    );
 }

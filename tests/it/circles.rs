@@ -30,7 +30,10 @@ fn a_circle_is_found_through_re_exports_and_an_index_is_none() {
         ])
     };
     let circle = made_up("use crate::room::A;\n");
-    assert_eq!(circle_from("room/a.rs", &circle).unwrap(), "room/a.rs > room/b.rs > room/c.rs > room/a.rs");
+    assert_eq!(
+        circle_from("room/a.rs", &circle).unwrap(),
+        "room/a.rs > room/b.rs > room/c.rs > room/a.rs"
+    );
     for harmless in ["use crate::other::A;\n", "use super::D;\n// use super::A;\n"] {
         let none = made_up(harmless);
         assert_eq!(circle_from("room/a.rs", &none), None, "{harmless}");

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use session_issuer::{
-    Error, NewSession, Policy, Refresh, RequestTokens, Requirement, Revoke, SessionIssuer, SessionQuery,
-    Update,
+    Error, NewSession, Policy, Refresh, RequestTokens, Requirement, Revoke, SessionIssuer,
+    SessionQuery, Update,
     actor::{Actor, ActorChain},
     error::{ErrorKind, Operation},
     factor::Check,
     id::{AppId, SubjectId},
     issuer::{
-        Checked, CredentialChange, Decide, Exchange, Issued, OpenRequest, Presented, Revoked, SessionPage,
+        Checked, CredentialChange, Decide, Exchange, Issued, OpenRequest, Presented, Revoked,
+        SessionPage,
     },
     session::Epoch,
     testing::{ManualClock, block_on, fixtures},
@@ -44,7 +45,10 @@ fn flow_b_impersonation_credentials() {
     block_on(async {
         let chain = ActorChain::new(Actor::new(id("operator")), "ticket 4711").unwrap();
         let acting = issuer.create(NewSession::impersonating(id("alice"), chain)).await.unwrap();
-        assert_eq!(issuer.verify(acting.token()).unwrap().actors().collect::<Vec<_>>(), ["operator"]);
+        assert_eq!(
+            issuer.verify(acting.token()).unwrap().actors().collect::<Vec<_>>(),
+            ["operator"]
+        );
         let again = issuer.refresh(Refresh::new(acting.refresh_token().unwrap())).await.unwrap();
         assert_eq!(again.refresh_token(), acting.refresh_token(), "this preset does not rotate");
         let own = issuer.list(SessionQuery::of_subject(id("alice"))).await.unwrap();
@@ -60,7 +64,8 @@ fn flow_c_a_session_grown_by_checks() {
     block_on(async {
         let checks = [Check::subject(id("alice")), Check::password("V3ryS3cure!").unwrap()];
         let login = issuer.create(NewSession::from_checks(checks)).await.unwrap();
-        let next = issuer.update(Update::with_token(login.token()).metadata("k", "v")).await.unwrap();
+        let next =
+            issuer.update(Update::with_token(login.token()).metadata("k", "v")).await.unwrap();
         refused(
             issuer.update(Update::with_token(login.token()).metadata("k", "w")).await,
             ErrorKind::Superseded,
@@ -73,7 +78,8 @@ fn flow_c_a_session_grown_by_checks() {
 #[test]
 fn flow_d_an_approved_request_token() {
     let world = World::new(Policy::tmdb());
-    let (issuer, requests) = (face(&world), Arc::new(world.issuer.clone()) as Arc<dyn RequestTokens>);
+    let (issuer, requests) =
+        (face(&world), Arc::new(world.issuer.clone()) as Arc<dyn RequestTokens>);
     block_on(async {
         let app = AppId::new("films").unwrap();
         let opened = requests.open(OpenRequest::new(app.clone())).await.unwrap();
@@ -95,9 +101,15 @@ fn flow_e_a_device_session() {
         let first = issuer.create(NewSession::for_device(device("phone"))).await.unwrap();
         world.advance(MINUTE);
         let again = issuer.create(NewSession::for_device(device("phone"))).await.unwrap();
-        assert_eq!((first.session_id(), first.expires_at()), (again.session_id(), again.expires_at()));
+        assert_eq!(
+            (first.session_id(), first.expires_at()),
+            (again.session_id(), again.expires_at())
+        );
         world.advance(9 * MINUTE);
-        refused(issuer.check(again.token().into(), &Requirement::new()).await, ErrorKind::TokenExpired);
+        refused(
+            issuer.check(again.token().into(), &Requirement::new()).await,
+            ErrorKind::TokenExpired,
+        );
     });
 }
 
@@ -109,7 +121,10 @@ fn a_boxed_face_forwards_every_verb() {
         let login = issuer.create(NewSession::for_subject(id("alice"))).await.unwrap();
         let next = issuer.refresh(Refresh::new(login.refresh_token().unwrap())).await.unwrap();
         issuer.check(next.token().into(), &Requirement::new()).await.unwrap();
-        assert_eq!(issuer.list(SessionQuery::of_subject(id("alice"))).await.unwrap().sessions().len(), 1);
+        assert_eq!(
+            issuer.list(SessionQuery::of_subject(id("alice"))).await.unwrap().sessions().len(),
+            1
+        );
         issuer.revoke(Revoke::all(id("alice"))).await.unwrap();
         refused(issuer.check(next.token().into(), &Requirement::new()).await, ErrorKind::Revoked);
     });
@@ -126,7 +141,9 @@ impl SessionIssuer for Stub {
     }
     async fn check(&self, presented: Presented<'_>, _: &Requirement) -> Result<Checked, Error> {
         let _ = presented;
-        Ok(fixtures::checked(fixtures::session().subject(id("alice"), Epoch::from_number(1)).build()))
+        Ok(fixtures::checked(
+            fixtures::session().subject(id("alice"), Epoch::from_number(1)).build(),
+        ))
     }
     fn verify(&self, _: &str) -> Result<VerifiedClaims, Error> {
         let session = fixtures::session().build().id();

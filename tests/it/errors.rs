@@ -56,7 +56,16 @@ fn reasons_are_frozen() {
     let codes: Vec<_> = RevokeReason::ALL.iter().map(|reason| reason.code()).collect();
     assert_eq!(
         codes,
-        ["logout", "admin", "limit", "idle", "reuse", "credential_change", "subject_disabled", "superseded"]
+        [
+            "logout",
+            "admin",
+            "limit",
+            "idle",
+            "reuse",
+            "credential_change",
+            "subject_disabled",
+            "superseded"
+        ]
     );
     for reason in RevokeReason::ALL {
         assert_eq!(serde_json::to_string(reason).unwrap(), format!("\"{}\"", reason.code()));
@@ -84,7 +93,10 @@ fn only_the_surroundings_are_worth_another_try() {
     let damaged = Error::new(ErrorKind::Damaged, Operation::Check)
         .with_source(StoreError::new(StoreErrorKind::Damaged).with_source("row 7"));
     assert!(!damaged.is_retryable());
-    assert_eq!(std::error::Error::source(&damaged).unwrap().to_string(), "store: a row cannot be read");
+    assert_eq!(
+        std::error::Error::source(&damaged).unwrap().to_string(),
+        "store: a row cannot be read"
+    );
 }
 
 #[test]
@@ -94,7 +106,10 @@ fn a_builder_with_several_mistakes_reports_all_of_them() {
         .cap(Cap::new(0, OnFull::Refuse))
         .session_claim("sid");
     let error = Issuer::builder().policy(policy).name("").audience("a\nb").build().unwrap_err();
-    assert_eq!((error.kind(), error.class()), (ErrorKind::InvalidConfiguration, ErrorClass::Misuse));
+    assert_eq!(
+        (error.kind(), error.class()),
+        (ErrorKind::InvalidConfiguration, ErrorClass::Misuse)
+    );
     let problems =
         std::error::Error::source(&error).unwrap().downcast_ref::<ConfigurationProblems>().unwrap();
     let problems: Vec<_> = problems.iter().collect();
@@ -115,8 +130,11 @@ fn a_builder_with_several_mistakes_reports_all_of_them() {
 
 #[test]
 fn a_signer_is_only_needed_for_signed_tokens() {
-    let builder =
-        || Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::new(1, &secret(1)).unwrap());
+    let builder = || {
+        Issuer::builder()
+            .store(MemoryStore::new())
+            .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
+    };
     refused(builder().build().map(drop), ErrorKind::InvalidConfiguration);
     let opaque = Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque));
     let issuer = builder().policy(opaque).build().unwrap();

@@ -1,4 +1,5 @@
-//! Factors from end to end: logins and step-ups through an issuer, and what the host verifies itself.
+//! Factors from end to end: logins and step-ups through an issuer, and what the host verifies
+//! itself.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,8 +18,8 @@ use session_issuer::{
     testing::{ManualClock, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
-        Ask, Asked, Attempt, Challenger, CodeRequest, FactorVerifier, Holder, OneTimeCodes, Outcome,
-        RefusedCheck, Unlimited, Verifiers, VerifyError,
+        Ask, Asked, Attempt, Challenger, CodeRequest, FactorVerifier, Holder, OneTimeCodes,
+        Outcome, RefusedCheck, Unlimited, Verifiers, VerifyError,
     },
 };
 use sha2::{Digest, Sha256};
@@ -40,7 +41,11 @@ pub fn issuer_with(policy: Policy, verifiers: Verifiers) -> (Issuer, ManualClock
     (issuer, clock)
 }
 
-fn step_up(issuer: &Issuer, session: &Issued, check: Check) -> Result<Issued, session_issuer::Error> {
+fn step_up(
+    issuer: &Issuer,
+    session: &Issued,
+    check: Check,
+) -> Result<Issued, session_issuer::Error> {
     block_on(issuer.update(Update::as_host(session.session_id()).check(check)))
 }
 
@@ -62,8 +67,12 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
     let verifiers = Verifiers::new().password(passwords).totp(Totp::new(apps, Unlimited));
     let (issuer, clock) = issuer_with(Policy::zitadel(), verifiers);
 
-    let named = block_on(issuer.create(NewSession::from_checks([Check::subject(id("alice"))]))).unwrap();
-    assert_eq!((named.session().assurance_level(), named.session().authenticated_at()), (None, None));
+    let named =
+        block_on(issuer.create(NewSession::from_checks([Check::subject(id("alice"))]))).unwrap();
+    assert_eq!(
+        (named.session().assurance_level(), named.session().authenticated_at()),
+        (None, None)
+    );
     step_up(&issuer, &named, Check::password("V3ryS3cure!").unwrap()).unwrap();
     clock.advance(MINUTE);
     let code = code_at(&[7; 20], issuer.now());
@@ -75,8 +84,8 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
     assert_eq!(checked.authenticated_at(), Some(issuer.now()), "the latest check");
 
     clock.advance(MINUTE);
-    let change =
-        session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Password).keeping_all();
+    let change = session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Password)
+        .keeping_all();
     block_on(issuer.credential_changed(change)).unwrap();
     let checked = block_on(issuer.check(session.token(), &Requirement::new())).unwrap();
     assert_eq!(checked.amr().iter().collect::<Vec<_>>(), ["otp"]);
@@ -85,14 +94,17 @@ fn a_password_and_an_app_make_two_factors_until_the_password_is_changed() {
 #[test]
 fn an_emailed_code_satisfies_a_requirement_for_as_long_as_it_is_fresh() {
     let codes = Arc::new(OneTimeCodes::new(&secret(3), Unlimited).unwrap());
-    let (issuer, clock) = issuer_with(Policy::zitadel(), Verifiers::new().otp_email(Arc::clone(&codes)));
+    let (issuer, clock) =
+        issuer_with(Policy::zitadel(), Verifiers::new().otp_email(Arc::clone(&codes)));
     let session = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     let need = Requirement::new().factor_within(FactorKind::OtpEmail, 5 * MINUTE);
     refused(block_on(issuer.check(session.token(), &need)), ErrorKind::RequirementNotMet);
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let made = codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now())).unwrap();
-    block_on(issuer.update(Update::as_host(session.session_id()).challenge(made.challenge))).unwrap();
-    let session = step_up(&issuer, &session, Check::otp_email(made.code.expose()).unwrap()).unwrap();
+    block_on(issuer.update(Update::as_host(session.session_id()).challenge(made.challenge)))
+        .unwrap();
+    let session =
+        step_up(&issuer, &session, Check::otp_email(made.code.expose()).unwrap()).unwrap();
     clock.advance(5 * MINUTE);
     block_on(issuer.check(session.token(), &need)).unwrap();
     clock.advance(Duration::from_millis(1));
@@ -174,15 +186,22 @@ fn a_passkey_answers_its_challenge_once_and_counts_for_two_only_where_it_verifie
         let passkeys = Passkeys { key: key.verifying_key() };
         let (issuer, _) = issuer_with(Policy::zitadel(), Verifiers::new().web_authn(passkeys));
         let session = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
-        refused(step_up(&issuer, &session, assertion(&key, "c1", flags)), ErrorKind::ChallengeMissing);
-        let slot = Challenge::new(FactorKind::WebAuthn, "c1", issuer.now().saturating_add(MINUTE)).unwrap();
+        refused(
+            step_up(&issuer, &session, assertion(&key, "c1", flags)),
+            ErrorKind::ChallengeMissing,
+        );
+        let slot = Challenge::new(FactorKind::WebAuthn, "c1", issuer.now().saturating_add(MINUTE))
+            .unwrap();
         block_on(issuer.update(Update::as_host(session.session_id()).challenge(slot))).unwrap();
         refused(step_up(&issuer, &session, assertion(&thief, "c1", flags)), ErrorKind::CheckFailed);
         refused(step_up(&issuer, &session, assertion(&key, "c2", flags)), ErrorKind::CheckFailed);
         refused(step_up(&issuer, &session, assertion(&key, "c1", 0)), ErrorKind::CheckFailed);
         let proved = step_up(&issuer, &session, assertion(&key, "c1", flags)).unwrap();
         assert_eq!(proved.session().assurance_level(), Some(level));
-        refused(step_up(&issuer, &session, assertion(&key, "c1", flags)), ErrorKind::ChallengeMissing);
+        refused(
+            step_up(&issuer, &session, assertion(&key, "c1", flags)),
+            ErrorKind::ChallengeMissing,
+        );
     }
 }
 
@@ -212,8 +231,11 @@ impl FactorVerifier for Intents {
 #[test]
 fn a_login_at_an_identity_provider_is_good_once_in_time_and_for_its_own_subject() {
     let end = ManualClock::START.saturating_add(SECOND);
-    let intents =
-        vec![("1", "t1", id("alice"), end), ("2", "t2", id("bob"), end), ("3", "t3", id("alice"), end)];
+    let intents = vec![
+        ("1", "t1", id("alice"), end),
+        ("2", "t2", id("bob"), end),
+        ("3", "t3", id("alice"), end),
+    ];
     let (issuer, clock) =
         issuer_with(Policy::zitadel(), Verifiers::new().intent(Intents(Mutex::new(intents))));
     let session = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
@@ -254,15 +276,20 @@ fn a_call_names_its_subject_and_asks_for_a_code_in_one_change() {
     let codes = Arc::new(OneTimeCodes::new(&secret(3), Unlimited).unwrap());
     let world = World::new(Policy::zitadel());
     world.people.add("alice", "V3ryS3cure!");
-    let mail =
-        Arc::new(Mail { codes: Arc::clone(&codes), answers: Mutex::default(), sent: Mutex::default() });
+    let mail = Arc::new(Mail {
+        codes: Arc::clone(&codes),
+        answers: Mutex::default(),
+        sent: Mutex::default(),
+    });
     let mail_of = |answer: Option<Result<(), Asked>>| {
         *mail.answers.lock().unwrap() = answer.into_iter().collect();
         Arc::clone(&mail) as Arc<dyn Challenger>
     };
     let email = FactorKind::OtpEmail;
-    let other = Challenge::new(FactorKind::OtpSms, "x", world.issuer.now().saturating_add(MINUTE)).unwrap();
-    let (alice, password) = (|| Check::subject(id("alice")), || Check::password("V3ryS3cure!").unwrap());
+    let other =
+        Challenge::new(FactorKind::OtpSms, "x", world.issuer.now().saturating_add(MINUTE)).unwrap();
+    let (alice, password) =
+        (|| Check::subject(id("alice")), || Check::password("V3ryS3cure!").unwrap());
     unchanged(&world, || {
         for (new, kind, refused_for) in [
             (NewSession::anonymous(), ErrorKind::SubjectMissing, Some((email, true))),
@@ -274,10 +301,14 @@ fn a_call_names_its_subject_and_asks_for_a_code_in_one_change() {
             (NewSession::from_checks([Check::subject(id("bob"))]), ErrorKind::SubjectUnknown, None),
         ] {
             let error = refused(world.create(new.ask(email, mail_of(Some(Ok(()))))), kind);
-            let shown = RefusedCheck::of(&error).map(|refused| (refused.kind, refused.is_challenge));
+            let shown =
+                RefusedCheck::of(&error).map(|refused| (refused.kind, refused.is_challenge));
             assert_eq!(shown, refused_for.or(Some((FactorKind::Subject, false))));
         }
-        assert!(mail.sent.lock().unwrap().is_empty(), "nobody is written to before the checks have passed");
+        assert!(
+            mail.sent.lock().unwrap().is_empty(),
+            "nobody is written to before the checks have passed"
+        );
         for (answer, kind) in [
             (Some(Err(Asked::NotSetUp)), ErrorKind::FactorNotSetUp),
             (Some(Err(Asked::NotReady)), ErrorKind::FactorNotReady),
@@ -302,7 +333,10 @@ fn a_call_names_its_subject_and_asks_for_a_code_in_one_change() {
     let ask = |answer| Update::as_host(session.session_id()).ask(email, mail_of(answer));
     unchanged(&world, || {
         refused(block_on(world.issuer.update(ask(None))), ErrorKind::Unavailable);
-        refused(block_on(world.issuer.update(ask(Some(Err(Asked::NotReady))))), ErrorKind::FactorNotReady);
+        refused(
+            block_on(world.issuer.update(ask(Some(Err(Asked::NotReady))))),
+            ErrorKind::FactorNotReady,
+        );
     });
     let asked = block_on(world.issuer.update(ask(Some(Ok(()))).check(alice()))).unwrap();
     let newest = asked.session().session().unwrap().challenge(email).cloned();
@@ -312,15 +346,25 @@ fn a_call_names_its_subject_and_asks_for_a_code_in_one_change() {
     let nobody = world.create(NewSession::anonymous()).unwrap();
     let unnamed = Update::as_host(nobody.session_id()).ask(email, mail_of(Some(Ok(()))));
     refused(block_on(world.issuer.update(unnamed)), ErrorKind::SubjectMissing);
-    let named = Update::as_host(nobody.session_id()).check(alice()).ask(email, mail_of(Some(Ok(()))));
+    let named =
+        Update::as_host(nobody.session_id()).check(alice()).ask(email, mail_of(Some(Ok(()))));
     assert!(
-        block_on(world.issuer.update(named)).unwrap().session().session().unwrap().challenge(email).is_some()
+        block_on(world.issuer.update(named))
+            .unwrap()
+            .session()
+            .session()
+            .unwrap()
+            .challenge(email)
+            .is_some()
     );
 
-    let actor =
-        session_issuer::actor::ActorChain::new(session_issuer::actor::Actor::new(id("operator")), "ticket 1")
-            .unwrap();
-    let acting = NewSession::impersonating(id("alice"), actor.clone()).ask(email, mail_of(Some(Ok(()))));
+    let actor = session_issuer::actor::ActorChain::new(
+        session_issuer::actor::Actor::new(id("operator")),
+        "ticket 1",
+    )
+    .unwrap();
+    let acting =
+        NewSession::impersonating(id("alice"), actor.clone()).ask(email, mail_of(Some(Ok(()))));
     refused(world.create(acting), ErrorKind::ImpersonationRefused);
     let acting = world.create(NewSession::impersonating(id("alice"), actor)).unwrap();
     let ask = Update::as_host(acting.session_id()).ask(email, mail_of(Some(Ok(()))));

@@ -1,5 +1,5 @@
-//! Stores that fail, replies that are lost, futures that are dropped: nothing is half done. Numbers are those of the
-//! requirements.
+//! Stores that fail, replies that are lost, futures that are dropped: nothing is half done. Numbers
+//! are those of the requirements.
 
 use std::{
     pin::pin,
@@ -15,7 +15,9 @@ use session_issuer::{
     id::AppId,
     issuer::{CredentialChange, Decide, Exchange, OpenRequest},
     policy::{Cap, OnFull},
-    signer::{KeyRing, SignError, SignErrorKind, SignRequest, SigningKey, TokenSigner, VerifyRequest},
+    signer::{
+        KeyRing, SignError, SignErrorKind, SignRequest, SigningKey, TokenSigner, VerifyRequest,
+    },
     testing::{Fault, FaultyStore, Verb, block_on},
     token::TokenKeys,
 };
@@ -30,13 +32,16 @@ const CALLS: [(&str, Call); 9] = [
     ("check", |world, login| world.check(login.token()).map(drop)),
     ("refresh", |world, login| world.refresh(&refresh_of(login)).map(drop)),
     ("update", |world, login| {
-        block_on(world.issuer.update(Update::with_token(login.token()).metadata("k", "v"))).map(drop)
+        block_on(world.issuer.update(Update::with_token(login.token()).metadata("k", "v")))
+            .map(drop)
     }),
     ("step up", |world, login| {
         let update = Update::with_token(login.token()).verified_by_host(FactorKind::Totp);
         block_on(world.issuer.update(update)).map(drop)
     }),
-    ("revoke", |world, login| block_on(world.issuer.revoke(Revoke::token(login.token()))).map(drop)),
+    ("revoke", |world, login| {
+        block_on(world.issuer.revoke(Revoke::token(login.token()))).map(drop)
+    }),
     ("revoke others", |world, login| {
         block_on(world.issuer.revoke(Revoke::others_than(login.token()))).map(drop)
     }),
@@ -44,7 +49,9 @@ const CALLS: [(&str, Call); 9] = [
         let change = CredentialChange::new(id("alice"), FactorKind::Password).keeping_all();
         block_on(world.issuer.credential_changed(change)).map(drop)
     }),
-    ("list", |world, _| block_on(world.issuer.list(SessionQuery::of_subject(id("alice")))).map(drop)),
+    ("list", |world, _| {
+        block_on(world.issuer.list(SessionQuery::of_subject(id("alice")))).map(drop)
+    }),
 ];
 
 fn fresh(policy: Policy) -> (World, session_issuer::issuer::Issued) {
@@ -85,7 +92,8 @@ fn whichever_call_to_the_store_fails_the_answer_is_unavailable_and_a_second_try_
                         assert_eq!(error.kind(), ErrorKind::Unavailable, "{name}");
                         assert!(error.is_retryable() && !error.is_terminal());
                         assert_eq!(error.public().http_status, 503);
-                        call(&world, &login).unwrap_or_else(|error| panic!("{name}, call {n}: {error:?}"));
+                        call(&world, &login)
+                            .unwrap_or_else(|error| panic!("{name}, call {n}: {error:?}"));
                     }
                 }
             }
@@ -122,7 +130,8 @@ fn a_lost_reply_of_the_store_leaves_a_session_that_goes_on() {
     refused(block_on(world.issuer.update(update())), ErrorKind::Unavailable);
     refused(block_on(world.issuer.update(update())), ErrorKind::Superseded);
     let healed =
-        block_on(world.issuer.update(Update::as_host(login.session_id()).metadata("k", "v"))).unwrap();
+        block_on(world.issuer.update(Update::as_host(login.session_id()).metadata("k", "v")))
+            .unwrap();
     world.check(healed.token()).unwrap();
 }
 
@@ -147,14 +156,16 @@ fn a_future_dropped_at_any_await_leaves_the_session_before_or_after() {
                 "check" => poll(issuer.check(login.token(), &Requirement::new()), dropped_after),
                 "refresh" => poll(issuer.refresh(Refresh::new(&token)), dropped_after),
                 "update" => {
-                    let update = Update::as_host(login.session_id()).verified_by_host(FactorKind::Totp);
+                    let update =
+                        Update::as_host(login.session_id()).verified_by_host(FactorKind::Totp);
                     poll(issuer.update(update), dropped_after)
                 }
                 "revoke" => poll(issuer.revoke(Revoke::token(login.token())), dropped_after),
                 _ => poll(issuer.exchange(Exchange::new(request, app())), dropped_after),
             };
             assert!(dropped_after < 11 || finished, "{verb} was never seen to finish");
-            // Whatever happened: the session answers, as it was or as it would be, and the world goes on.
+            // Whatever happened: the session answers, as it was or as it would be, and the world
+            // goes on.
             match verb {
                 "revoke" => {
                     let outcome = world.check(login.token()).map_err(|error| error.kind());
@@ -166,7 +177,10 @@ fn a_future_dropped_at_any_await_leaves_the_session_before_or_after() {
                 }
                 "exchange" => {
                     let outcome = block_on(issuer.exchange(Exchange::new(request, app())));
-                    assert!(matches!(outcome.map_err(|e| e.kind()), Ok(_) | Err(ErrorKind::AlreadyDecided)));
+                    assert!(matches!(
+                        outcome.map_err(|e| e.kind()),
+                        Ok(_) | Err(ErrorKind::AlreadyDecided)
+                    ));
                 }
                 _ => {
                     world.check(login.token()).unwrap();
@@ -180,7 +194,8 @@ fn a_future_dropped_at_any_await_leaves_the_session_before_or_after() {
     }
 }
 
-/// Polls a future at most this often, each time when it was woken, and drops it. Says whether it was ready.
+/// Polls a future at most this often, each time when it was woken, and drops it. Says whether it
+/// was ready.
 fn poll<T>(future: impl Future<Output = T>, times: usize) -> bool {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
@@ -213,7 +228,8 @@ fn a_verifier_that_panics_spoils_nothing_for_the_next_caller() {
         async fn verify(
             &self,
             attempt: session_issuer::verifier::Attempt<'_>,
-        ) -> Result<session_issuer::verifier::Outcome, session_issuer::verifier::VerifyError> {
+        ) -> Result<session_issuer::verifier::Outcome, session_issuer::verifier::VerifyError>
+        {
             match attempt.check {
                 Check::Password(given) if given.expose() == "boom" => panic!("told to"),
                 _ => Ok(session_issuer::verifier::Outcome::passed()),
@@ -290,7 +306,8 @@ impl Flaky {
 #[test]
 fn a_signer_that_fails_leaves_no_session_behind_and_evicts_none() {
     let world = World::new(Policy::default());
-    let (signer, issuer) = Flaky::before(&world, Policy::default().cap(Cap::new(1, OnFull::EvictOldest)));
+    let (signer, issuer) =
+        Flaky::before(&world, Policy::default().cap(Cap::new(1, OnFull::EvictOldest)));
     let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     signer.close(true);
     unchanged(&world, || {
@@ -408,7 +425,11 @@ fn a_caller_who_does_not_wait_for_a_slow_signer_loses_nothing() {
     let first = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
     let again = block_on(issuer.refresh(Refresh::new(&token))).unwrap();
     assert_eq!(refresh_of(&first), refresh_of(&again));
-    assert_eq!(first.session().record().generation(), 2, "the reply that nobody waited for was the rotation");
+    assert_eq!(
+        first.session().record().generation(),
+        2,
+        "the reply that nobody waited for was the rotation"
+    );
     let listed = block_on(issuer.list(SessionQuery::of_subject(id("alice")))).unwrap();
     assert_eq!(listed.sessions().len(), 1, "and nobody's session was left behind");
 }

@@ -13,14 +13,15 @@ use session_issuer::{
     id::{SessionKey, SubjectKey},
     session::{Columns, Record, SubjectStamp, Tombstone, Use},
     store::{
-        Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, MemoryStore, NewRecord, Noted,
-        Query, RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind,
-        SubjectChange, SubjectChanged, Swept,
+        Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, MemoryStore, NewRecord,
+        Noted, Query, RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError,
+        StoreErrorKind, SubjectChange, SubjectChanged, Swept,
     },
     testing::{
         DurableStore, Tampering,
         suite::{
-            adoption, cancellation, damage, errors, races, reopening, run, run_durable, sweeping, two_handles,
+            adoption, cancellation, damage, errors, races, reopening, run, run_durable, sweeping,
+            two_handles,
         },
     },
 };
@@ -75,7 +76,8 @@ impl Flawed {
     /// What a row that was damaged says to whoever asks for it.
     fn read(&self, key: &SessionKey) -> Result<(), StoreError> {
         let damaged = self.damaged.lock().unwrap();
-        let Some((row, columns)) = damaged.get(key).filter(|_| self.flaw != Flaw::OverlooksDamage) else {
+        let Some((row, columns)) = damaged.get(key).filter(|_| self.flaw != Flaw::OverlooksDamage)
+        else {
             return Ok(());
         };
         let error = match Record::decode(row, columns.clone()) {
@@ -116,8 +118,11 @@ impl SessionStore for Flawed {
             && new.admit.take().is_some()
         {
             let select = session_issuer::store::Select::Subject(subject.clone());
-            for old in self.inner.list(&Query::new(new.record.tenant().clone(), select)).await?.items {
-                let tombstone = Tombstone::new(session_issuer::session::RevokeReason::Limit, new.now);
+            for old in
+                self.inner.list(&Query::new(new.record.tenant().clone(), select)).await?.items
+            {
+                let tombstone =
+                    Tombstone::new(session_issuer::session::RevokeReason::Limit, new.now);
                 let _ = self.inner.end(&old.record.key(), &tombstone).await?;
             }
             pause().await;
@@ -140,7 +145,11 @@ impl SessionStore for Flawed {
         }
     }
 
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         self.inner.stamp(subject, now).await
     }
 
@@ -197,7 +206,11 @@ impl SessionStore for Flawed {
         Ok(page)
     }
 
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         self.inner.revoked_since(cursor, limit).await
     }
 

@@ -1,4 +1,5 @@
-//! The guides name tests: each of these tests exists, and each difference from a system has its test.
+//! The guides name tests: each of these tests exists, and each difference from a system has its
+//! test.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -55,7 +56,8 @@ fn every_class_of_hostile_tokens_is_in_the_guide() {
     assert!(classes.len() > 30, "{classes:?}");
 }
 
-/// The tests that a guide names: in backticks, and neither in a fenced block nor the text of a link.
+/// The tests that a guide names: in backticks, and neither in a fenced block nor the text of a
+/// link.
 fn named_tests(guide: &str) -> BTreeSet<&str> {
     let mut named = BTreeSet::new();
     for prose in guide.split("```").step_by(2) {

@@ -47,13 +47,15 @@ pub fn ed() -> Value {
 
 pub fn rsa() -> Value {
     let all: Value = serde_json::from_str(include_str!("../vectors/rfc/rfc-vectors.json")).unwrap();
-    let found = all["vectors"].as_array().unwrap().iter().find(|vector| vector["source"] == "RFC 7638 3.1");
+    let found =
+        all["vectors"].as_array().unwrap().iter().find(|vector| vector["source"] == "RFC 7638 3.1");
     found.unwrap()["jwk"].clone()
 }
 
 pub fn private_rsa() -> Value {
     let mut key: Value =
-        serde_json::from_str(include_str!("../vectors/cookbook/jwk/3_4.rsa_private_key.json")).unwrap();
+        serde_json::from_str(include_str!("../vectors/cookbook/jwk/3_4.rsa_private_key.json"))
+            .unwrap();
     key["kid"] = "r".into();
     key
 }
@@ -89,9 +91,16 @@ fn public_is(key: &Value, why: &InvalidKey) {
     match Jwks::parse(json!({ "keys": [key] }).to_string().as_bytes()) {
         Err(InvalidJwks::Key { at: 0, why: in_set }) => assert_eq!(in_set, *why, "{key}"),
         Err(InvalidJwks::NoneUsable(1)) => {
-            let foreign =
-                [&OTHER_CURVE, &OTHER_TYPE, &USE, &OPERATIONS, &ALGORITHM, &InvalidKey::MalformedId];
-            let elsewhere = matches!(why, InvalidKey::RsaSize(4097..) | InvalidKey::NotSupported(_));
+            let foreign = [
+                &OTHER_CURVE,
+                &OTHER_TYPE,
+                &USE,
+                &OPERATIONS,
+                &ALGORITHM,
+                &InvalidKey::MalformedId,
+            ];
+            let elsewhere =
+                matches!(why, InvalidKey::RsaSize(4097..) | InvalidKey::NotSupported(_));
             assert!(elsewhere || foreign.contains(&why), "{key} is passed over");
         }
         other => panic!("{key}: {other:?}"),
@@ -147,7 +156,9 @@ fn an_rsa_key_that_is_short_or_long_or_has_a_weak_exponent_is_refused() {
             );
         }
     }
-    for exponent in [1_u64, 2, 3, 17, 257, 65_535, 65_536, 65_538, (1 << 32) - 2, (1 << 32) + 1, u64::MAX] {
+    for exponent in
+        [1_u64, 2, 3, 17, 257, 65_535, 65_536, 65_538, (1 << 32) - 2, (1 << 32) + 1, u64::MAX]
+    {
         let bytes = exponent.to_be_bytes();
         let short = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap()..];
         public_is(&with(rsa(), "e", code(short)), &InvalidKey::RsaNumbers);
@@ -169,7 +180,10 @@ fn an_rsa_key_that_is_short_or_long_or_has_a_weak_exponent_is_refused() {
     }
     if AWS {
         let pem = include_str!("../vectors/keys/rsa1024.pkcs8.pem");
-        assert_eq!(SecretKey::from_pem(Algorithm::Rs256, pem).unwrap_err(), InvalidKey::RsaSize(1024));
+        assert_eq!(
+            SecretKey::from_pem(Algorithm::Rs256, pem).unwrap_err(),
+            InvalidKey::RsaSize(1024)
+        );
         let pem = include_str!("../vectors/keys/rsa2048.e3.pkcs8.pem");
         assert_eq!(SecretKey::from_pem(Algorithm::Rs256, pem).unwrap_err(), InvalidKey::RsaNumbers);
     }
@@ -188,7 +202,10 @@ fn a_private_rsa_key_whose_numbers_do_not_belong_together_is_refused() {
         for name in ["n", "p", "q", "d", "dp", "dq", "qi"] {
             let refusal = SecretKey::from_jwk(&swap(name, 2).to_string()).expect_err(name);
             assert!(
-                matches!(refusal, InvalidKey::RsaNumbers | InvalidKey::Malformed("the key does not sign")),
+                matches!(
+                    refusal,
+                    InvalidKey::RsaNumbers | InvalidKey::Malformed("the key does not sign")
+                ),
                 "{name} {refusal:?}"
             );
         }
@@ -270,7 +287,8 @@ fn an_edwards_point_of_small_order_or_no_point_at_all_is_refused() {
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     ];
-    // A y that no point has; y = 3 + p, which is another way to write y = 3; and the greatest number there is.
+    // A y that no point has; y = 3 + p, which is another way to write y = 3; and the greatest
+    // number there is.
     let none = [
         "0200000000000000000000000000000000000000000000000000000000000000",
         "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -384,7 +402,9 @@ fn a_jwk_whose_text_can_be_read_in_two_ways_is_refused() {
     ] {
         text_is(&text, &NO_JSON);
     }
-    for text in ["[]", "null", "1", "\"EC\"", r#"{"$serde_json::private::Number":"1"}"#, &format!("[{ec}]")] {
+    for text in
+        ["[]", "null", "1", "\"EC\"", r#"{"$serde_json::private::Number":"1"}"#, &format!("[{ec}]")]
+    {
         text_is(text, &NO_OBJECT);
     }
     for bad in [
@@ -410,7 +430,8 @@ fn a_jwk_whose_text_can_be_read_in_two_ways_is_refused() {
 #[cfg_attr(not(any(feature = "aws-lc-rs", feature = "rust-crypto")), ignore = "no such keys")]
 fn a_private_jwk_that_does_not_belong_to_its_public_part_or_purpose_is_refused() {
     // aws-lc does not say which of the two is wrong.
-    let scalar = if AWS { InvalidKey::Mismatch } else { InvalidKey::Malformed("no scalar of P-256") };
+    let scalar =
+        if AWS { InvalidKey::Mismatch } else { InvalidKey::Malformed("no scalar of P-256") };
     let order = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
     for d in [&[0; 32][..], &order, &[0xff; 32]] {
         secret_is(&with(private_ec(), "d", code(d)), &scalar);
@@ -447,11 +468,17 @@ fn a_symmetric_jwk_is_as_long_and_as_random_as_any_secret() {
         secret_is(&oct(&secret(2)[..length]), &InvalidKey::Weak(WeakKey::TooShort(32)));
     }
     secret_is(&oct(&[0; 64]), &InvalidKey::Weak(WeakKey::LowEntropy));
-    secret_is(&without(oct(&secret(2)), "kid"), &InvalidKey::Malformed("a symmetric key needs a kid"));
+    secret_is(
+        &without(oct(&secret(2)), "kid"),
+        &InvalidKey::Malformed("a symmetric key needs a kid"),
+    );
     secret_is(&with(oct(&secret(2)), "kid", "a b"), &InvalidKey::MalformedId);
     secret_is(&with(oct(&secret(2)), "alg", "HS512"), &ALGORITHM);
     secret_is(&with(oct(&secret(2)), "alg", "RS256"), &ALGORITHM);
-    secret_is(&with(oct(&secret(2)), "crv", "P-256"), &InvalidKey::Malformed("crv of a key without a curve"));
+    secret_is(
+        &with(oct(&secret(2)), "crv", "P-256"),
+        &InvalidKey::Malformed("crv of a key without a curve"),
+    );
     secret_is(&without(oct(&secret(2)), "k"), &MISSING);
     secret_is(&with(oct(&secret(2)), "key_ops", json!(["encrypt"])), &OPERATIONS);
 }
@@ -480,7 +507,8 @@ fn key_text_is_no_secret_whatever_stands_in_front_of_it() {
     texts.push(ec().to_string().into_bytes());
     texts.push(rsa().to_string().into_bytes());
     for text in &texts {
-        for junk in [&b""[..], b" ", b"\n\t", b"\0", b"\xef\xbb\xbf", b"key: ", b"0123456789abcdef"] {
+        for junk in [&b""[..], b" ", b"\n\t", b"\0", b"\xef\xbb\xbf", b"key: ", b"0123456789abcdef"]
+        {
             let secret = [junk, &text[..text.len().min(500)]].concat();
             let weak = InvalidKey::Weak(WeakKey::KeyText);
             assert_eq!(
@@ -496,5 +524,8 @@ fn key_text_is_no_secret_whatever_stands_in_front_of_it() {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }

@@ -8,8 +8,8 @@ use session_issuer::{
 
 use crate::{
     hostile_keys::{
-        ALGORITHM, ANY, AWS, MISSING, NO_OBJECT, PRIVATE, code, ec, ed, private_ec, private_ed, private_rsa,
-        rsa, with,
+        ALGORITHM, ANY, AWS, MISSING, NO_OBJECT, PRIVATE, code, ec, ed, private_ec, private_ed,
+        private_rsa, rsa, with,
     },
     world::secret,
 };
@@ -74,9 +74,13 @@ fn an_ambiguous_secret_or_too_large_set_is_refused_as_a_whole() {
     let oct = json!({"kty": "oct", "kid": "s", "k": code(&secret(2))});
     let shown = |at| Err(InvalidJwks::Key { at, why: PRIVATE });
     assert_eq!(set(std::slice::from_ref(&oct)), shown(0));
-    for key in
-        [with(oct, "use", "enc"), private_ec(), private_ed(), private_rsa(), with(other.clone(), "d", "AAAA")]
-    {
+    for key in [
+        with(oct, "use", "enc"),
+        private_ec(),
+        private_ed(),
+        private_rsa(),
+        with(other.clone(), "d", "AAAA"),
+    ] {
         assert_eq!(set(&[other.clone(), key]), shown(1));
     }
 }
@@ -97,8 +101,9 @@ fn a_set_of_sound_keys_is_bounded_and_has_no_id_twice() {
         twice("a"),
         "also of a key that is passed over"
     );
-    let escaped =
-        json!({ "keys": [named(ec(), "a"), named(ed(), "b")] }).to_string().replace("\"b\"", "\"\\u0061\"");
+    let escaped = json!({ "keys": [named(ec(), "a"), named(ed(), "b")] })
+        .to_string()
+        .replace("\"b\"", "\"\\u0061\"");
     assert_eq!(refusal(&escaped), twice("a"));
     let thumbprint = PublicKey::from_jwk(&ed().to_string()).unwrap().thumbprint();
     assert_eq!(set(&[ed(), ed()]), twice(&thumbprint), "two of one derived id");
@@ -106,7 +111,10 @@ fn a_set_of_sound_keys_is_bounded_and_has_no_id_twice() {
     assert_eq!(set(&[named(ec(), &thumbprint), ed()]), twice(&thumbprint));
     let sound = ec();
     let bad = |why| Err(InvalidJwks::Key { at: 1, why });
-    assert_eq!(set(&[sound.clone(), with(ed(), "x", code(&[0; 32]))]), bad(InvalidKey::InvalidPoint));
+    assert_eq!(
+        set(&[sound.clone(), with(ed(), "x", code(&[0; 32]))]),
+        bad(InvalidKey::InvalidPoint)
+    );
     assert_eq!(set(&[sound.clone(), with(rsa(), "e", code(&[3]))]), bad(InvalidKey::RsaNumbers));
     assert_eq!(set(&[sound.clone(), with(ed(), "alg", "ES256")]), bad(ALGORITHM));
     assert_eq!(set(&[sound.clone(), json!({})]), bad(MISSING));
@@ -130,13 +138,16 @@ fn an_exported_set_has_no_private_member_and_no_symmetric_key() {
     let mut count = 0;
     if ANY {
         for key in [private_ec(), private_ed()] {
-            ring = ring.roll(SecretKey::from_jwk(&key.to_string()).unwrap(), ManualClock::START).unwrap();
+            ring = ring
+                .roll(SecretKey::from_jwk(&key.to_string()).unwrap(), ManualClock::START)
+                .unwrap();
             count += 1;
         }
     }
     if AWS {
-        ring =
-            ring.roll(SecretKey::from_jwk(&private_rsa().to_string()).unwrap(), ManualClock::START).unwrap();
+        ring = ring
+            .roll(SecretKey::from_jwk(&private_rsa().to_string()).unwrap(), ManualClock::START)
+            .unwrap();
         ring = ring.verify_only(PublicKey::from_jwk(&rsa().to_string()).unwrap()).unwrap();
         count += 2;
     }
@@ -149,13 +160,18 @@ fn an_exported_set_has_no_private_member_and_no_symmetric_key() {
     }
     assert!(!set.to_string().contains("oct") && !set.to_string().contains("HS256"));
     let private = [private_ec(), private_ed(), private_rsa()];
-    let secrets = private.iter().flat_map(|key| ["d", "p", "q", "dp", "dq", "qi"].map(|name| key.get(name)));
+    let secrets =
+        private.iter().flat_map(|key| ["d", "p", "q", "dp", "dq", "qi"].map(|name| key.get(name)));
     for text in secrets.flatten().filter_map(Value::as_str) {
         assert!(!set.to_string().contains(text), "a private number");
         assert!(!format!("{ring:?}").contains(text), "a private number");
     }
     if count > 0 {
-        assert_eq!(Jwks::parse(set.to_string().as_bytes()).unwrap().iter().count(), count, "it is read back");
+        assert_eq!(
+            Jwks::parse(set.to_string().as_bytes()).unwrap().iter().count(),
+            count,
+            "it is read back"
+        );
     }
 }
 
@@ -178,9 +194,15 @@ fn an_id_that_is_derived_is_as_unique_as_one_that_is_given() {
     let ring = || KeyRing::hs256("a", &secret(2)).unwrap();
     let duplicate = |id: &str| InvalidKey::DuplicateId(id.into());
     let public = PublicKey::from_jwk(&ed().to_string()).unwrap();
-    assert_eq!(ring().verify_only(public.clone().with_id("a").unwrap()).unwrap_err(), duplicate("a"));
+    assert_eq!(
+        ring().verify_only(public.clone().with_id("a").unwrap()).unwrap_err(),
+        duplicate("a")
+    );
     let derived = SecretKey::from_jwk(&private_ed().to_string()).unwrap();
-    assert_eq!((derived.id(), public.id()), (public.thumbprint().as_str(), public.thumbprint().as_str()));
+    assert_eq!(
+        (derived.id(), public.id()),
+        (public.thumbprint().as_str(), public.thumbprint().as_str())
+    );
     let both = ring().roll(derived, ManualClock::START).unwrap().verify_only(public.clone());
     assert_eq!(both.unwrap_err(), duplicate(public.id()));
 }

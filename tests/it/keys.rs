@@ -1,5 +1,5 @@
-//! Keys as hosts have them: PEM, DER, JWK or generated; rings that roll. Numbers are those of the requirements and of
-//! the lifecycle cases.
+//! Keys as hosts have them: PEM, DER, JWK or generated; rings that roll. Numbers are those of the
+//! requirements and of the lifecycle cases.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -109,7 +109,9 @@ fn without_aws_lc_an_rsa_key_is_refused_with_the_name_of_the_feature() {
 fn an_encrypted_key_opens_with_its_passphrase_and_with_no_other() {
     use session_issuer::secret::Secret;
     let right = Secret::from("open-sesame");
-    let open = |algorithm, pem: &str, phrase: &Secret| SecretKey::from_encrypted_pem(algorithm, pem, phrase);
+    let open = |algorithm, pem: &str, phrase: &Secret| {
+        SecretKey::from_encrypted_pem(algorithm, pem, phrase)
+    };
     let es256 = open(Algorithm::Es256, pem!("p256.encrypted"), &right).unwrap();
     assert_eq!(es256.id(), SecretKey::from_pem(Algorithm::Es256, ES256).unwrap().id());
     let eddsa = open(Algorithm::EdDsa, pem!("ed25519.scrypt.encrypted"), &right).unwrap();
@@ -118,7 +120,10 @@ fn an_encrypted_key_opens_with_its_passphrase_and_with_no_other() {
         let key = open(Algorithm::Es256, pem!("p256.encrypted"), &Secret::from(wrong));
         refused_key(key, InvalidKey::WrongPassphrase);
     }
-    refused_key(SecretKey::from_pem(Algorithm::Es256, pem!("p256.encrypted")), InvalidKey::Encrypted);
+    refused_key(
+        SecretKey::from_pem(Algorithm::Es256, pem!("p256.encrypted")),
+        InvalidKey::Encrypted,
+    );
     let not_encrypted = InvalidKey::Misused("a passphrase is given, and the key is not encrypted");
     refused_key(open(Algorithm::Es256, ES256, &right), not_encrypted);
     let old = InvalidKey::NotSupported("OpenSSL's old encryption: convert the key to PKCS #8");
@@ -143,7 +148,8 @@ fn keys_of_other_kinds_are_refused_when_they_are_loaded_and_say_why() {
         refused_key(load(asked, other), InvalidKey::WrongAlgorithm(asked));
     }
     let curve = InvalidKey::NotSupported("another curve than P-256");
-    for other in [pem!("p384.pkcs8"), pem!("p384.sec1"), pem!("secp256k1.pkcs8"), pem!("p256.explicit.sec1")]
+    for other in
+        [pem!("p384.pkcs8"), pem!("p384.sec1"), pem!("secp256k1.pkcs8"), pem!("p256.explicit.sec1")]
     {
         let why = load(Es256, other).unwrap_err();
         assert!(why == curve || matches!(why, InvalidKey::Malformed(_)), "{why:?}");
@@ -163,9 +169,15 @@ fn keys_of_other_kinds_are_refused_when_they_are_loaded_and_say_why() {
     refused_key(load(Es256, pem!("p256.certificate")), public);
 
     let load = |algorithm, pem| PublicKey::from_pem(algorithm, pem).unwrap_err();
-    assert_eq!(load(Es256, ES256), InvalidKey::Misused("a private key, where a public one belongs"));
+    assert_eq!(
+        load(Es256, ES256),
+        InvalidKey::Misused("a private key, where a public one belongs")
+    );
     assert_eq!(load(Es256, pem!("p384.public")), curve);
-    assert_eq!(load(Es256, pem!("p256.compressed.public")), InvalidKey::NotSupported("a compressed point"));
+    assert_eq!(
+        load(Es256, pem!("p256.compressed.public")),
+        InvalidKey::NotSupported("a compressed point")
+    );
     assert_eq!(load(EdDsa, pem!("x25519.public")), InvalidKey::NotSupported("another type of key"));
     assert_eq!(load(Rs256, pem!("rsa1024.public")), InvalidKey::RsaSize(1024));
     assert_eq!(load(EdDsa, pem!("p256.public")), InvalidKey::WrongAlgorithm(EdDsa));
@@ -204,8 +216,14 @@ fn malformed_keys_are_refused_in_every_form_and_at_every_cut() {
             let mut flipped = public_der.clone();
             flipped[at] ^= 4;
             match PublicKey::from_der(algorithm, &flipped) {
-                Ok(other) => assert_ne!(other.id(), PublicKey::from_pem(algorithm, public).unwrap().id()),
-                Err(InvalidKey::Malformed(_) | InvalidKey::NotSupported(_) | InvalidKey::InvalidPoint) => {}
+                Ok(other) => {
+                    assert_ne!(other.id(), PublicKey::from_pem(algorithm, public).unwrap().id())
+                }
+                Err(
+                    InvalidKey::Malformed(_)
+                    | InvalidKey::NotSupported(_)
+                    | InvalidKey::InvalidPoint,
+                ) => {}
                 Err(why) => panic!("{algorithm:?} {at}: {why:?}"),
             }
         }
@@ -215,9 +233,12 @@ fn malformed_keys_are_refused_in_every_form_and_at_every_cut() {
             tried += 1;
         }
     }
-    for junk in
-        ["", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----", "[]"]
-    {
+    for junk in [
+        "",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
+        "[]",
+    ] {
         assert!(matches!(
             SecretKey::from_pem(Algorithm::Es256, junk),
             Err(InvalidKey::Malformed(_) | InvalidKey::NotSupported(_))
@@ -225,7 +246,10 @@ fn malformed_keys_are_refused_in_every_form_and_at_every_cut() {
         malformed(SecretKey::from_jwk(junk));
     }
     let huge = format!("{ES256}{}", "A".repeat(1 << 20));
-    refused_key(SecretKey::from_pem(Algorithm::Es256, &huge), InvalidKey::Malformed("longer than any key"));
+    refused_key(
+        SecretKey::from_pem(Algorithm::Es256, &huge),
+        InvalidKey::Malformed("longer than any key"),
+    );
     assert!(tried > 500, "{tried}");
 }
 
@@ -242,7 +266,8 @@ fn a_generated_key_comes_back_from_its_jwk() {
         assert_eq!(again.algorithm(), algorithm);
         let signature = sign(&new.key, b"message");
         let ring = KeyRing::new(again);
-        let request = VerifyRequest::new(new.key.id(), algorithm, b"message", &signature, Timestamp::EPOCH);
+        let request =
+            VerifyRequest::new(new.key.id(), algorithm, b"message", &signature, Timestamp::EPOCH);
         ring.verify(request).unwrap();
         let other = SecretKey::generate(algorithm, &SystemEntropy).unwrap();
         assert_ne!(other.key.id(), new.key.id());
@@ -295,9 +320,12 @@ fn two_keys_of_one_id_never_share_a_ring_or_a_set() {
         let jwk = |pem, algorithm, id: &str| {
             PublicKey::from_pem(algorithm, pem).unwrap().with_id(id).unwrap().to_jwk().to_string()
         };
-        let keys =
-            [jwk(pem!("ed25519.public"), Algorithm::EdDsa, a), jwk(pem!("p256.public"), Algorithm::Es256, b)];
-        Jwks::parse(format!("{{\"keys\":[{}]}}", keys.join(",")).as_bytes()).map(|set| set.iter().count())
+        let keys = [
+            jwk(pem!("ed25519.public"), Algorithm::EdDsa, a),
+            jwk(pem!("p256.public"), Algorithm::Es256, b),
+        ];
+        Jwks::parse(format!("{{\"keys\":[{}]}}", keys.join(",")).as_bytes())
+            .map(|set| set.iter().count())
     };
     assert_eq!(set("k1", "k2"), Ok(2));
     assert_eq!(set("k1", "k1"), Err(InvalidJwks::DuplicateId("k1".into())));
@@ -305,17 +333,24 @@ fn two_keys_of_one_id_never_share_a_ring_or_a_set() {
 
 #[test]
 fn a_set_that_cannot_be_used_is_refused_when_it_is_read() {
-    let parse = |json: &str| Jwks::parse(json.as_bytes()).map(|set| set.iter().count()).unwrap_err();
+    let parse =
+        |json: &str| Jwks::parse(json.as_bytes()).map(|set| set.iter().count()).unwrap_err();
     assert_eq!(parse(r#"{"keys":[]}"#), InvalidJwks::Empty);
-    assert_eq!(parse(&format!(r#"{{"keys":[{}"a"]}}"#, r#""a","#.repeat(300_000))), InvalidJwks::TooLarge);
+    assert_eq!(
+        parse(&format!(r#"{{"keys":[{}"a"]}}"#, r#""a","#.repeat(300_000))),
+        InvalidJwks::TooLarge
+    );
     assert_eq!(parse(&format!(r#"{{"keys":[{}{{}}]}}"#, "{},".repeat(64))), InvalidJwks::TooMany);
-    for malformed in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":[{}]} x"#] {
+    for malformed in
+        ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":[{}]} x"#]
+    {
         assert_eq!(parse(malformed), InvalidJwks::Malformed, "{malformed}");
     }
     let foreign = r#"{"keys":[{"kty":"EC","crv":"P-521","x":"AA","y":"AA"},{"kty":"RSA","use":"enc","n":"AA","e":"AQAB"},
         {"kty":"AKP","alg":"ML-DSA-44","pub":"AA"},{"kty":"EC","crv":"P-256","key_ops":["deriveKey"],"x":"AA"}]}"#;
     assert_eq!(parse(foreign), InvalidJwks::NoneUsable(4));
-    let symmetric = r#"{"keys":[{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr8"}]}"#;
+    let symmetric =
+        r#"{"keys":[{"kty":"oct","kid":"a","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr8"}]}"#;
     assert!(matches!(parse(symmetric), InvalidJwks::Key { at: 0, why: InvalidKey::Misused(_) }));
 }
 
@@ -333,7 +368,9 @@ fn a_published_set_has_every_public_key_and_nothing_private() {
     for key in json["keys"].as_array().unwrap() {
         let members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
         assert!(
-            members.iter().all(|name| ["kid", "use", "alg", "kty", "crv", "x", "y", "n", "e"].contains(name)),
+            members
+                .iter()
+                .all(|name| ["kid", "use", "alg", "kty", "crv", "x", "y", "n", "e"].contains(name)),
             "{members:?}"
         );
     }
@@ -370,13 +407,16 @@ fn issuer(ring: impl TokenSigner + 'static, clock: &ManualClock) -> Issuer {
 #[test]
 fn every_algorithm_signs_sessions_that_live_and_die() {
     for (algorithm, private, _) in pairs() {
-        let issuer =
-            issuer(KeyRing::new(SecretKey::from_pem(algorithm, private).unwrap()), &ManualClock::new());
+        let issuer = issuer(
+            KeyRing::new(SecretKey::from_pem(algorithm, private).unwrap()),
+            &ManualClock::new(),
+        );
         let login = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
         assert_eq!(issuer.verify(login.token()).unwrap().subject(), Some(&id("alice")));
         let next = block_on(issuer.refresh(Refresh::new(login.refresh_token().unwrap()))).unwrap();
         block_on(issuer.check(next.token(), &session_issuer::Requirement::new())).unwrap();
-        let (mut forged, signature) = (next.token().to_owned(), next.token().rfind('.').unwrap() + 1);
+        let (mut forged, signature) =
+            (next.token().to_owned(), next.token().rfind('.').unwrap() + 1);
         let other = if forged[signature..].starts_with('A') { "B" } else { "A" };
         forged.replace_range(signature..=signature, other);
         refused(issuer.verify(&forged), ErrorKind::InvalidToken);
@@ -391,7 +431,8 @@ fn a_ring_rolls_from_one_algorithm_to_another_and_old_tokens_outlive_the_roll() 
     let roll_at = start.saturating_add(HOUR);
     let old = SecretKey::from_pem(Algorithm::EdDsa, EDDSA).unwrap().with_id("old").unwrap();
     let new = SecretKey::from_pem(Algorithm::Es256, ES256).unwrap().with_id("new").unwrap();
-    let ring = KeyRing::new(old).roll(new, roll_at).unwrap().keep_retired(10 * MINUTE + 10 * SECOND);
+    let ring =
+        KeyRing::new(old).roll(new, roll_at).unwrap().keep_retired(10 * MINUTE + 10 * SECOND);
     let ids = |at| ring.jwks(at).iter().map(|key| key.id().to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(start), ["old", "new"], "published before its use");
     assert_eq!(ids(roll_at.saturating_add(10 * MINUTE)), ["old", "new"]);
@@ -405,7 +446,10 @@ fn a_ring_rolls_from_one_algorithm_to_another_and_old_tokens_outlive_the_roll() 
     let kid = |token: &str| {
         let header = token.split('.').next().unwrap();
         let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
-        serde_json::from_slice::<serde_json::Value>(&json).unwrap()["kid"].as_str().unwrap().to_owned()
+        serde_json::from_slice::<serde_json::Value>(&json).unwrap()["kid"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!((kid(before.token()), kid(after.token())), ("old".to_owned(), "new".to_owned()));
     clock.advance(10 * MINUTE - 2 * SECOND);
@@ -440,14 +484,16 @@ fn a_live_ring_is_replaced_while_many_threads_sign_and_no_token_is_torn() {
     let key = |n: u8| SecretKey::hs256(&format!("k{n}"), &secret(n)).unwrap();
     let ring = LiveKeyRing::new(KeyRing::new(key(0)));
     let issuer = issuer(ring.clone(), &clock);
-    let (done, signed) = (std::sync::atomic::AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+    let (done, signed) =
+        (std::sync::atomic::AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for worker in 0..8 {
             let (issuer, done, signed) = (&issuer, &done, &signed);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) || signed.load(Ordering::Relaxed) < 400 {
                     let subject = id(&format!("user-{worker}"));
-                    let login = block_on(issuer.create(NewSession::for_subject(subject.clone()))).unwrap();
+                    let login =
+                        block_on(issuer.create(NewSession::for_subject(subject.clone()))).unwrap();
                     assert_eq!(issuer.verify(login.token()).unwrap().subject(), Some(&subject));
                     signed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -474,10 +520,15 @@ fn a_live_ring_never_lets_an_id_name_another_key() {
     ring.replace(KeyRing::hs256("k1", &secret(1)).unwrap()).unwrap();
     ring.replace(KeyRing::hs256("k2", &secret(2)).unwrap()).unwrap();
 
-    let public = |pem, algorithm| PublicKey::from_pem(algorithm, pem).unwrap().with_id("x").unwrap();
-    let (ed, ec) =
-        (public(pem!("ed25519.public"), Algorithm::EdDsa), public(pem!("p256.public"), Algorithm::Es256));
-    let with = |key: &PublicKey| KeyRing::hs256("k2", &secret(2)).unwrap().verify_only(key.clone()).unwrap();
+    let public =
+        |pem, algorithm| PublicKey::from_pem(algorithm, pem).unwrap().with_id("x").unwrap();
+    let (ed, ec) = (
+        public(pem!("ed25519.public"), Algorithm::EdDsa),
+        public(pem!("p256.public"), Algorithm::Es256),
+    );
+    let with = |key: &PublicKey| {
+        KeyRing::hs256("k2", &secret(2)).unwrap().verify_only(key.clone()).unwrap()
+    };
     let own = |pem, algorithm| SecretKey::from_pem(algorithm, pem).unwrap().with_id("x").unwrap();
     ring.replace(with(&ed)).unwrap();
     let twice = Err(InvalidKey::DuplicateId("x".into()));

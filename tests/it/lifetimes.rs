@@ -1,4 +1,5 @@
-//! Ends: absolute, idle, by assurance; noted uses; clocks that jump. Numbers are those of the lifecycle cases.
+//! Ends: absolute, idle, by assurance; noted uses; clocks that jump. Numbers are those of the
+//! lifecycle cases.
 
 use session_issuer::{
     NewSession, Policy, Refresh, Requirement, Timestamp, Update,
@@ -18,8 +19,9 @@ fn opaque_access(policy: Policy) -> Policy {
 // 54, 128
 #[test]
 fn past_its_absolute_end_a_session_is_expired_to_the_millisecond() {
-    let policy =
-        Policy::zitadel().absolute_lifetime(AbsoluteLifetime::After(20 * SECOND)).access_lifetime(SECOND);
+    let policy = Policy::zitadel()
+        .absolute_lifetime(AbsoluteLifetime::After(20 * SECOND))
+        .access_lifetime(SECOND);
     let world = World::new(policy);
     let login = world.login("alice");
     world.advance(20 * SECOND - std::time::Duration::from_millis(1));
@@ -36,7 +38,8 @@ fn past_its_absolute_end_a_session_is_expired_to_the_millisecond() {
 // 54, 45 of the requirements
 #[test]
 fn unused_for_as_long_as_its_idle_timeout_a_session_is_inactive() {
-    let policy = opaque_access(Policy::default()).access_lifetime(10 * HOUR).idle_timeout(Some(HOUR));
+    let policy =
+        opaque_access(Policy::default()).access_lifetime(10 * HOUR).idle_timeout(Some(HOUR));
     let world = World::new(policy);
     let login = world.login("alice");
     world.advance(HOUR - SECOND);
@@ -89,7 +92,8 @@ fn ten_thousand_refreshes_never_move_the_end() {
 
 #[test]
 fn an_access_token_never_outlives_its_session() {
-    let policy = Policy::default().absolute_lifetime(AbsoluteLifetime::After(HOUR)).idle_timeout(None);
+    let policy =
+        Policy::default().absolute_lifetime(AbsoluteLifetime::After(HOUR)).idle_timeout(None);
     let world = World::new(policy);
     let login = world.login("alice");
     let end = login.session().ends_at().unwrap();
@@ -145,8 +149,9 @@ fn use_is_written_down_now_and_then_and_not_at_every_check() {
 
 #[test]
 fn use_is_written_down_at_least_ten_times_an_idle_timeout() {
-    let world =
-        World::new(opaque_access(Policy::default()).access_lifetime(HOUR).idle_timeout(Some(100 * SECOND)));
+    let world = World::new(
+        opaque_access(Policy::default()).access_lifetime(HOUR).idle_timeout(Some(100 * SECOND)),
+    );
     let login = world.login("alice");
     for _ in 0..20 {
         world.advance(99 * SECOND);
@@ -176,8 +181,10 @@ fn a_check_that_is_no_use_leaves_last_seen_alone() {
     let world = World::new(Policy::hanko());
     let login = world.login("alice");
     world.advance(HOUR);
-    let seen = world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
-    let again = world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
+    let seen =
+        world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
+    let again =
+        world.check_for(login.token(), &Requirement::new().noting(Noting::ArrivalOnly)).unwrap();
     assert_eq!(seen.session().unwrap().last_seen_at(), ManualClock::START);
     assert_eq!(again.session().unwrap().last_seen_at(), ManualClock::START);
     world.check(login.token()).unwrap();
@@ -212,8 +219,9 @@ fn the_first_use_is_noted_after_a_refresh_and_not_after_a_login() {
 #[test]
 fn freshness_counts_from_the_proof_and_never_from_a_refresh() {
     let world = World::new(Policy::default());
-    let login =
-        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)).unwrap();
+    let login = world
+        .create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password))
+        .unwrap();
     let proved = world.issuer.now();
     world.advance(5 * MINUTE);
     let next = world.refresh(&refresh_of(&login)).unwrap();
@@ -228,19 +236,25 @@ fn freshness_counts_from_the_proof_and_never_from_a_refresh() {
     let again = Update::with_token(next.token()).verified_by_host(FactorKind::Password);
     let again = block_on(world.issuer.update(again)).unwrap();
     world.check_for(again.token(), &Requirement::new().max_age(SECOND)).unwrap();
-    assert!(again.session().session().unwrap().ends_at() > login.session().session().unwrap().ends_at());
+    assert!(
+        again.session().session().unwrap().ends_at() > login.session().session().unwrap().ends_at()
+    );
 }
 
 #[test]
 fn a_factor_may_have_to_be_fresh_whatever_else_was_proved_since() {
     let world = World::new(Policy::zitadel());
-    let login =
-        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Totp)).unwrap();
+    let login = world
+        .create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Totp))
+        .unwrap();
     world.advance(400 * SECOND);
     let again = Update::with_token(login.token()).verified_by_host(FactorKind::Password);
     let again = block_on(world.issuer.update(again)).unwrap();
     world
-        .check_for(again.token(), &Requirement::new().factor(FactorKind::Totp).max_age(300 * SECOND))
+        .check_for(
+            again.token(),
+            &Requirement::new().factor(FactorKind::Totp).max_age(300 * SECOND),
+        )
         .unwrap();
     let fresh = Requirement::new().factor_within(FactorKind::Totp, 300 * SECOND);
     let error = refused(world.check_for(again.token(), &fresh), ErrorKind::RequirementNotMet);
@@ -260,7 +274,8 @@ fn lifetimes_are_above_zero_and_within_the_policy() {
     ] {
         unchanged(&world, || {
             let error = refused(ask(lifetime), ErrorKind::InvalidInput);
-            let source = std::error::Error::source(&error).unwrap().downcast_ref::<InvalidInput>().unwrap();
+            let source =
+                std::error::Error::source(&error).unwrap().downcast_ref::<InvalidInput>().unwrap();
             assert_eq!((source.field, source.problem), (InputField::Lifetime, problem));
         });
     }
@@ -276,9 +291,11 @@ fn a_lifetime_may_be_set_and_taken_back_where_sessions_need_no_end() {
     let world = World::new(Policy::zitadel());
     let login = world.login("alice");
     assert_eq!(login.session().ends_at(), None);
-    let limited = block_on(world.issuer.update(Update::with_token(login.token()).lifetime(HOUR))).unwrap();
+    let limited =
+        block_on(world.issuer.update(Update::with_token(login.token()).lifetime(HOUR))).unwrap();
     assert_eq!(limited.session().ends_at(), Some(world.issuer.now().saturating_add(HOUR)));
-    let free = block_on(world.issuer.update(Update::with_token(limited.token()).clear_lifetime())).unwrap();
+    let free = block_on(world.issuer.update(Update::with_token(limited.token()).clear_lifetime()))
+        .unwrap();
     assert_eq!(free.session().ends_at(), None);
     world.advance(1000 * DAY);
     world.check(free.token()).unwrap();
@@ -294,7 +311,8 @@ fn a_lifetime_may_be_set_and_taken_back_where_sessions_need_no_end() {
 // 60 of the requirements
 #[test]
 fn a_clock_that_is_set_back_revives_nothing_in_this_process() {
-    let world = World::new(opaque_access(Policy::default()).access_lifetime(HOUR).idle_timeout(Some(HOUR)));
+    let world =
+        World::new(opaque_access(Policy::default()).access_lifetime(HOUR).idle_timeout(Some(HOUR)));
     let login = world.login("alice");
     world.advance(HOUR);
     refused(world.check(login.token()), ErrorKind::Inactive);
@@ -309,7 +327,8 @@ fn a_clock_that_is_set_back_revives_nothing_in_this_process() {
 // 73 and section 5 of the design
 #[test]
 fn what_ended_a_while_ago_is_swept_in_batches_and_emitted_once() {
-    let policy = Policy::default().absolute_lifetime(AbsoluteLifetime::After(HOUR)).idle_timeout(None);
+    let policy =
+        Policy::default().absolute_lifetime(AbsoluteLifetime::After(HOUR)).idle_timeout(None);
     let world = World::new(policy);
     for n in 0..25 {
         world.login(&format!("s{n}"));

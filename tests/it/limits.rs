@@ -22,8 +22,9 @@ fn two_factor(policy: Policy) -> (World, session_issuer::issuer::Issued) {
         p.second_factor = true;
         p.totp = Some("123456".into());
     });
-    let login =
-        world.create(NewSession::for_subject(id("alice")).check(Check::password("pw").unwrap())).unwrap();
+    let login = world
+        .create(NewSession::for_subject(id("alice")).check(Check::password("pw").unwrap()))
+        .unwrap();
     (world, login)
 }
 /// The settings of a policy in which there are mistakes.
@@ -51,7 +52,8 @@ fn clearing_a_lifetime_does_not_pass_the_single_factor_lifetime() {
 fn an_actors_epoch_that_is_ahead_binds_nobody_for_ever() {
     let world = World::new(Policy::default());
     let chain =
-        ActorChain::new(Actor::new(id("boss")).with_epoch(Epoch::from_number(i64::MAX)), "t").unwrap();
+        ActorChain::new(Actor::new(id("boss")).with_epoch(Epoch::from_number(i64::MAX)), "t")
+            .unwrap();
     let ahead = world.create(NewSession::impersonating(id("alice"), chain));
     refused(ahead, ErrorKind::ActorEnded);
     assert!(sessions_of(&world.issuer, "alice").is_empty());
@@ -91,7 +93,8 @@ fn refreshing_with_new_claims_is_use_too() {
 }
 #[test]
 fn an_assurance_level_refuses_a_policy_without_an_end() {
-    let p = Policy::aal3().absolute_lifetime(AbsoluteLifetime::Unlimited).longest_lifetime(12 * HOUR);
+    let p =
+        Policy::aal3().absolute_lifetime(AbsoluteLifetime::Unlimited).longest_lifetime(12 * HOUR);
     assert_eq!(settings(&p), ["absolute lifetime"]);
 }
 #[test]
@@ -134,7 +137,9 @@ fn an_impersonation_is_held_to_its_own_longest_and_no_other() {
 fn a_typo_in_a_step_up_is_no_reason_to_log_out() {
     let (world, login) = two_factor(Policy::default());
     let typo = block_on(
-        world.issuer.update(Update::with_token(login.token()).check(Check::totp("000000").unwrap())),
+        world
+            .issuer
+            .update(Update::with_token(login.token()).check(Check::totp("000000").unwrap())),
     );
     let e = refused(typo, ErrorKind::CheckFailed);
     assert_ne!(e.remedy(), session_issuer::error::Remedy::LogIn, "{e:?}");
@@ -144,7 +149,8 @@ fn a_typo_in_a_step_up_is_no_reason_to_log_out() {
 fn an_access_token_does_not_lengthen_its_session() {
     let world = World::new(Policy::default());
     let login = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
-    let longer = block_on(world.issuer.update(Update::with_token(login.token()).lifetime(14 * DAY)));
+    let longer =
+        block_on(world.issuer.update(Update::with_token(login.token()).lifetime(14 * DAY)));
     refused(longer, ErrorKind::InvalidInput);
     block_on(world.issuer.update(Update::with_token(login.token()).lifetime(MINUTE))).unwrap();
     block_on(world.issuer.update(Update::as_host(login.session_id()).lifetime(14 * DAY))).unwrap();
@@ -237,7 +243,8 @@ fn a_revocation_says_from_when_on_no_token_can_be_good() {
     );
     let login = world.login("alice");
     block_on(world.issuer.revoke(Revoke::session(login.session_id()))).unwrap();
-    let emitted = world.events().into_iter().find(|e| matches!(e.kind, EventKind::Revoked { .. })).unwrap();
+    let emitted =
+        world.events().into_iter().find(|e| matches!(e.kind, EventKind::Revoked { .. })).unwrap();
     assert!(
         emitted.ends_at.unwrap() >= login.expires_at().unwrap(),
         "{:?} < {:?}",
@@ -252,9 +259,10 @@ fn naming_a_subject_late_makes_no_more_than_a_beginning() {
     world.people.change("alice", |p| p.second_factor = true);
     let by_create = world.login("alice");
     let anon = world.create(NewSession::anonymous()).unwrap();
-    let named =
-        block_on(world.issuer.update(Update::as_host(anon.session_id()).check(Check::subject(id("alice")))))
-            .unwrap();
+    let named = block_on(
+        world.issuer.update(Update::as_host(anon.session_id()).check(Check::subject(id("alice")))),
+    )
+    .unwrap();
     assert_eq!(
         named.session().session().unwrap().ends_at(),
         by_create.session().session().unwrap().ends_at()
@@ -282,11 +290,14 @@ fn a_refresh_near_the_idle_end_gives_a_full_access_token() {
 fn a_session_may_be_shortened_after_a_factor_was_voided() {
     let (world, login) = two_factor(Policy::default().single_factor_lifetime(HOUR));
     let up = block_on(
-        world.issuer.update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
+        world
+            .issuer
+            .update(Update::with_token(login.token()).check(Check::totp("123456").unwrap())),
     )
     .unwrap();
     world.advance(3 * HOUR);
-    let cc = session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Totp).keeping_all();
+    let cc =
+        session_issuer::issuer::CredentialChange::new(id("alice"), FactorKind::Totp).keeping_all();
     block_on(world.issuer.credential_changed(cc)).unwrap();
     let short = Update::as_host(up.session_id()).lifetime(10 * MINUTE);
     let got = block_on(world.issuer.update(short)).unwrap();
@@ -350,7 +361,8 @@ fn a_longer_audience_locks_no_session_out() {
         b.build().unwrap()
     };
     let claims = HostClaims::of([("c", "x".repeat(4080))]).unwrap();
-    let login = block_on(make(1).create(NewSession::for_subject(id("alice")).claims(claims))).unwrap();
+    let login =
+        block_on(make(1).create(NewSession::for_subject(id("alice")).claims(claims))).unwrap();
     let longer = make(10);
     let got = block_on(longer.refresh(Refresh::new(login.refresh_token().unwrap()))).unwrap();
     block_on(longer.check(got.token(), &Requirement::new())).unwrap();

@@ -17,8 +17,8 @@ use session_issuer::{
     id::{SubjectId, TenantId},
     testing::{ManualClock, block_on},
     verifier::{
-        Attempt, AttemptLimit, CodeRequest, FactorVerifier, Gate, Guess, Holder, Lockout, OneTimeCodes,
-        Outcome, Unlimited, VerifyError,
+        Attempt, AttemptLimit, CodeRequest, FactorVerifier, Gate, Guess, Holder, Lockout,
+        OneTimeCodes, Outcome, Unlimited, VerifyError,
     },
 };
 
@@ -88,8 +88,8 @@ fn of_a_hundred_guesses_at_once_exactly_as_many_as_the_limit_are_judged() {
     let outcomes: Vec<Outcome> = thread::scope(|scope| {
         let guess = || {
             let check = Check::otp_sms("x").unwrap();
-            let attempt =
-                Attempt::new(&alice.tenant, Some(&alice.subject), &check, NOW).answering(&made.challenge);
+            let attempt = Attempt::new(&alice.tenant, Some(&alice.subject), &check, NOW)
+                .answering(&made.challenge);
             start.wait();
             block_on(codes.verify(attempt)).unwrap()
         };
@@ -99,7 +99,8 @@ fn of_a_hundred_guesses_at_once_exactly_as_many_as_the_limit_are_judged() {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Wrong).count(), 5);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Locked).count(), 95);
     let right = Check::otp_sms(made.code.expose()).unwrap();
-    let attempt = Attempt::new(&alice.tenant, Some(&alice.subject), &right, NOW).answering(&made.challenge);
+    let attempt =
+        Attempt::new(&alice.tenant, Some(&alice.subject), &right, NOW).answering(&made.challenge);
     assert_eq!(block_on(codes.verify(attempt)).unwrap(), Outcome::Locked);
 }
 
@@ -128,7 +129,8 @@ fn a_lock_that_falls_while_a_guess_is_judged_refuses_even_the_right_one() {
     wrong(&lockout, alice.guess(NOW));
     wrong(&lockout, alice.guess(NOW));
     assert_eq!(begin(&lockout, alice.guess(NOW)), Gate::Open);
-    // Another node, or an attempt that began before a right one cleared the count, reports the third failure.
+    // Another node, or an attempt that began before a right one cleared the count, reports the
+    // third failure.
     block_on(lockout.wrong(alice.guess(NOW))).unwrap();
     assert_eq!(block_on(lockout.right(alice.guess(NOW))).unwrap(), Gate::Locked);
     assert_eq!(begin(&lockout, alice.guess(NOW)), Gate::Locked, "and the count was not cleared");
@@ -139,7 +141,10 @@ fn a_lock_lasts_to_the_last_millisecond_of_its_pause() {
     let (lockout, alice) = (limit(1), who("alice"));
     wrong(&lockout, alice.guess(NOW));
     let end = NOW.saturating_add(15 * MINUTE);
-    assert_eq!(begin(&lockout, alice.guess(end.saturating_sub(Duration::from_millis(1)))), Gate::Locked);
+    assert_eq!(
+        begin(&lockout, alice.guess(end.saturating_sub(Duration::from_millis(1)))),
+        Gate::Locked
+    );
     assert_eq!(wrong(&lockout, alice.guess(end)), Gate::Open, "refused attempts do not prolong it");
     assert_eq!(wrong(&lockout, alice.guess(end)), Gate::Locked);
     // A clock that is set back opens nothing.
@@ -176,7 +181,11 @@ fn a_flood_of_names_neither_grows_the_memory_nor_opens_a_lock() {
         assert_eq!(begin(&lockout, who(&format!("subject-{n}")).guess(NOW)), Gate::Open);
     }
     assert_eq!(begin(&lockout, alice.guess(NOW)), Gate::Locked);
-    assert_eq!(begin(&lockout, who("subject-1").guess(NOW)), Gate::Open, "its single attempt was forgotten");
+    assert_eq!(
+        begin(&lockout, who("subject-1").guess(NOW)),
+        Gate::Open,
+        "its single attempt was forgotten"
+    );
     assert_eq!(begin(&lockout, who("subject-100099").guess(NOW)), Gate::Open);
     assert_eq!(begin(&lockout, who("subject-100099").guess(NOW)), Gate::Locked);
 }
@@ -220,12 +229,14 @@ fn an_unknown_subject_never_reaches_the_lockout_and_a_failing_lockout_lets_nobod
     let spy = Arc::new(Spy { fails: true, ..Spy::default() });
     let codes = OneTimeCodes::new(&secret(3), Arc::clone(&spy)).unwrap();
     let alice = who("alice");
-    let made = codes.make(CodeRequest::email(Holder::new(&alice.tenant, &alice.subject), NOW)).unwrap();
+    let made =
+        codes.make(CodeRequest::email(Holder::new(&alice.tenant, &alice.subject), NOW)).unwrap();
     let check = Check::otp_email(made.code.expose()).unwrap();
     let unknown = Attempt::new(&alice.tenant, None, &check, NOW);
     assert_eq!(block_on(codes.verify(unknown)).unwrap(), Outcome::Wrong);
     assert_eq!(spy.asked.load(Ordering::SeqCst), 0);
-    let known = Attempt::new(&alice.tenant, Some(&alice.subject), &check, NOW).answering(&made.challenge);
+    let known =
+        Attempt::new(&alice.tenant, Some(&alice.subject), &check, NOW).answering(&made.challenge);
     let fault = block_on(codes.verify(known)).unwrap_err();
     assert_eq!(source_text(&fault), "told to fail");
 }

@@ -1,4 +1,5 @@
-//! Looks: at a session by id or token, at a subject, at a request token. None of them changes anything.
+//! Looks: at a session by id or token, at a subject, at a request token. None of them changes
+//! anything.
 
 use session_issuer::{
     NewSession, Policy, RequestTokens, Revoke, Update,
@@ -37,7 +38,8 @@ fn an_id_that_is_no_sessions_here_is_not_found() {
     let elsewhere = world.issuer.tenant(TenantId::new("elsewhere").unwrap());
     let error = refused(block_on(elsewhere.session(login.session_id())), ErrorKind::NotFound);
     assert_eq!((error.operation(), error.operation().code()), (Operation::Look, "look"));
-    let opened = block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
+    let opened =
+        block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
     refused(block_on(world.issuer.session(opened.session_id())), ErrorKind::NotFound);
 }
 
@@ -45,7 +47,9 @@ fn an_id_that_is_no_sessions_here_is_not_found() {
 fn a_session_is_read_by_the_token_that_stands_for_it_whatever_its_life() {
     let world = World::new(Policy::zitadel());
     let first = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap();
-    let second = block_on(world.issuer.update(Update::with_token(first.token()).metadata("k", "v"))).unwrap();
+    let second =
+        block_on(world.issuer.update(Update::with_token(first.token()).metadata("k", "v")))
+            .unwrap();
     unchanged(&world, || {
         let seen = block_on(world.issuer.session_by(second.token())).unwrap();
         assert_eq!((seen.id(), seen.version()), (first.session_id(), 2));
@@ -105,7 +109,10 @@ fn a_profile_is_the_directorys_word() {
     refused(block_on(world.issuer.profile(&id("alice"))), ErrorKind::SubjectDisabled);
     let alone = World::on_the_hosts_word(opaque_pairs());
     let profile = block_on(alone.issuer.profile(&id("bob"))).unwrap();
-    assert_eq!((profile.subject, profile.resource_owner, profile.second_factor), (id("bob"), None, false));
+    assert_eq!(
+        (profile.subject, profile.resource_owner, profile.second_factor),
+        (id("bob"), None, false)
+    );
 }
 
 #[test]
@@ -131,7 +138,9 @@ fn an_update_about_one_subject_refuses_a_login_name_of_another() {
     let nobody = world.create(NewSession::anonymous()).unwrap();
     let named = |about: &str| {
         let check = Check::login_name("alice@example.com").unwrap();
-        block_on(world.issuer.update(Update::with_token(nobody.token()).check(check).about(id(about))))
+        block_on(
+            world.issuer.update(Update::with_token(nobody.token()).check(check).about(id(about))),
+        )
     };
     refused(named("bob"), ErrorKind::SubjectChange);
     assert_eq!(block_on(world.issuer.session(nobody.session_id())).unwrap().subject(), None);

@@ -17,8 +17,8 @@ use session_issuer::{
     secret::WeakKey,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
-        Attempt, AttemptLimit, CodeForm, CodeRequest, FactorVerifier, Holder, OneTimeCode, OneTimeCodes,
-        Outcome, Unlimited, Verifiers,
+        Attempt, AttemptLimit, CodeForm, CodeRequest, FactorVerifier, Holder, OneTimeCode,
+        OneTimeCodes, Outcome, Unlimited, Verifiers,
     },
 };
 
@@ -49,11 +49,14 @@ impl Setup {
 
     fn make(&self, subject: &str) -> OneTimeCode {
         let subject = id(subject);
-        self.codes.make(CodeRequest::email(Holder::new(&self.tenant, &subject), self.issuer.now())).unwrap()
+        self.codes
+            .make(CodeRequest::email(Holder::new(&self.tenant, &subject), self.issuer.now()))
+            .unwrap()
     }
 
     fn ask(&self, session: &Issued, challenge: Challenge) {
-        block_on(self.issuer.update(Update::as_host(session.session_id()).challenge(challenge))).unwrap();
+        block_on(self.issuer.update(Update::as_host(session.session_id()).challenge(challenge)))
+            .unwrap();
     }
 
     fn answer(&self, session: &Issued, code: &str) -> Result<Issued, session_issuer::Error> {
@@ -103,7 +106,10 @@ fn a_code_is_good_to_its_last_millisecond() {
         block_on(host.codes.verify(attempt)).unwrap()
     };
     assert_eq!(judge(made.challenge.ends_at()), Outcome::NoChallenge);
-    assert_eq!(judge(made.challenge.ends_at().saturating_sub(Duration::from_millis(1))), Outcome::passed());
+    assert_eq!(
+        judge(made.challenge.ends_at().saturating_sub(Duration::from_millis(1))),
+        Outcome::passed()
+    );
 }
 
 #[test]
@@ -119,7 +125,8 @@ fn a_code_is_good_for_its_own_subject_tenant_kind_and_challenge_alone() {
     let end = made.challenge.ends_at();
     let as_email = moved(FactorKind::OtpEmail, end);
     let longer = moved(FactorKind::OtpSms, end.saturating_add(SECOND));
-    let newer = codes.make(CodeRequest::sms(Holder::new(&tenant, &subject), now)).unwrap().challenge;
+    let newer =
+        codes.make(CodeRequest::sms(Holder::new(&tenant, &subject), now)).unwrap().challenge;
     let own = &made.challenge;
     for (name, tenant, subject, check, challenge, expected) in [
         ("its own", &tenant, &subject, &sms, own, Outcome::passed()),
@@ -196,7 +203,9 @@ fn codes_have_their_digits_and_neither_the_challenge_nor_debug_shows_them() {
         let made: Vec<_> = (0..50).map(|_| codes.make(request).unwrap()).collect();
         for one in &made {
             let code = one.code.expose();
-            assert!(code.len() == digits as usize && code.bytes().all(|byte| byte.is_ascii_digit()));
+            assert!(
+                code.len() == digits as usize && code.bytes().all(|byte| byte.is_ascii_digit())
+            );
             assert!(!format!("{one:?} {codes:?}").contains(code));
             assert!(!one.challenge.state().contains(code));
         }
@@ -234,7 +243,10 @@ impl Entropy for Numbers {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
         let mut numbers = self.0.lock().unwrap();
         let number = if numbers.is_empty() { 0 } else { numbers.remove(0) };
-        buffer.iter_mut().zip(number.to_be_bytes().iter().cycle()).for_each(|(byte, given)| *byte = *given);
+        buffer
+            .iter_mut()
+            .zip(number.to_be_bytes().iter().cycle())
+            .for_each(|(byte, given)| *byte = *given);
         Ok(())
     }
 }
@@ -244,8 +256,13 @@ fn every_code_is_as_likely_as_every_other() {
     let (tenant, alice) = (TenantId::default(), id("alice"));
     let request = CodeRequest::sms(Holder::new(&tenant, &alice), ManualClock::START);
     let draw = |numbers: Vec<u64>| {
-        let codes = OneTimeCodes::new(&secret(3), Unlimited).unwrap().form(CodeForm::new(6, MINUTE).unwrap());
-        codes.entropy(Numbers(Mutex::new(numbers))).make(request).map(|made| made.code.expose().to_owned())
+        let codes = OneTimeCodes::new(&secret(3), Unlimited)
+            .unwrap()
+            .form(CodeForm::new(6, MINUTE).unwrap());
+        codes
+            .entropy(Numbers(Mutex::new(numbers)))
+            .make(request)
+            .map(|made| made.code.expose().to_owned())
     };
     // 2^64 is 551 616 above a multiple of a million: what lies there is drawn again.
     let last_fair = u64::MAX - 551_616;

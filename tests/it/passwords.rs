@@ -1,4 +1,5 @@
-//! Passwords: right, wrong, unknown, locked, renewed, damaged. The cost is small where strength is not the point.
+//! Passwords: right, wrong, unknown, locked, renewed, damaged. The cost is small where strength is
+//! not the point.
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,9 @@ use session_issuer::{
     secret::Secret,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
-        Attempt, AttemptLimit, FactorVerifier, Gate, Guess, Holder, InvalidCost, Job, Lockout, Offload,
-        Outcome, PasswordCost, PasswordStore, Passwords, Rehash, Unlimited, Verifiers, VerifyError,
+        Attempt, AttemptLimit, FactorVerifier, Gate, Guess, Holder, InvalidCost, Job, Lockout,
+        Offload, Outcome, PasswordCost, PasswordStore, Passwords, Rehash, Unlimited, Verifiers,
+        VerifyError,
     },
 };
 
@@ -35,7 +37,12 @@ pub struct Hashes {
 #[async_trait]
 impl PasswordStore for Hashes {
     async fn find(&self, holder: Holder<'_>) -> Result<Option<Secret>, VerifyError> {
-        Ok(self.table.lock().unwrap().get(holder.subject.as_str()).map(|hash| Secret::from(hash.as_str())))
+        Ok(self
+            .table
+            .lock()
+            .unwrap()
+            .get(holder.subject.as_str())
+            .map(|hash| Secret::from(hash.as_str())))
     }
 
     async fn replace(&self, rehash: Rehash<'_>) -> Result<(), VerifyError> {
@@ -143,7 +150,11 @@ fn hashes_of_the_reference_implementation_are_read() {
         "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
     ] {
         host.store("alice", hash);
-        assert_eq!(host.try_password(Some("alice"), "password").unwrap(), Outcome::passed(), "{hash}");
+        assert_eq!(
+            host.try_password(Some("alice"), "password").unwrap(),
+            Outcome::passed(),
+            "{hash}"
+        );
         host.store("alice", hash);
         assert_eq!(host.try_password(Some("alice"), "Password").unwrap(), Outcome::Wrong, "{hash}");
     }
@@ -160,10 +171,19 @@ fn every_attempt_costs_one_hash_whoever_it_is_about() {
     let host = setup(cheap(), AttemptLimit::new(1, MINUTE).unwrap());
     host.sign_up("alice", "right");
     assert_eq!((host.try_password(None, "x").unwrap(), host.jobs()), (Outcome::Wrong, 1));
-    assert_eq!((host.try_password(Some("carol"), "x").unwrap(), host.jobs()), (Outcome::NotSetUp, 1));
-    assert_eq!((host.try_password(Some("alice"), "right").unwrap(), host.jobs()), (Outcome::passed(), 1));
+    assert_eq!(
+        (host.try_password(Some("carol"), "x").unwrap(), host.jobs()),
+        (Outcome::NotSetUp, 1)
+    );
+    assert_eq!(
+        (host.try_password(Some("alice"), "right").unwrap(), host.jobs()),
+        (Outcome::passed(), 1)
+    );
     assert_eq!((host.try_password(Some("alice"), "x").unwrap(), host.jobs()), (Outcome::Wrong, 1));
-    assert_eq!((host.try_password(Some("alice"), "right").unwrap(), host.jobs()), (Outcome::Locked, 1));
+    assert_eq!(
+        (host.try_password(Some("alice"), "right").unwrap(), host.jobs()),
+        (Outcome::Locked, 1)
+    );
 }
 
 #[test]
@@ -181,8 +201,10 @@ fn through_the_router_an_unknown_subject_costs_a_hash_too() {
 fn after_two_wrong_passwords_the_third_attempt_is_locked() {
     let host = setup(cheap(), AttemptLimit::new(2, MINUTE).unwrap());
     host.sign_up("alice", "right");
-    let outcomes: Vec<_> =
-        ["x", "y", "right"].iter().map(|given| host.try_password(Some("alice"), given).unwrap()).collect();
+    let outcomes: Vec<_> = ["x", "y", "right"]
+        .iter()
+        .map(|given| host.try_password(Some("alice"), given).unwrap())
+        .collect();
     assert_eq!(outcomes, [Outcome::Wrong, Outcome::Wrong, Outcome::Locked]);
 }
 
@@ -198,7 +220,11 @@ fn a_lock_that_falls_while_the_hash_is_computed_refuses_the_right_password() {
         async fn run(&self, job: Job) -> Result<(), VerifyError> {
             let (tenant, alice) = (TenantId::default(), id("alice"));
             let holder = Holder::new(&tenant, &alice);
-            let guess = Guess::new(holder, session_issuer::factor::FactorKind::Password, ManualClock::START);
+            let guess = Guess::new(
+                holder,
+                session_issuer::factor::FactorKind::Password,
+                ManualClock::START,
+            );
             for _ in 0..2 {
                 if self.0.begin(guess).await? == Gate::Open {
                     self.0.wrong(guess).await?;
@@ -320,7 +346,8 @@ fn a_pool_that_drops_its_job_is_a_fault() {
     let host = setup(cheap(), Unlimited);
     host.sign_up("alice", "right");
     let drops = SharedPool(Arc::new(Pool { drops: true, ..Pool::default() }));
-    let passwords = Passwords::new(Arc::clone(&host.hashes), Unlimited).cost(cheap()).offload(drops);
+    let passwords =
+        Passwords::new(Arc::clone(&host.hashes), Unlimited).cost(cheap()).offload(drops);
     refused(block_on(passwords.hash("new")), ErrorKind::Unavailable);
     let host = Setup { passwords, ..host };
     for subject in [Some("alice"), Some("carol"), None] {
@@ -341,7 +368,8 @@ fn a_password_that_could_never_log_in_is_not_hashed() {
 fn the_bytes_of_a_password_are_kept_as_given() {
     let host = setup(cheap(), Unlimited);
     let longest = "\u{1F511}".repeat(200);
-    for (password, other) in [("caf\u{e9}", "cafe\u{301}"), (" x ", "x"), (longest.as_str(), &longest[..796])]
+    for (password, other) in
+        [("caf\u{e9}", "cafe\u{301}"), (" x ", "x"), (longest.as_str(), &longest[..796])]
     {
         host.sign_up("alice", password);
         assert_eq!(host.try_password(Some("alice"), password).unwrap(), Outcome::passed());

@@ -51,7 +51,8 @@ fn together<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
 }
 
 fn live(world: &World, subject: &str) -> Vec<session_issuer::id::SessionId> {
-    let page = block_on(world.issuer.list(SessionQuery::of_subject(id(subject)).limit(1000))).unwrap();
+    let page =
+        block_on(world.issuer.list(SessionQuery::of_subject(id(subject)).limit(1000))).unwrap();
     page.sessions().iter().map(|view| view.id()).collect()
 }
 
@@ -70,7 +71,9 @@ fn sixty_four_refreshers_of_one_token_get_the_same_successor_and_rotate_once() {
             1,
             "one rotated, the others were answered"
         );
-        let record = block_on(world.issuer.list(SessionQuery::of_subject(id(&format!("s{round}"))))).unwrap();
+        let record =
+            block_on(world.issuer.list(SessionQuery::of_subject(id(&format!("s{round}")))))
+                .unwrap();
         assert_eq!(record.sessions()[0].record().generation(), 2);
         world.check(pairs[round % 64].token()).unwrap();
     }
@@ -150,8 +153,10 @@ fn a_revocation_wins_against_clients_that_refresh_in_a_loop() {
             }
         });
         for (kind, token) in last.into_iter().flatten() {
-            // Clients that overtake each other by generations may be told so before the revocation comes.
-            let overtaken = [ErrorKind::Superseded, ErrorKind::AlreadyRotated, ErrorKind::ReuseDetected];
+            // Clients that overtake each other by generations may be told so before the revocation
+            // comes.
+            let overtaken =
+                [ErrorKind::Superseded, ErrorKind::AlreadyRotated, ErrorKind::ReuseDetected];
             assert!(kind == ErrorKind::Revoked || overtaken.contains(&kind), "{kind:?}");
             refused(world.refresh(&token), ErrorKind::Revoked);
         }
@@ -199,10 +204,12 @@ fn a_login_that_races_revoke_all_ends_revoked_or_listed() {
 // In memory a call never waits between its look at the subject and its write.
 #[test]
 fn a_capped_login_in_memory_is_not_refused_by_a_race_with_revocation() {
-    let world = World::on_the_hosts_word_in_memory(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
+    let world =
+        World::on_the_hosts_word_in_memory(opaque_pairs().cap(Cap::new(50, OnFull::EvictOldest)));
     for round in 0..40 {
         let subject = format!("s{round}");
-        // Sessions that got their subject late lie anywhere, so that counting them takes more than one look.
+        // Sessions that got their subject late lie anywhere, so that counting them takes more than
+        // one look.
         for _ in 0..8 {
             let session = world.create(NewSession::anonymous()).unwrap();
             let update = Update::with_token(session.token()).check(Check::subject(id(&subject)));
@@ -211,7 +218,9 @@ fn a_capped_login_in_memory_is_not_refused_by_a_race_with_revocation() {
         together(4, |n| {
             for _ in 0..20 {
                 match n {
-                    0 | 1 => drop(block_on(world.issuer.revoke(Revoke::all(id(&subject)))).unwrap()),
+                    0 | 1 => {
+                        drop(block_on(world.issuer.revoke(Revoke::all(id(&subject)))).unwrap())
+                    }
                     _ => drop(world.login(&subject)),
                 }
             }
@@ -270,7 +279,8 @@ fn two_who_log_out_everybody_else_at_once_never_bring_each_other_back() {
     for round in 0..300 {
         let subject = format!("s{round}");
         let logins = [world.login(&subject), world.login(&subject), world.login(&subject)];
-        let outcomes = together(2, |n| block_on(world.issuer.revoke(Revoke::others_than(logins[n].token()))));
+        let outcomes =
+            together(2, |n| block_on(world.issuer.revoke(Revoke::others_than(logins[n].token()))));
         let kept: Vec<_> = logins.iter().filter(|login| lives(&world, login)).collect();
         assert_eq!(kept.len(), 1);
         assert_eq!(live(&world, &subject), [kept[0].session_id()]);
@@ -292,7 +302,8 @@ fn of_many_who_exchange_one_request_token_exactly_one_gets_the_session() {
         let opened = block_on(world.issuer.open(OpenRequest::new(app()))).unwrap();
         let token = opened.token().unwrap();
         block_on(world.issuer.decide(Decide::approve(token, id("alice")))).unwrap();
-        let outcomes = together(8, |_| block_on(world.issuer.exchange(Exchange::new(token, app()))));
+        let outcomes =
+            together(8, |_| block_on(world.issuer.exchange(Exchange::new(token, app()))));
         let sessions: Vec<_> = outcomes.iter().flatten().collect();
         assert_eq!(sessions.len(), 1);
         world.check(sessions[0].token()).unwrap();
@@ -306,7 +317,8 @@ fn of_many_who_exchange_one_request_token_exactly_one_gets_the_session() {
 fn a_request_token_is_decided_once_however_many_decide() {
     let world = World::new(Policy::tmdb());
     for _ in 0..200 {
-        let opened = block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
+        let opened =
+            block_on(world.issuer.open(OpenRequest::new(AppId::new("films").unwrap()))).unwrap();
         let token = opened.token().unwrap();
         let outcomes = together(4, |n| match n {
             0 => block_on(world.issuer.decide(Decide::deny(token))),
@@ -322,14 +334,16 @@ fn all_who_ask_at_once_for_the_session_of_a_device_get_the_same_one() {
     let world = World::new(Policy::zelf());
     for round in 0..200 {
         let name = format!("phone-{round}");
-        let sessions = together(16, |_| world.create(NewSession::for_device(device(&name))).unwrap());
+        let sessions =
+            together(16, |_| world.create(NewSession::for_device(device(&name))).unwrap());
         let ids: HashSet<_> = sessions.iter().map(Issued::session_id).collect();
         assert_eq!(ids.len(), 1);
         for session in &sessions {
             world.check(session.token()).unwrap();
         }
     }
-    let three = together(3, |n| world.create(NewSession::for_device(device(&format!("d{n}")))).unwrap());
+    let three =
+        together(3, |n| world.create(NewSession::for_device(device(&format!("d{n}")))).unwrap());
     assert_eq!(three.iter().map(Issued::session_id).collect::<HashSet<_>>().len(), 3);
 }
 
@@ -341,7 +355,8 @@ fn a_device_id_never_opens_the_session_that_is_being_logged_in_on_it() {
         let anonymous = world.create(NewSession::for_device(device(&name))).unwrap();
         let outcomes = together(2, |n| match n {
             0 => {
-                let login = Update::with_token(anonymous.token()).check(Check::subject(id("alice")));
+                let login =
+                    Update::with_token(anonymous.token()).check(Check::subject(id("alice")));
                 block_on(world.issuer.update(login)).unwrap()
             }
             _ => world.create(NewSession::for_device(device(&name))).unwrap(),
@@ -381,7 +396,11 @@ fn of_many_updates_with_one_session_token_one_wins_and_the_host_loses_none() {
     for round in 0..50 {
         let login = world.create(NewSession::anonymous()).unwrap();
         let outcomes = together(8, |n| {
-            block_on(world.issuer.update(Update::with_token(login.token()).metadata("by", n.to_string())))
+            block_on(
+                world
+                    .issuer
+                    .update(Update::with_token(login.token()).metadata("by", n.to_string())),
+            )
         });
         assert_eq!(outcomes.iter().flatten().count(), 1, "round {round}");
         for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
@@ -460,7 +479,8 @@ fn everything_at_once_ends_and_deadlocks_nowhere() {
                     block_on(world.issuer.revoke(Revoke::all(subject))).unwrap();
                 }
                 3 => {
-                    let page = block_on(world.issuer.list(SessionQuery::of_subject(subject))).unwrap();
+                    let page =
+                        block_on(world.issuer.list(SessionQuery::of_subject(subject))).unwrap();
                     assert!(page.sessions().len() <= 3);
                 }
                 _ => match world.create(NewSession::for_subject(subject)) {
@@ -512,9 +532,11 @@ fn keys_that_roll_while_many_threads_issue_never_make_a_token_that_does_not_hold
     together(8, |n| {
         for _ in 0..100 {
             world.advance(std::time::Duration::from_millis(1));
-            let login = block_on(issuer.create(NewSession::for_subject(id(&format!("s{n}"))))).unwrap();
+            let login =
+                block_on(issuer.create(NewSession::for_subject(id(&format!("s{n}"))))).unwrap();
             issuer.verify(login.token()).unwrap();
-            let next = block_on(issuer.refresh(Refresh::new(login.refresh_token().unwrap()))).unwrap();
+            let next =
+                block_on(issuer.refresh(Refresh::new(login.refresh_token().unwrap()))).unwrap();
             block_on(issuer.check(next.token(), &Requirement::new())).unwrap();
         }
     });

@@ -106,7 +106,8 @@ fn a_recovery_code_is_good_for_its_own_subject_and_tenant_alone() {
     let bob = id("bob");
     host.digests.0.lock().unwrap().insert(row(Holder::new(&host.tenant, &bob), &set.digests[0]));
     assert_eq!(host.try_code("bob", code), Outcome::Wrong);
-    for near_miss in ["", "k7qm-2x9d-04tb", "ikuo", "\u{212a}7qm-2x9d-04tb-w8ze", &"0".repeat(200)] {
+    for near_miss in ["", "k7qm-2x9d-04tb", "ikuo", "\u{212a}7qm-2x9d-04tb-w8ze", &"0".repeat(200)]
+    {
         if !near_miss.is_empty() {
             assert_eq!(host.try_code("alice", near_miss), Outcome::Wrong);
         }
@@ -155,7 +156,8 @@ fn sets_have_as_many_codes_as_asked_and_weak_keys_are_refused() {
         assert_eq!(refusal, InvalidInput::new(InputField::RecoveryCodes, problem));
     }
     let (tenant, alice) = (TenantId::default(), id("alice"));
-    let set = setup().codes.count(CodeCount::new(3).unwrap()).make(Holder::new(&tenant, &alice)).unwrap();
+    let set =
+        setup().codes.count(CodeCount::new(3).unwrap()).make(Holder::new(&tenant, &alice)).unwrap();
     assert_eq!(set.codes.len(), 3);
     let weak = RecoveryCodes::new(&[0; 32], Digests::default(), Unlimited).unwrap_err();
     assert_eq!(weak, WeakKey::LowEntropy);
@@ -181,7 +183,9 @@ fn a_recovery_code_steps_a_session_up_and_guesses_lock_it() {
         block_on(issuer.update(Update::as_host(session.session_id()).check(check)))
     };
     let proved = spend(set.codes[0].expose()).unwrap();
-    assert!(proved.session().factors().iter().any(|factor| factor.kind() == FactorKind::RecoveryCode));
+    assert!(
+        proved.session().factors().iter().any(|factor| factor.kind() == FactorKind::RecoveryCode)
+    );
     refused(spend(set.codes[0].expose()), ErrorKind::CheckFailed);
     refused(spend("nonsense"), ErrorKind::CheckFailed);
     refused(spend(set.codes[1].expose()), ErrorKind::SubjectLocked);
@@ -194,11 +198,13 @@ fn guesses_at_codes_that_nobody_has_are_not_counted() {
     let digests = Arc::new(Digests::default());
     let limit = Arc::new(AttemptLimit::new(1, MINUTE).unwrap());
     let codes = RecoveryCodes::new(&secret(5), Arc::clone(&digests), Arc::clone(&limit)).unwrap();
-    let (tenant, check) = (TenantId::default(), Check::recovery_code("aaaa-bbbb-cccc-dddd").unwrap());
+    let (tenant, check) =
+        (TenantId::default(), Check::recovery_code("aaaa-bbbb-cccc-dddd").unwrap());
     for n in 0..3 {
         for name in ["mallory", &format!("made-up-{n}")] {
             let subject = id(name);
-            let attempt = Attempt::new(&tenant, Some(&subject), &check, session_issuer::Timestamp::EPOCH);
+            let attempt =
+                Attempt::new(&tenant, Some(&subject), &check, session_issuer::Timestamp::EPOCH);
             assert_eq!(block_on(codes.verify(attempt)).unwrap(), Outcome::NotSetUp);
         }
     }

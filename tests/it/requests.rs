@@ -26,7 +26,10 @@ fn approve(world: &World, token: &str, subject: &str) {
     assert!(decided.is_approved());
 }
 
-fn exchange(world: &World, token: &str) -> Result<session_issuer::issuer::Issued, session_issuer::Error> {
+fn exchange(
+    world: &World,
+    token: &str,
+) -> Result<session_issuer::issuer::Issued, session_issuer::Error> {
     block_on(world.issuer.exchange(Exchange::new(token, app())))
 }
 
@@ -66,11 +69,17 @@ fn only_an_approved_token_in_time_is_exchanged() {
     let waiting = open(&world);
     world.advance(HOUR);
     refused(exchange(&world, &waiting), ErrorKind::Expired);
-    refused(block_on(world.issuer.decide(Decide::approve(&waiting, id("alice")))), ErrorKind::Expired);
+    refused(
+        block_on(world.issuer.decide(Decide::approve(&waiting, id("alice")))),
+        ErrorKind::Expired,
+    );
     let denied = open(&world);
     block_on(world.issuer.decide(Decide::deny(&denied))).unwrap();
     refused(exchange(&world, &denied), ErrorKind::Denied);
-    refused(block_on(world.issuer.decide(Decide::approve(&denied, id("alice")))), ErrorKind::AlreadyDecided);
+    refused(
+        block_on(world.issuer.decide(Decide::approve(&denied, id("alice")))),
+        ErrorKind::AlreadyDecided,
+    );
     let unknown = open(&World::new(Policy::tmdb()));
     refused(exchange(&world, &unknown), ErrorKind::InvalidToken);
     assert_eq!(world.count(|kind| *kind == EventKind::RequestDenied), 1);
@@ -126,8 +135,16 @@ fn an_exchanged_session_is_deleted_once_and_for_all() {
     let token = open(&world);
     approve(&world, &token, "alice");
     let session = exchange(&world, &token).unwrap();
-    assert_eq!(block_on(world.issuer.revoke(Revoke::token(session.token()))).unwrap().sessions().len(), 1);
-    assert!(block_on(world.issuer.revoke(Revoke::token(session.token()))).unwrap().sessions().is_empty());
+    assert_eq!(
+        block_on(world.issuer.revoke(Revoke::token(session.token()))).unwrap().sessions().len(),
+        1
+    );
+    assert!(
+        block_on(world.issuer.revoke(Revoke::token(session.token())))
+            .unwrap()
+            .sessions()
+            .is_empty()
+    );
     refused(world.check(session.token()), ErrorKind::Revoked);
     refused(exchange(&world, &token), ErrorKind::Revoked);
 }
@@ -141,8 +158,9 @@ fn an_approval_by_login_needs_the_password_and_a_wrong_one_leaves_the_token_wait
     let checks = |password: &str| {
         [Check::login_name("alice@example.com").unwrap(), Check::password(password).unwrap()]
     };
-    let login =
-        |password: &str| block_on(world.issuer.decide(Decide::approve_by_checks(&token, checks(password))));
+    let login = |password: &str| {
+        block_on(world.issuer.decide(Decide::approve_by_checks(&token, checks(password))))
+    };
     refused(login("wrong"), ErrorKind::CheckFailed);
     refused(exchange(&world, &token), ErrorKind::NotApproved);
     login("V3ryS3cure!").unwrap();
@@ -198,20 +216,27 @@ fn a_request_lives_no_longer_than_the_policy_allows_and_is_no_session() {
             ErrorKind::InvalidInput,
         );
     }
-    let error = block_on(world.issuer.open(OpenRequest::new(app()).redirect("https://a\r\nb"))).unwrap_err();
+    let error = block_on(world.issuer.open(OpenRequest::new(app()).redirect("https://a\r\nb")))
+        .unwrap_err();
     assert_eq!(error.invalid_input().unwrap().field, InputField::Redirect);
     let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(MINUTE))).unwrap();
     let host = session_issuer::Update::as_host(opened.session_id()).metadata("k", "v");
     refused(block_on(world.issuer.update(host)), ErrorKind::NotFound);
     world.create(NewSession::anonymous()).unwrap();
-    let all = session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
-    assert_eq!(block_on(world.issuer.list(all)).unwrap().sessions().len(), 1, "requests are not listed");
+    let all =
+        session_issuer::SessionQuery::select(session_issuer::store::Select::Tenant).dead_too();
+    assert_eq!(
+        block_on(world.issuer.list(all)).unwrap().sessions().len(),
+        1,
+        "requests are not listed"
+    );
 }
 
 #[test]
 fn an_approved_request_waits_no_longer_than_it_was_opened_for() {
     let world = World::new(Policy::tmdb());
-    let opened = block_on(world.issuer.open(OpenRequest::new(app()).lifetime(15 * MINUTE))).unwrap();
+    let opened =
+        block_on(world.issuer.open(OpenRequest::new(app()).lifetime(15 * MINUTE))).unwrap();
     world.advance(14 * MINUTE);
     approve(&world, opened.token().unwrap(), "alice");
     world.advance(15 * MINUTE);
@@ -227,7 +252,10 @@ fn a_look_at_a_request_says_who_asks_and_changes_nothing() {
     let look = || block_on(world.issuer.request(token));
     unchanged(&world, || {
         let seen = look().unwrap();
-        assert_eq!((seen.app(), seen.redirect()), (Some(&app()), Some("https://films.example/done")));
+        assert_eq!(
+            (seen.app(), seen.redirect()),
+            (Some(&app()), Some("https://films.example/done"))
+        );
         assert_eq!((seen.is_approved(), seen.token()), (false, None));
         refused(block_on(world.issuer.request("something")), ErrorKind::MalformedToken);
     });
@@ -252,14 +280,19 @@ fn a_decision_may_say_where_the_subject_goes_unless_the_app_did() {
     let token = open(&world);
     let decide = Decide::approve(&token, id("alice")).redirect(page);
     assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(page));
-    assert_eq!(block_on(world.issuer.request(&token)).unwrap().redirect(), Some(page), "it is kept");
+    assert_eq!(
+        block_on(world.issuer.request(&token)).unwrap().redirect(),
+        Some(page),
+        "it is kept"
+    );
     let opening = OpenRequest::new(app()).redirect(own);
     let opened = block_on(world.issuer.open(opening)).unwrap();
     let decide = Decide::deny(opened.token().unwrap()).redirect(page);
     assert_eq!(block_on(world.issuer.decide(decide)).unwrap().redirect(), Some(own));
     let waiting = open(&world);
     for bad in ["https://a\r\nb", &"a".repeat(2049)] {
-        let error = block_on(world.issuer.decide(Decide::deny(&waiting).redirect(bad))).unwrap_err();
+        let error =
+            block_on(world.issuer.decide(Decide::deny(&waiting).redirect(bad))).unwrap_err();
         assert_eq!(error.invalid_input().unwrap().field, InputField::Redirect);
         assert!(!block_on(world.issuer.request(&waiting)).unwrap().is_approved(), "it waits on");
     }

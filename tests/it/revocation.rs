@@ -1,4 +1,5 @@
-//! Revocation: one, all, all but one, by device, by actor; caps; lists; the log. Numbers are those of the lifecycle cases.
+//! Revocation: one, all, all but one, by device, by actor; caps; lists; the log. Numbers are those
+//! of the lifecycle cases.
 
 use session_issuer::{
     NewSession, Policy, Requirement, Revoke, SessionQuery,
@@ -57,8 +58,11 @@ fn ending_twice_is_fine_and_emits_one_event() {
     block_on(world.issuer.revoke(Revoke::sessions([]))).unwrap();
     let unknown = World::new(Policy::default()).login("bob").session_id();
     assert!(block_on(world.issuer.revoke(Revoke::session(unknown))).unwrap().sessions().is_empty());
-    let emitted: Vec<_> =
-        world.events().into_iter().filter(|event| matches!(event.kind, EventKind::Revoked { .. })).collect();
+    let emitted: Vec<_> = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event.kind, EventKind::Revoked { .. }))
+        .collect();
     assert_eq!(emitted.len(), 1);
     assert_eq!(emitted[0].session, Some(login.session_id()));
     assert_eq!(emitted[0].subject, Some(id("alice")));
@@ -79,7 +83,11 @@ fn logging_out_with_an_older_authentic_token_works() {
     block_on(world.issuer.revoke(Revoke::token(&refresh_of(&login)))).unwrap();
     let error = refused(world.refresh(&token), ErrorKind::Revoked);
     assert_eq!(error.reason(), Some(RevokeReason::Logout));
-    assert_eq!(world.count(|kind| *kind == EventKind::ReuseDetected), 0, "logging out is not theft");
+    assert_eq!(
+        world.count(|kind| *kind == EventKind::ReuseDetected),
+        0,
+        "logging out is not theft"
+    );
 }
 
 #[test]
@@ -102,7 +110,9 @@ fn three_logins_are_listed_and_logging_out_elsewhere_leaves_one() {
     let logins = [world.login("alice"), world.login("alice"), world.login("alice")];
     let other = world.login("bob");
     assert_eq!(live(&world, "alice"), 3);
-    assert!(block_on(world.issuer.revoke(Revoke::others_than(logins[1].token()))).unwrap().is_mass());
+    assert!(
+        block_on(world.issuer.revoke(Revoke::others_than(logins[1].token()))).unwrap().is_mass()
+    );
     assert_eq!(live(&world, "alice"), 1);
     world.check(logins[1].token()).unwrap();
     refused(world.check(logins[0].token()), ErrorKind::Revoked);
@@ -133,7 +143,10 @@ fn a_session_that_has_ended_cannot_be_the_one_to_keep() {
     block_on(world.issuer.revoke(Revoke::session(mine.session_id()))).unwrap();
     refused(block_on(world.issuer.revoke(Revoke::others_than(mine.token()))), ErrorKind::Revoked);
     for keep in [mine.session_id(), stranger.session_id()] {
-        refused(block_on(world.issuer.revoke(Revoke::all_but(id("alice"), keep))), ErrorKind::NotFound);
+        refused(
+            block_on(world.issuer.revoke(Revoke::all_but(id("alice"), keep))),
+            ErrorKind::NotFound,
+        );
     }
     world.check(other.token()).unwrap();
 }
@@ -148,8 +161,10 @@ fn a_password_change_ends_all_sessions_but_the_one_it_was_made_in() {
     world.check(own.token()).unwrap();
     let error = refused(world.check(other.token()), ErrorKind::Revoked);
     assert_eq!(error.reason(), Some(RevokeReason::CredentialChange));
-    block_on(world.issuer.credential_changed(CredentialChange::new(id("alice"), FactorKind::Password)))
-        .unwrap();
+    block_on(
+        world.issuer.credential_changed(CredentialChange::new(id("alice"), FactorKind::Password)),
+    )
+    .unwrap();
     refused(world.check(own.token()), ErrorKind::Revoked);
 }
 
@@ -169,7 +184,8 @@ fn a_password_change_may_leave_sessions_alive_without_the_factor() {
     assert_eq!(error.unmet().unwrap().missing, [FactorKind::Password]);
     // A proof in the very next moment counts.
     world.people.change("alice", |alice| alice.password = "new".into());
-    let again = session_issuer::Update::with_token(login.token()).check(Check::password("new").unwrap());
+    let again =
+        session_issuer::Update::with_token(login.token()).check(Check::password("new").unwrap());
     let again = block_on(world.issuer.update(again)).unwrap();
     world.check_for(again.token(), &need).unwrap();
 }
@@ -261,19 +277,24 @@ fn an_impersonation_is_attributable_bounded_and_dies_with_its_actor() {
     world.check(owner.token()).unwrap();
     assert_eq!(live(&world, "alice"), 1, "not listed as the subject's own");
     let all =
-        block_on(world.issuer.list(SessionQuery::of_subject(id("alice")).impersonations_too())).unwrap();
+        block_on(world.issuer.list(SessionQuery::of_subject(id("alice")).impersonations_too()))
+            .unwrap();
     assert_eq!(all.sessions().len(), 2);
 
     let checked = world.check(acting.token()).unwrap();
     assert_eq!((checked.subject().unwrap(), checked.actors()), (&id("alice"), vec!["op"]));
     assert!(
-        world.events().iter().any(|e| e.kind == EventKind::ImpersonationUsed && e.actor == Some(id("op")))
+        world
+            .events()
+            .iter()
+            .any(|e| e.kind == EventKind::ImpersonationUsed && e.actor == Some(id("op")))
     );
     refused(
         world.check_for(acting.token(), &Requirement::new().no_impersonation()),
         ErrorKind::ImpersonationRefused,
     );
-    let step_up = session_issuer::Update::with_token(acting.token()).verified_by_host(FactorKind::Totp);
+    let step_up =
+        session_issuer::Update::with_token(acting.token()).verified_by_host(FactorKind::Totp);
     refused(block_on(world.issuer.update(step_up)), ErrorKind::ImpersonationRefused);
     let longer = session_issuer::Update::with_token(acting.token()).lifetime(2 * HOUR);
     refused(block_on(world.issuer.update(longer)), ErrorKind::InvalidInput);
@@ -341,7 +362,8 @@ fn an_actor_who_impersonates_brings_the_root_along_and_four_are_the_most() {
         acting = world.create(NewSession::impersonating(id(&format!("a{n}")), chain)).unwrap();
     }
     assert_eq!(world.check(acting.token()).unwrap().actors(), ["a3", "a2", "a1", "root"]);
-    let chain = ActorChain::new(Actor::new(id("a4")).with_session(acting.session_id()), "ticket").unwrap();
+    let chain =
+        ActorChain::new(Actor::new(id("a4")).with_session(acting.session_id()), "ticket").unwrap();
     refused(world.create(NewSession::impersonating(id("a5"), chain)), ErrorKind::InvalidInput);
     // Whoever is behind ends all in front.
     block_on(world.issuer.revoke(Revoke::session(root.session_id()))).unwrap();
@@ -364,7 +386,9 @@ fn nobody_acts_through_a_session_that_is_not_his() {
 fn sessions_of_a_device_and_of_an_actor_end_in_bounded_batches() {
     let world = World::new(opaque_pairs());
     for n in 0..501 {
-        world.create(NewSession::for_subject(id(&format!("s{n}"))).device(device("kiosk"))).unwrap();
+        world
+            .create(NewSession::for_subject(id(&format!("s{n}"))).device(device("kiosk")))
+            .unwrap();
     }
     let acting = impersonate(&world, "alice", "op", None);
     let first = block_on(world.issuer.revoke(Revoke::device(device("kiosk")))).unwrap();
@@ -392,7 +416,9 @@ fn a_tenant_sees_nothing_of_another() {
     refused(block_on(other.refresh(refresh_of(&login).as_str().into())), ErrorKind::InvalidToken);
     block_on(other.revoke(Revoke::session(login.session_id()))).unwrap();
     block_on(other.revoke(Revoke::all(id("alice")))).unwrap();
-    assert!(block_on(other.list(SessionQuery::of_subject(id("alice")))).unwrap().sessions().is_empty());
+    assert!(
+        block_on(other.list(SessionQuery::of_subject(id("alice")))).unwrap().sessions().is_empty()
+    );
     world.check(login.token()).unwrap();
 }
 
@@ -438,9 +464,15 @@ fn a_list_is_paged_in_order_and_never_shows_the_dead() {
 fn a_session_without_an_end_never_ends_before_a_time_and_always_after_it() {
     let world = World::new(Policy::zitadel());
     let endless = world.login("alice").session_id();
-    let hour = world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap().session_id();
+    let hour =
+        world.create(NewSession::for_subject(id("alice")).lifetime(HOUR)).unwrap().session_id();
     let found = |query: SessionQuery| -> Vec<_> {
-        block_on(world.issuer.list(query)).unwrap().sessions().iter().map(|view| view.id()).collect()
+        block_on(world.issuer.list(query))
+            .unwrap()
+            .sessions()
+            .iter()
+            .map(|view| view.id())
+            .collect()
     };
     let later = world.issuer.now().saturating_add(DAY);
     let query = || SessionQuery::of_subject(id("alice"));
@@ -491,8 +523,10 @@ fn with_the_revocation_log_a_dead_actor_is_seen_too() {
     let world = World::new(Policy::default());
     let need = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
     let operator = world.login("op");
-    let (with, without) =
-        (impersonate(&world, "alice", "op", Some(&operator)), impersonate(&world, "alice", "boss", None));
+    let (with, without) = (
+        impersonate(&world, "alice", "op", Some(&operator)),
+        impersonate(&world, "alice", "boss", None),
+    );
     block_on(world.issuer.sync_revocations()).unwrap();
     for acting in [&with, &without] {
         world.check_for(acting.token(), &need).unwrap();
@@ -511,7 +545,10 @@ fn a_revocation_that_the_store_did_not_take_is_an_error_and_nothing_ended() {
     let world = World::new(Policy::default());
     let login = world.login("alice");
     world.store.fail_next(Verb::End, Fault::Before);
-    let error = refused(block_on(world.issuer.revoke(Revoke::token(login.token()))), ErrorKind::Unavailable);
+    let error = refused(
+        block_on(world.issuer.revoke(Revoke::token(login.token()))),
+        ErrorKind::Unavailable,
+    );
     assert!(error.is_retryable() && !error.is_terminal());
     world.check(login.token()).unwrap();
     world.store.fail_next(Verb::End, Fault::After);

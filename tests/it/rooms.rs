@@ -1,4 +1,5 @@
-//! Who may import whom: reads `src/**/*.rs` and refuses every edge between rooms that is not drawn here.
+//! Who may import whom: reads `src/**/*.rs` and refuses every edge between rooms that is not drawn
+//! here.
 
 use std::{
     collections::BTreeSet,
@@ -28,9 +29,15 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "policy" | "token" => up_to(&[NAMES, DATA]),
         // The rules take the policy as an argument.
         "session" => up_to(&[NAMES, DATA, &["policy"]]),
-        "event" | "signer" | "store" | "verifier" => up_to(&[NAMES, DATA, &["policy", "session", "token"]]),
-        "store::memory" | "store::sqlite" => up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]]),
-        "signer::key" | "signer::key_ring" | "signer::live_ring" => up_to(&[NAMES, &["token", "signer"]]),
+        "event" | "signer" | "store" | "verifier" => {
+            up_to(&[NAMES, DATA, &["policy", "session", "token"]])
+        }
+        "store::memory" | "store::sqlite" => {
+            up_to(&[NAMES, DATA, &["policy", "session", "token", "store"]])
+        }
+        "signer::key" | "signer::key_ring" | "signer::live_ring" => {
+            up_to(&[NAMES, &["token", "signer"]])
+        }
         // A lockout or verifier knows its joint, and no other of its kind.
         "verifier::attempt_limit"
         | "verifier::one_time_codes"
@@ -44,9 +51,11 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "testing" | "guide" => {
             up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "verify", "issuer"]])
         }
-        // Public rooms alone: it must be all that a host can build. `tests/outside` compiles it from there.
+        // Public rooms alone: it must be all that a host can build. `tests/outside` compiles it
+        // from there.
         "compat" => {
-            let rooms = up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "verify", "issuer"]]);
+            let rooms =
+                up_to(&[NAMES, DATA, JOINTS, &["policy", "session", "token", "verify", "issuer"]]);
             rooms
                 .into_iter()
                 .filter(|room| !["epoch", "forward", "json", "mac", "reason"].contains(room))
@@ -63,7 +72,10 @@ fn no_room_imports_what_lies_above_or_beside_it() {
         let room = room_of(&file);
         for import in imports(&text) {
             if room != "lib" && import != room && !room.starts_with(&format!("{import}::")) {
-                assert!(allowed(&room).contains(&import.as_str()), "{file}: {room} may not import {import}");
+                assert!(
+                    allowed(&room).contains(&import.as_str()),
+                    "{file}: {room} may not import {import}"
+                );
                 edges.insert((room.clone(), import));
             }
         }
@@ -84,8 +96,12 @@ fn each_public_item_has_one_path_and_a_dozen_have_one_at_the_root() {
     let mut shown = BTreeSet::<&str>::new();
     for (file, text) in sources() {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let exports =
-            || text.split("pub use ").skip(1).filter_map(|rest| rest.split_once(';')).map(|(tree, _)| tree);
+        let exports = || {
+            text.split("pub use ")
+                .skip(1)
+                .filter_map(|rest| rest.split_once(';'))
+                .map(|(tree, _)| tree)
+        };
         if file == "lib.rs" {
             let names: usize = exports().map(|tree| tree.split(',').count()).sum();
             assert!((1..=12).contains(&names), "{names} names stand at the root");
@@ -99,7 +115,10 @@ fn each_public_item_has_one_path_and_a_dozen_have_one_at_the_root() {
                 shown.extend(hidden);
             }
             let room = tree.trim_start_matches("self::").split("::").next().unwrap();
-            assert!(!text.contains(&format!("pub mod {room};")), "{file} shows {tree} on a second path");
+            assert!(
+                !text.contains(&format!("pub mod {room};")),
+                "{file} shows {tree} on a second path"
+            );
         }
     }
     assert_eq!(shown.len(), HIDDEN.len(), "the reader of exports has gone blind: {shown:?}");
@@ -112,13 +131,16 @@ fn the_rules_are_pure() {
         if file.starts_with("session/") && text.contains("pub(crate) fn decide_") {
             rules.insert(file.clone());
         }
-        if ["policy", "session", "token"].contains(&room_of(&file).as_str()) && !file.contains("model") {
+        if ["policy", "session", "token"].contains(&room_of(&file).as_str())
+            && !file.contains("model")
+        {
             for word in ["async ", "dyn ", "Clock", ".await"] {
                 assert!(!text.contains(word), "{file} has {word:?}");
             }
         }
     }
-    let acts: Vec<_> = sources().into_iter().filter(|(file, _)| file.starts_with("store/act/")).collect();
+    let acts: Vec<_> =
+        sources().into_iter().filter(|(file, _)| file.starts_with("store/act/")).collect();
     assert!(acts.len() > 7, "{}", acts.len());
     for (file, text) in acts {
         for word in ["async ", "dyn ", "Clock", ".await", "Mutex", "std::fs"] {
@@ -189,7 +211,9 @@ fn room_of(file: &str) -> String {
     let parts: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
     match parts.as_slice() {
         ["store", backend @ ("memory" | "sqlite"), ..] => format!("store::{backend}"),
-        ["signer", backend @ ("key" | "key_ring" | "live_ring"), ..] => format!("signer::{backend}"),
+        ["signer", backend @ ("key" | "key_ring" | "live_ring"), ..] => {
+            format!("signer::{backend}")
+        }
         [
             "verifier",
             backend @ ("attempt_limit" | "one_time_codes" | "password" | "recovery_codes" | "totp"
@@ -215,7 +239,10 @@ fn imports(text: &str) -> BTreeSet<String> {
         }
     }
     // Types at the root are exports, not rooms, and so is the one exported macro.
-    found.into_iter().filter(|name| name.starts_with(char::is_lowercase) && name != "store_suite").collect()
+    found
+        .into_iter()
+        .filter(|name| name.starts_with(char::is_lowercase) && name != "store_suite")
+        .collect()
 }
 
 fn first_names(group: &str) -> Vec<String> {

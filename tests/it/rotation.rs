@@ -62,7 +62,11 @@ fn the_overlap_window_counts_from_the_rotation_and_never_slides() {
 }
 
 fn no_retry() -> Rotation {
-    Rotation::On { overlap: 10 * SECOND, retry: Some(std::time::Duration::ZERO), late_replays_in_a_row: 2 }
+    Rotation::On {
+        overlap: 10 * SECOND,
+        retry: Some(std::time::Duration::ZERO),
+        late_replays_in_a_row: 2,
+    }
 }
 
 // 5, 31
@@ -225,8 +229,9 @@ fn another_client_can_neither_refresh_nor_log_the_owner_out() {
     let world = World::new(Policy::default().client_binding(ClientBinding::UserAgent));
     let own = ClientInfo::new().with_user_agent("own/1.0");
     let other = ClientInfo::new().with_user_agent("other/1.0");
-    let refresh =
-        |token: &str, client: &ClientInfo| block_on(world.issuer.refresh(Refresh::new(token).client(client)));
+    let refresh = |token: &str, client: &ClientInfo| {
+        block_on(world.issuer.refresh(Refresh::new(token).client(client)))
+    };
     let first = world.create(NewSession::for_subject(id("alice")).client(own.clone())).unwrap();
     let first = refresh_of(&first);
     refused(refresh(&first, &other), ErrorKind::ClientMismatch);
@@ -329,7 +334,8 @@ fn old_tokens_cannot_follow_a_step_up() {
     let world = World::new(Policy::default());
     world.people.add("alice", "correct horse");
     let login = world.login("alice");
-    let update = session_issuer::Update::with_token(login.token()).verified_by_host(FactorKind::Totp);
+    let update =
+        session_issuer::Update::with_token(login.token()).verified_by_host(FactorKind::Totp);
     let stepped = block_on(world.issuer.update(update)).unwrap();
     assert_eq!(stepped.session().record().generation(), 3);
     refused(world.refresh(&refresh_of(&login)), ErrorKind::Superseded);
@@ -352,7 +358,11 @@ fn an_access_token_may_ask_for_less_and_never_for_more() {
     let short = ask(60 * SECOND).unwrap();
     assert_eq!(short.expires_at(), Some(world.issuer.now().saturating_add(60 * SECOND)));
     let next = world.refresh(&refresh_of(&short)).unwrap();
-    assert_eq!(next.expires_at(), Some(world.issuer.now().saturating_add(600 * SECOND)), "it is not kept");
+    assert_eq!(
+        next.expires_at(),
+        Some(world.issuer.now().saturating_add(600 * SECOND)),
+        "it is not kept"
+    );
 }
 
 #[test]
@@ -364,7 +374,9 @@ fn the_event_of_a_replay_says_whether_it_came_from_elsewhere() {
     world.refresh(&refresh_of(&first)).unwrap();
     block_on(world.issuer.refresh(Refresh::new(&refresh_of(&first)).client(&away))).unwrap();
     let replay = world.events().into_iter().find_map(|event| match event.kind {
-        EventKind::RefreshReplayed { ip_changed, agent_changed, .. } => Some((ip_changed, agent_changed)),
+        EventKind::RefreshReplayed { ip_changed, agent_changed, .. } => {
+            Some((ip_changed, agent_changed))
+        }
         _ => None,
     });
     assert_eq!(replay, Some((true, false)));

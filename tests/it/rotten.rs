@@ -1,4 +1,5 @@
-//! Rows that cannot be read: nobody else notices, and no revocation stops at them. Numbers are those of the requirements.
+//! Rows that cannot be read: nobody else notices, and no revocation stops at them. Numbers are
+//! those of the requirements.
 
 use std::{
     collections::HashSet,
@@ -16,9 +17,9 @@ use session_issuer::{
     id::{SessionId, SessionKey, SubjectKey},
     session::{SubjectStamp, Tombstone, Use},
     store::{
-        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-        RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind, SubjectChange, SubjectChanged,
-        Swept,
+        Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
+        RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, StoreErrorKind,
+        SubjectChange, SubjectChanged, Swept,
     },
     testing::{FaultyStore, ManualClock, Verb, block_on},
 };
@@ -90,7 +91,11 @@ impl SessionStore for Rotten {
         self.read(key.id)?;
         self.inner.load(key).await
     }
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         self.inner.stamp(subject, now).await
     }
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
@@ -124,7 +129,11 @@ impl SessionStore for Rotten {
         page.damaged.extend(damaged.iter().map(|item| item.record.id()));
         Ok(page)
     }
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         self.inner.revoked_since(cursor, limit).await
     }
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
@@ -142,11 +151,17 @@ fn a_row_that_cannot_be_read_is_an_error_for_its_token_alone() {
     let (good, bad) = (world.login("alice"), world.login("alice"));
     store.rot(bad.session_id());
     let page = block_on(world.issuer.list(SessionQuery::of_subject(id("alice")))).unwrap();
-    assert_eq!(page.sessions().iter().map(|view| view.id()).collect::<Vec<_>>(), [good.session_id()]);
+    assert_eq!(
+        page.sessions().iter().map(|view| view.id()).collect::<Vec<_>>(),
+        [good.session_id()]
+    );
     assert_eq!(page.damaged(), [bad.session_id()]);
     world.check(good.token()).unwrap();
     let error = refused(world.check(bad.token()), ErrorKind::Damaged);
-    assert!(!error.is_terminal() && !error.is_retryable(), "neither a log-out nor worth another try");
+    assert!(
+        !error.is_terminal() && !error.is_retryable(),
+        "neither a log-out nor worth another try"
+    );
     // It can be ended all the same: whoever mends the row mends an ended session.
     refused(block_on(world.issuer.revoke(Revoke::session(bad.session_id()))), ErrorKind::Damaged);
     store.mend_all();
@@ -181,9 +196,17 @@ fn an_unreadable_row_keeps_no_other_session_of_its_device_or_actor_alive() {
         let error = refused(block_on(world.issuer.revoke(revoke())), ErrorKind::Damaged);
         assert!(!error.is_retryable());
         for (n, login) in logins.iter().enumerate().filter(|(n, _)| *n != 1) {
-            assert_eq!(world.check(login.token()).unwrap_err().kind(), ErrorKind::Revoked, "{n}, {end:?}");
+            assert_eq!(
+                world.check(login.token()).unwrap_err().kind(),
+                ErrorKind::Revoked,
+                "{n}, {end:?}"
+            );
         }
-        assert_eq!(world.count(|kind| matches!(kind, EventKind::Revoked { .. })), 4, "each is emitted once");
+        assert_eq!(
+            world.count(|kind| matches!(kind, EventKind::Revoked { .. })),
+            4,
+            "each is emitted once"
+        );
         // What was mended is ended as well: by what was noted then, or by the next call.
         store.mend_all();
         let left = block_on(world.issuer.revoke(revoke())).unwrap();
@@ -197,7 +220,9 @@ fn a_row_that_cannot_be_read_keeps_no_session_of_a_later_batch_alive() {
     for end in [OfRotten::Noted, OfRotten::Nothing] {
         let (world, store) = Rotten::world(opaque_pairs(), end);
         let login = |n: u32| {
-            world.create(NewSession::for_subject(id(&format!("s{n}"))).device(device("kiosk"))).unwrap()
+            world
+                .create(NewSession::for_subject(id(&format!("s{n}"))).device(device("kiosk")))
+                .unwrap()
         };
         let logins: Vec<_> = (0..502).map(login).collect();
         let (newest, others) = logins.split_last().unwrap(); // of the first batch
@@ -231,7 +256,10 @@ fn a_store_that_does_not_answer_is_not_asked_for_the_rest() {
     let ids: Vec<_> = logins.iter().map(|login| login.session_id()).collect();
     world.store.reset_calls();
     world.store.fail_all(true);
-    let error = refused(block_on(world.issuer.revoke(Revoke::sessions(ids.clone()))), ErrorKind::Unavailable);
+    let error = refused(
+        block_on(world.issuer.revoke(Revoke::sessions(ids.clone()))),
+        ErrorKind::Unavailable,
+    );
     assert!(error.is_retryable());
     assert_eq!(world.store.calls().of(Verb::End), 1);
     // Of two troubles, the one that another try may heal is reported.
@@ -275,7 +303,8 @@ fn an_unreadable_row_does_not_hold_up_a_finished_operation_of_zelf() {
             let request = json!({ "identifier": "device-1" });
             zelf_create(&world, &from(ip), request).token.expose().to_owned()
         };
-        let (own, bad, other) = (token([192, 0, 2, 7]), token([192, 0, 2, 8]), token([192, 0, 2, 9]));
+        let (own, bad, other) =
+            (token([192, 0, 2, 7]), token([192, 0, 2, 8]), token([192, 0, 2, 9]));
         store.rot(world.check(&bad).unwrap().session_id());
         let service = zelf::Service::new(world.issuer.clone());
         let finish = || block_on(service.finish_session(zelf::UseSession::new(own.as_str())));

@@ -1,7 +1,8 @@
 //! The stored form of a record: rows of each release are kept, and every later one must read them.
 //!
-//! `WRITE_ROWS=1 cargo test --all-features --test it rows` writes the rows of this release anew. Rows of a version that was
-//! released are never written again: a new form is a new version, with a folder of its own.
+//! `WRITE_ROWS=1 cargo test --all-features --test it rows` writes the rows of this release anew.
+//! Rows of a version that was released are never written again: a new form is a new version, with a
+//! folder of its own.
 
 use std::{error::Error as _, fs, path::PathBuf, time::Duration};
 
@@ -15,8 +16,8 @@ use session_issuer::{
     metadata::{HostClaims, Metadata},
     policy::Spend,
     session::{
-        Columns, CredentialsKind, Epoch, FactorFloor, MAX_ROW_BYTES, Record, RevokeReason, SubjectStamp,
-        Tombstone, Use,
+        Columns, CredentialsKind, Epoch, FactorFloor, MAX_ROW_BYTES, Record, RevokeReason,
+        SubjectStamp, Tombstone, Use,
     },
     store::{
         Noted, Snapshot, StoreError, StoreErrorKind,
@@ -45,7 +46,9 @@ fn session(number: u8) -> SessionBuilder {
 }
 
 fn of_alice(number: u8) -> SessionBuilder {
-    session(number).subject(subject("alice"), EPOCH).factors(&[FactorKind::Subject, FactorKind::Password])
+    session(number)
+        .subject(subject("alice"), EPOCH)
+        .factors(&[FactorKind::Subject, FactorKind::Password])
 }
 
 fn request(number: u8) -> Record {
@@ -78,10 +81,11 @@ fn seen(record: Record, secs: u64) -> Record {
 fn ended(record: Record, tombstone: &Tombstone) -> Record {
     let key = record.key();
     let facts = Facts { current: Row::Record(Snapshot::new(record.into(), None)), ..Facts::held() };
-    let written = act::end(&key, tombstone, facts).writes.into_iter().find_map(|write| match write {
-        Write::End { record, .. } => record,
-        _ => None,
-    });
+    let written =
+        act::end(&key, tombstone, facts).writes.into_iter().find_map(|write| match write {
+            Write::End { record, .. } => record,
+            _ => None,
+        });
     Record::clone(&written.unwrap())
 }
 
@@ -122,7 +126,8 @@ fn everything() -> Record {
     let proved = fixtures::proved(&open, FactorKind::Totp, at(2)).unwrap();
     let rotated = fixtures::rotated(&proved, at(3)).unwrap();
     let late = fixtures::replayed(&rotated, at(60)).unwrap();
-    let counted = spent(late, vec![Spend::one("posts", 9), Spend::one("exports", 9).with_amount(4)]);
+    let counted =
+        spent(late, vec![Spend::one("posts", 9), Spend::one("exports", 9).with_amount(4)]);
     let by = Some(subject("boss"));
     ended(counted, &Tombstone::new(RevokeReason::Admin, at(61)).by(by))
 }
@@ -131,7 +136,10 @@ fn everything() -> Record {
 fn records() -> Vec<(String, Record)> {
     let mut all = vec![
         ("request-open", request(1)),
-        ("request-approved", fixtures::approved(&request(2), subject("alice"), EPOCH, at(5)).unwrap()),
+        (
+            "request-approved",
+            fixtures::approved(&request(2), subject("alice"), EPOCH, at(5)).unwrap(),
+        ),
         ("request-denied", fixtures::denied(&request(3), at(5)).unwrap()),
         (
             "request-redirect",
@@ -150,8 +158,14 @@ fn records() -> Vec<(String, Record)> {
         ("session-rotated", fixtures::rotated(&of_alice(11).build(), at(30)).unwrap()),
         ("session-used", seen(fixtures::rotated(&of_alice(12).build(), at(30)).unwrap(), 90)),
         ("session-replayed", fixtures::replayed(&of_alice(13).build(), at(90)).unwrap()),
-        ("session-jumped", fixtures::proved(&of_alice(14).build(), FactorKind::Totp, at(90)).unwrap()),
-        ("session-counting", spent(of_alice(15).build(), vec![Spend::one("posts", 9), Spend::one("a", 9)])),
+        (
+            "session-jumped",
+            fixtures::proved(&of_alice(14).build(), FactorKind::Totp, at(90)).unwrap(),
+        ),
+        (
+            "session-counting",
+            spent(of_alice(15).build(), vec![Spend::one("posts", 9), Spend::one("a", 9)]),
+        ),
         ("session-impersonated", impersonation(16).build()),
         ("session-everything", everything()),
         (
@@ -179,8 +193,9 @@ fn records() -> Vec<(String, Record)> {
                     FactorKind::ALL
                         .iter()
                         .map(|kind| {
-                            let details =
-                                FactorDetails::default().with_user_verified(true).with_hardware(true);
+                            let details = FactorDetails::default()
+                                .with_user_verified(true)
+                                .with_hardware(true);
                             fixtures::detailed_factor(*kind, at(1), details)
                         })
                         .collect(),
@@ -190,7 +205,8 @@ fn records() -> Vec<(String, Record)> {
         (
             "session-every-challenge",
             FactorKind::ALL.iter().fold(of_alice(20).build(), |record, kind| {
-                let challenge = Challenge::new(*kind, "what the verifier sees again", at(300)).unwrap();
+                let challenge =
+                    Challenge::new(*kind, "what the verifier sees again", at(300)).unwrap();
                 fixtures::challenged(&record, challenge, at(1)).unwrap()
             }),
         ),
@@ -256,7 +272,8 @@ fn every_row_that_was_ever_written_is_read_as_the_record_that_it_was() {
     for file in fs::read_dir(folder()).unwrap() {
         let file = file.unwrap().path();
         let name = file.file_stem().unwrap().to_str().unwrap();
-        let (_, record) = records.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{name}"));
+        let (_, record) =
+            records.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("{name}"));
         let text = fs::read_to_string(&file).unwrap();
         let (first, second) = text.trim_end().split_once('\n').unwrap();
         let read = decode(first, second).unwrap();
@@ -296,7 +313,8 @@ fn no_part_of_a_row_can_be_taken_away_or_come_twice_or_be_added() {
                 if path == ["v"] {
                     continue;
                 }
-                let is_data = path.len() > 1 && path.iter().rev().skip(1).any(|part| is_a_map_of_data(part));
+                let is_data =
+                    path.len() > 1 && path.iter().rev().skip(1).any(|part| is_a_map_of_data(part));
                 for edit in [Edit::Remove, Edit::Twice, Edit::Rename] {
                     if is_data && !matches!(edit, Edit::Twice) {
                         continue;
@@ -361,16 +379,25 @@ fn a_row_that_is_cut_or_changed_anywhere_is_refused_or_a_record_and_nothing_pani
 fn a_row_of_a_later_release_is_refused_and_says_so() {
     let record = of_alice(1).build();
     let later = |text: String| text.replacen("{\"v\":1,", "{\"v\":2,\"what\":[],", 1);
-    let read = [decode(later(row(&record)), columns(&record)), decode(row(&record), later(columns(&record)))];
+    let read = [
+        decode(later(row(&record)), columns(&record)),
+        decode(row(&record), later(columns(&record))),
+    ];
     for error in read.map(Result::unwrap_err) {
         assert_eq!(error.kind(), StoreErrorKind::UnknownVersion);
         assert!(!error.is_retryable() && !error.is_in_doubt());
         assert_eq!(why(&error), "a row of version 2, and this release reads up to 1");
     }
     let row = row(&record);
-    for broken in
-        ["{\"v\":01,", "{\"v\":,", "{\"v\":-1,", "{\"v\":1.0,", "{\"v\":99999999999,", "{ \"v\":1,", "["]
-    {
+    for broken in [
+        "{\"v\":01,",
+        "{\"v\":,",
+        "{\"v\":-1,",
+        "{\"v\":1.0,",
+        "{\"v\":99999999999,",
+        "{ \"v\":1,",
+        "[",
+    ] {
         let broken = row.replacen("{\"v\":1,", broken, 1);
         assert_eq!(kind(&broken, &record), Some(StoreErrorKind::Damaged), "{broken}");
     }
@@ -405,7 +432,10 @@ fn every_value_passes_the_checks_of_its_birth_again() {
     let challenge = json!({"kind": "totp", "state": "s", "ends_at": 1});
     let actor = json!({"subject": "a", "session": null, "epoch": null});
     let refused = [
-        (top("id", json!("936da01f-9abd-4d9d-80c7-02af85c822a8")), "not of the form of its version"),
+        (
+            top("id", json!("936da01f-9abd-4d9d-80c7-02af85c822a8")),
+            "not of the form of its version",
+        ),
         (top("tenant", json!("")), "tenant is empty"),
         (top("tenant", json!("a\u{0}b")), "tenant has a control character"),
         (top("generation", json!(0)), "a version or generation of zero"),
@@ -419,7 +449,10 @@ fn every_value_passes_the_checks_of_its_birth_again() {
         (session("subject", json!(null)), "an epoch without a subject, or the reverse"),
         (session("factors", json!([factor, factor])), "a kind of factor that comes twice"),
         (
-            session("factors", json!([{"kind": "luck", "at": 1, "user_verified": false, "hardware": false}])),
+            session(
+                "factors",
+                json!([{"kind": "luck", "at": 1, "user_verified": false, "hardware": false}]),
+            ),
             "not of",
         ),
         (session("credentials", json!("cookie")), "not of the form"),
@@ -445,7 +478,10 @@ fn every_value_passes_the_checks_of_its_birth_again() {
         (more("app", json!("")), "app is empty"),
         (more("acting.reason", json!("")), "impersonation reason is empty"),
         (more("acting.actors", json!([])), "an impersonation without an actor"),
-        (more("acting.actors", json!([actor, actor, actor, actor, actor])), "actor chain has more than 4"),
+        (
+            more("acting.actors", json!([actor, actor, actor, actor, actor])),
+            "actor chain has more than 4",
+        ),
         (more("challenges", json!([challenge, challenge])), "a kind of challenge that comes twice"),
         (
             more("challenges", json!([{"kind": "totp", "state": "x".repeat(4097), "ends_at": 1}])),
@@ -470,7 +506,9 @@ fn every_value_passes_the_checks_of_its_birth_again() {
     ];
     let kept = |path: &[String], whole: &Value| write(whole, path, &Edit::Keep);
     let edits = refused.map(|edit| (false, edit)).into_iter();
-    for (of_the_columns, ((path, value), expected)) in edits.chain(refused_beside.map(|edit| (true, edit))) {
+    for (of_the_columns, ((path, value), expected)) in
+        edits.chain(refused_beside.map(|edit| (true, edit)))
+    {
         let path: Vec<_> = path.split('.').map(str::to_owned).collect();
         let before = if of_the_columns { &beside } else { &whole };
         let edited = write(before, &path, &Edit::Replace(value));
@@ -543,9 +581,15 @@ fn a_stamp_comes_back_as_it_was_and_is_read_on_no_trust() {
     }
     let floor = json!({"kind": "totp", "at": 1});
     let twice = write(&row, &["floors".to_owned()], &Edit::Replace(json!([floor, floor])));
-    assert_eq!(why(&SubjectStamp::decode(twice.as_bytes()).unwrap_err()), "a kind of factor with two floors");
+    assert_eq!(
+        why(&SubjectStamp::decode(twice.as_bytes()).unwrap_err()),
+        "a kind of factor with two floors"
+    );
     let later = text.replacen("{\"v\":1,", "{\"v\":7,", 1);
-    assert_eq!(SubjectStamp::decode(later.as_bytes()).unwrap_err().kind(), StoreErrorKind::UnknownVersion);
+    assert_eq!(
+        SubjectStamp::decode(later.as_bytes()).unwrap_err().kind(),
+        StoreErrorKind::UnknownVersion
+    );
 }
 
 /// What is done to one member of a row.
@@ -571,7 +615,9 @@ fn members(value: &Value) -> Vec<Vec<String>> {
     match value {
         Value::Object(object) => object
             .iter()
-            .flat_map(|(name, value)| [vec![vec![name.clone()]], under(name.clone(), value)].concat())
+            .flat_map(|(name, value)| {
+                [vec![vec![name.clone()]], under(name.clone(), value)].concat()
+            })
             .collect(),
         Value::Array(list) => {
             list.iter().enumerate().flat_map(|(at, value)| under(at.to_string(), value)).collect()
@@ -593,21 +639,25 @@ fn text(value: &Value, path: &[String], edit: &Edit) -> String {
     match value {
         Value::Object(object) => {
             let member = |name: &str, value: String| format!("{}:{value}", json!(name));
-            let written = object.iter().flat_map(|(name, value)| match (name == here, below, edit) {
-                (true, [], Edit::Remove) => vec![],
-                (true, [], Edit::Twice) => vec![member(name, value.to_string()); 2],
-                (true, [], Edit::Rename) => vec![member(&format!("{name}_"), value.to_string())],
-                (true, [], Edit::Replace(other)) => vec![member(name, other.to_string())],
-                (true, ..) => vec![member(name, text(value, below, edit))],
-                (false, ..) => vec![member(name, value.to_string())],
-            });
+            let written =
+                object.iter().flat_map(|(name, value)| match (name == here, below, edit) {
+                    (true, [], Edit::Remove) => vec![],
+                    (true, [], Edit::Twice) => vec![member(name, value.to_string()); 2],
+                    (true, [], Edit::Rename) => {
+                        vec![member(&format!("{name}_"), value.to_string())]
+                    }
+                    (true, [], Edit::Replace(other)) => vec![member(name, other.to_string())],
+                    (true, ..) => vec![member(name, text(value, below, edit))],
+                    (false, ..) => vec![member(name, value.to_string())],
+                });
             format!("{{{}}}", written.collect::<Vec<_>>().join(","))
         }
         Value::Array(list) => {
-            let written = list.iter().enumerate().map(|(at, value)| match at.to_string() == *here {
-                true => text(value, below, edit),
-                false => value.to_string(),
-            });
+            let written =
+                list.iter().enumerate().map(|(at, value)| match at.to_string() == *here {
+                    true => text(value, below, edit),
+                    false => value.to_string(),
+                });
             format!("[{}]", written.collect::<Vec<_>>().join(","))
         }
         other => other.to_string(),

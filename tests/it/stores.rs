@@ -13,8 +13,8 @@ use session_issuer::{
         RevocationBatch, Select, SessionStore, StoreErrorKind, SubjectChange,
     },
     testing::{
-        ComparingStore, DurableStore, Fault, FaultyStore, ManualClock, Tampering, Verb, block_on, fixtures,
-        store_suite,
+        ComparingStore, DurableStore, Fault, FaultyStore, ManualClock, Tampering, Verb, block_on,
+        fixtures, store_suite,
     },
 };
 
@@ -92,7 +92,8 @@ mod sqlite {
             let tables = rusqlite::Connection::open(self.path()).unwrap();
             let key = (key.tenant.as_str(), key.id.to_string());
             let find = "SELECT CAST(row AS BLOB) FROM records WHERE tenant = ?1 AND id = ?2";
-            let mut row: Vec<u8> = tables.query_row(find, (key.0, &key.1), |row| row.get(0)).unwrap();
+            let mut row: Vec<u8> =
+                tables.query_row(find, (key.0, &key.1), |row| row.get(0)).unwrap();
             change(&mut row);
             let put = "UPDATE records SET row = CAST(?3 AS TEXT) WHERE tenant = ?1 AND id = ?2";
             assert_eq!(tables.execute(put, (key.0, &key.1, row)).unwrap(), 1);
@@ -129,14 +130,16 @@ fn end(store: &impl SessionStore, key: &SessionKey) {
 
 #[test]
 fn every_naughty_string_is_a_name_that_is_kept_apart_or_no_name_at_all() {
-    let strings: Vec<String> = serde_json::from_str(include_str!("../vectors/strings/blns.json")).unwrap();
+    let strings: Vec<String> =
+        serde_json::from_str(include_str!("../vectors/strings/blns.json")).unwrap();
     let names: Vec<_> = strings.iter().filter_map(|text| SubjectId::new(text).ok()).collect();
     assert!(names.len() > 400, "{}", names.len());
     let store = MemoryStore::new();
     let mut keys = Vec::new();
     for name in &names {
-        let known =
-            block_on(store.stamp(&SubjectKey::new(TenantId::default(), name.clone()), NOW)).unwrap().epoch;
+        let known = block_on(store.stamp(&SubjectKey::new(TenantId::default(), name.clone()), NOW))
+            .unwrap()
+            .epoch;
         let record = fixtures::session().subject(name.clone(), known).build();
         keys.push(record.key());
         let new = NewRecord::new(record, NOW);
@@ -144,8 +147,12 @@ fn every_naughty_string_is_a_name_that_is_kept_apart_or_no_name_at_all() {
     }
     for (name, key) in names.iter().zip(&keys) {
         let query = Query::new(TenantId::default(), Select::Subject((*name).clone()));
-        let ids: Vec<_> =
-            block_on(store.list(&query)).unwrap().items.iter().map(|item| item.record.id()).collect();
+        let ids: Vec<_> = block_on(store.list(&query))
+            .unwrap()
+            .items
+            .iter()
+            .map(|item| item.record.id())
+            .collect();
         assert!(ids.contains(&key.id), "{name:?}");
         let same = names.iter().zip(&keys).filter(|(other, _)| *other == name).count();
         assert_eq!(ids.len(), same, "{name:?}");
@@ -162,7 +169,9 @@ fn a_reader_that_fell_behind_a_full_log_is_told_to_begin_anew() {
             key
         })
         .collect();
-    let RevocationBatch::Reset { next } = block_on(store.revoked_since(&Cursor::start(), 10)).unwrap() else {
+    let RevocationBatch::Reset { next } =
+        block_on(store.revoked_since(&Cursor::start(), 10)).unwrap()
+    else {
         panic!("the first two entries are lost")
     };
     let (last, _) = insert(&store);

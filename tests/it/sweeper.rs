@@ -27,7 +27,8 @@ fn full_of(ended: usize) -> World {
     fill(World::new(an_hour()), ended)
 }
 
-/// The same with a store that answers at once, for tests that count turns or stop the time of the runtime.
+/// The same with a store that answers at once, for tests that count turns or stop the time of the
+/// runtime.
 fn full_in_memory(ended: usize) -> World {
     fill(World::in_memory(an_hour()), ended)
 }
@@ -112,7 +113,11 @@ fn a_batch_whose_reply_is_lost_has_removed_what_it_removed() {
     world.store.fail_nth(2, Fault::After);
     let run = block_on(sweeper(&world).batch(10).run_until_clean());
     assert!(run.clean && run.failed == 1 && run.removed < 30);
-    assert_eq!(block_on(sweeper(&world).run_until_clean()).removed, 0, "nothing is left all the same");
+    assert_eq!(
+        block_on(sweeper(&world).run_until_clean()).removed,
+        0,
+        "nothing is left all the same"
+    );
 }
 
 #[test]
@@ -122,7 +127,11 @@ fn a_store_that_is_down_is_given_up_after_so_many_failures_in_a_row() {
     let run = block_on(sweeper(&world).failures(5).run_until_clean());
     assert_eq!((run.clean, run.removed, run.batches, run.failed), (false, 0, 5, 5));
     world.store.fail_all(false);
-    assert_eq!(block_on(sweeper(&world).run_until_clean()).removed, 30, "and the next run does its work");
+    assert_eq!(
+        block_on(sweeper(&world).run_until_clean()).removed,
+        30,
+        "and the next run does its work"
+    );
 }
 
 #[test]
@@ -175,7 +184,8 @@ fn a_clean_up_beside_live_traffic_takes_only_what_has_ended() {
                         let login = loop {
                             match world.create(NewSession::for_subject(id(&subject))) {
                                 Ok(login) => break login,
-                                // The subject was forgotten while this login was under way: once more.
+                                // The subject was forgotten while this login was under way: once
+                                // more.
                                 Err(error) => assert_eq!(error.kind(), ErrorKind::SubjectMoved),
                             }
                         };
@@ -293,18 +303,30 @@ mod again_and_again {
             let _sweeping = sweeper(&world).spawn(schedule).unwrap();
             tokio::time::sleep(HOUR).await;
             let at: Vec<_> = runs.lock().unwrap().iter().map(|(at, ..)| *at).collect();
-            std::iter::once(&Duration::ZERO).chain(&at).zip(&at).map(|(from, to)| *to - *from).collect()
+            std::iter::once(&Duration::ZERO)
+                .chain(&at)
+                .zip(&at)
+                .map(|(from, to)| *to - *from)
+                .collect()
         });
         assert!(pauses.len() > 40 && pauses.len() < 120, "{}", pauses.len());
         // The runtime counts whole milliseconds, and rounds up.
-        assert!(pauses.iter().all(|pause| *pause >= MINUTE / 2 && *pause <= MINUTE * 3 / 2 + SECOND / 100));
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| *pause >= MINUTE / 2 && *pause <= MINUTE * 3 / 2 + SECOND / 100)
+        );
         let mut different = pauses.clone();
         different.sort();
         different.dedup();
         assert!(different.len() > pauses.len() / 2, "{different:?}");
         let half = |pause: &&Duration| **pause < MINUTE;
         let short = pauses.iter().filter(half).count();
-        assert!(short > pauses.len() / 5 && short < pauses.len() * 4 / 5, "{short} of {}", pauses.len());
+        assert!(
+            short > pauses.len() / 5 && short < pauses.len() * 4 / 5,
+            "{short} of {}",
+            pauses.len()
+        );
     }
 
     #[test]

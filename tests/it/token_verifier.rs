@@ -1,4 +1,5 @@
-//! Services that hold public keys alone. Numbers are those of the requirements and of the lifecycle cases.
+//! Services that hold public keys alone. Numbers are those of the requirements and of the lifecycle
+//! cases.
 
 use std::{
     future::Future,
@@ -54,7 +55,10 @@ impl Origin {
     }
 
     fn token(&self) -> String {
-        block_on(self.issuer.create(NewSession::for_subject(id("alice")))).unwrap().token().to_owned()
+        block_on(self.issuer.create(NewSession::for_subject(id("alice"))))
+            .unwrap()
+            .token()
+            .to_owned()
     }
 
     fn published(&self) -> Vec<u8> {
@@ -67,7 +71,8 @@ impl Origin {
     }
 
     fn verifier(&self, source: Option<&Arc<Source>>) -> TokenVerifier {
-        let builder = TokenVerifier::builder("https://id.example").audience("api").clock(self.clock.clone());
+        let builder =
+            TokenVerifier::builder("https://id.example").audience("api").clock(self.clock.clone());
         let builder = match source {
             Some(source) => builder.source(Arc::clone(source)),
             None => builder.keys(Jwks::parse(&self.published()).unwrap()),
@@ -127,13 +132,21 @@ fn a_service_with_a_published_set_alone_verifies_what_another_process_issues() {
     let verifier = origin.verifier(None);
     let claims = verifier.verify(&token).unwrap();
     assert_eq!(claims.subject(), Some(&id("alice")));
-    assert_eq!(block_on(verifier.verify_or_fetch(&token)).unwrap().session_id(), claims.session_id());
-    refused(verifier.tenant(TenantId::new("other").unwrap()).verify(&token), ErrorKind::InvalidToken);
+    assert_eq!(
+        block_on(verifier.verify_or_fetch(&token)).unwrap().session_id(),
+        claims.session_id()
+    );
+    refused(
+        verifier.tenant(TenantId::new("other").unwrap()).verify(&token),
+        ErrorKind::InvalidToken,
+    );
     let elsewhere = TokenVerifier::builder("https://id.example").audience("billing");
-    let elsewhere = elsewhere.keys(Jwks::parse(&origin.published()).unwrap()).clock(origin.clock.clone());
+    let elsewhere =
+        elsewhere.keys(Jwks::parse(&origin.published()).unwrap()).clock(origin.clock.clone());
     refused(elsewhere.build().unwrap().verify(&token), ErrorKind::WrongAudience);
     let impostor = TokenVerifier::builder("https://evil.example").audience("api");
-    let impostor = impostor.keys(Jwks::parse(&origin.published()).unwrap()).clock(origin.clock.clone());
+    let impostor =
+        impostor.keys(Jwks::parse(&origin.published()).unwrap()).clock(origin.clock.clone());
     refused(impostor.build().unwrap().verify(&token), ErrorKind::InvalidToken);
     refused(verifier.verify("ses_a1_AAAA"), ErrorKind::WrongTokenKind);
     origin.clock.advance(10 * MINUTE);
@@ -208,7 +221,10 @@ fn a_source_that_fails_leaves_the_keys_at_hand_in_use() {
     origin.roll("k2");
     let unknown = origin.token();
     let error = refused(block_on(verifier.verify_or_fetch(&unknown)), ErrorKind::Unavailable);
-    assert!(error.is_retryable() && error.class() == ErrorClass::Unavailable, "the token may be good");
+    assert!(
+        error.is_retryable() && error.class() == ErrorClass::Unavailable,
+        "the token may be good"
+    );
     assert_eq!(source.asked(), 3);
     refused(block_on(verifier.verify_or_fetch(&unknown)), ErrorKind::Unavailable);
     assert_eq!(source.asked(), 3, "not again within the pause");
@@ -244,7 +260,10 @@ fn a_key_that_is_taken_back_is_believed_until_the_next_fetch() {
     assert_eq!(source.asked(), 1);
     block_on(verifier.fetch_keys()).unwrap();
     refused(block_on(verifier.verify_or_fetch(&token)), ErrorKind::InvalidToken);
-    assert_eq!(verifier.keys().unwrap().iter().map(|key| key.id().to_owned()).collect::<Vec<_>>(), ["k2"]);
+    assert_eq!(
+        verifier.keys().unwrap().iter().map(|key| key.id().to_owned()).collect::<Vec<_>>(),
+        ["k2"]
+    );
 }
 
 #[test]
@@ -260,7 +279,10 @@ fn while_one_caller_fetches_the_others_go_on_with_the_keys_at_hand() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(slow.as_mut().poll(&mut context).is_pending());
     let mut quick = pin!(verifier.verify_or_fetch(&token));
-    assert!(matches!(quick.as_mut().poll(&mut context), Poll::Ready(Ok(_))), "nobody waits for a refresh");
+    assert!(
+        matches!(quick.as_mut().poll(&mut context), Poll::Ready(Ok(_))),
+        "nobody waits for a refresh"
+    );
     assert_eq!(source.asked(), 2);
 }
 
@@ -300,9 +322,14 @@ fn whoever_hangs_up_again_and_again_keeps_no_taken_back_key_alive() {
         origin.clock.advance(30 * SECOND);
         let mut context = Context::from_waker(Waker::noop());
         let _ = Box::pin(verifier.verify_or_fetch(&stolen)).as_mut().poll(&mut context);
-        believed.push(block_on(verifier.verify_or_fetch(&stolen)).map(drop).map_err(|error| error.kind()));
+        believed.push(
+            block_on(verifier.verify_or_fetch(&stolen)).map(drop).map_err(|error| error.kind()),
+        );
     }
-    assert!(believed[1..].iter().all(|answer| *answer == Err(ErrorKind::InvalidToken)), "{believed:?}");
+    assert!(
+        believed[1..].iter().all(|answer| *answer == Err(ErrorKind::InvalidToken)),
+        "{believed:?}"
+    );
 }
 
 #[test]
@@ -318,7 +345,8 @@ fn a_fetch_that_panics_does_not_stop_the_next() {
     }
     let origin = Origin::new();
     let source = Source { body: Mutex::new(Some(origin.published())), ..Source::default() };
-    let verifier = TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
+    let verifier =
+        TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
     let verifier = verifier.source(Shaky(source, AtomicUsize::new(0))).build().unwrap();
     let token = origin.token();
     let first = std::panic::AssertUnwindSafe(|| block_on(verifier.verify_or_fetch(&token)));
@@ -332,7 +360,8 @@ fn a_fetch_that_panics_does_not_stop_the_next() {
 fn keys_beyond_their_longest_age_verify_nothing() {
     let origin = Origin::new();
     let source = Source::of(origin.published());
-    let builder = TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
+    let builder =
+        TokenVerifier::builder("https://id.example").audience("api").clock(origin.clock.clone());
     let verifier = builder.source(Arc::clone(&source)).longest_age(HOUR).build().unwrap();
     block_on(verifier.fetch_keys()).unwrap();
     source.fail();

@@ -31,13 +31,19 @@ fn each_kind_of_token_is_refused_at_every_door_but_its_own() {
     let request = block_on(exact.issuer.open(OpenRequest::new(app()))).unwrap();
     let uuid = pair.session_id().to_string();
 
-    let check = |world: &World, token: &str| world.check(token).map(|_| ()).map_err(|error| error.kind());
-    let refresh = |world: &World, token: &str| world.refresh(token).map(|_| ()).map_err(|error| error.kind());
+    let check =
+        |world: &World, token: &str| world.check(token).map(|_| ()).map_err(|error| error.kind());
+    let refresh =
+        |world: &World, token: &str| world.refresh(token).map(|_| ()).map_err(|error| error.kind());
     let wrong = Err(ErrorKind::WrongTokenKind);
     assert_eq!(check(&signed, pair.token()), Ok(()));
     assert_eq!(check(&signed, &refresh_of(&pair)), wrong);
     assert_eq!(check(&signed, request.token().unwrap()), wrong);
-    assert_eq!(check(&signed, session.token()), Ok(()), "a session token checks wherever its store is");
+    assert_eq!(
+        check(&signed, session.token()),
+        Ok(()),
+        "a session token checks wherever its store is"
+    );
     assert_eq!(check(&signed, &uuid), Err(ErrorKind::MalformedToken), "an id is no credential");
     assert_eq!(check(&opaque, other.token()), Ok(()));
     for (world, token) in [
@@ -47,15 +53,24 @@ fn each_kind_of_token_is_refused_at_every_door_but_its_own() {
         (&exact, request.token().unwrap()),
     ] {
         let refused = refresh(world, token).unwrap_err();
-        assert!(matches!(refused, ErrorKind::WrongTokenKind | ErrorKind::MalformedToken), "{refused:?}");
+        assert!(
+            matches!(refused, ErrorKind::WrongTokenKind | ErrorKind::MalformedToken),
+            "{refused:?}"
+        );
     }
     for token in [session.token(), &refresh_of(&pair)] {
-        refused(block_on(exact.issuer.exchange(Exchange::new(token, app()))), ErrorKind::WrongTokenKind);
+        refused(
+            block_on(exact.issuer.exchange(Exchange::new(token, app()))),
+            ErrorKind::WrongTokenKind,
+        );
         refused(block_on(exact.issuer.decide(Decide::deny(token))), ErrorKind::WrongTokenKind);
     }
     refused(signed.issuer.verify(other.token()), ErrorKind::WrongTokenKind);
     for token in [&refresh_of(&pair), request.token().unwrap()] {
-        refused(block_on(signed.issuer.update(Update::with_token(token))), ErrorKind::WrongTokenKind);
+        refused(
+            block_on(signed.issuer.update(Update::with_token(token))),
+            ErrorKind::WrongTokenKind,
+        );
     }
     refused(
         block_on(signed.issuer.revoke(Revoke::others_than(&refresh_of(&pair)))),
@@ -78,9 +93,17 @@ fn forged_cut_and_swapped_tokens_change_nothing_and_reach_no_store() {
     ];
     bad.extend((0..a.len()).map(|end| a[..end].to_owned()));
     bad.extend(
-        (7..a.len()).map(|at| format!("{}{}", &a[..at], &b[at..])).filter(|mix| *mix != a && *mix != b),
+        (7..a.len())
+            .map(|at| format!("{}{}", &a[..at], &b[at..]))
+            .filter(|mix| *mix != a && *mix != b),
     );
-    bad.extend([format!("{a} "), format!(" {a}"), format!("{a}\0"), a.to_uppercase(), "A".repeat(1_000_000)]);
+    bad.extend([
+        format!("{a} "),
+        format!(" {a}"),
+        format!("{a}\0"),
+        a.to_uppercase(),
+        "A".repeat(1_000_000),
+    ]);
     world.store.reset_calls();
     for token in &bad {
         for error in [
@@ -126,7 +149,8 @@ fn neither_a_leaked_key_nor_a_leaked_store_mints_a_token() {
         .policy(opaque_pairs())
         .build()
         .unwrap();
-    let forged = block_on(thief.update(Update::as_host(login.session_id()).metadata("k", "v"))).unwrap();
+    let forged =
+        block_on(thief.update(Update::as_host(login.session_id()).metadata("k", "v"))).unwrap();
     refused(world.check(forged.token()), ErrorKind::MalformedToken);
     refused(world.refresh(forged.refresh_token().unwrap()), ErrorKind::MalformedToken);
 }
@@ -135,8 +159,10 @@ fn neither_a_leaked_key_nor_a_leaked_store_mints_a_token() {
 fn token_keys_roll_and_the_tokens_of_a_session_outlive_the_roll() {
     let world = World::new(opaque_pairs());
     let start = ManualClock::START;
-    let keys =
-        TokenKeys::new(1, &secret(1)).unwrap().roll(2, &secret(7), start.saturating_add(HOUR)).unwrap();
+    let keys = TokenKeys::new(1, &secret(1))
+        .unwrap()
+        .roll(2, &secret(7), start.saturating_add(HOUR))
+        .unwrap();
     let issuer = |keys: TokenKeys| {
         Issuer::builder()
             .store(world.store.clone())
@@ -195,15 +221,16 @@ fn header(token: &str) -> String {
 }
 
 fn payload(token: &str) -> serde_json::Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap())
+        .unwrap()
 }
 
 #[test]
 fn the_claims_of_a_signed_token_are_those_of_its_session() {
     let world = World::new(Policy::hanko());
-    let new = NewSession::for_subject(id("alice"))
-        .verified_by_host(FactorKind::Password)
-        .claims(HostClaims::of([("email", serde_json::json!({"address": "a@example.com"}))]).unwrap());
+    let new = NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password).claims(
+        HostClaims::of([("email", serde_json::json!({"address": "a@example.com"}))]).unwrap(),
+    );
     let login = world.create(new).unwrap();
     let claims = payload(login.token());
     let now = world.issuer.now().as_secs();
@@ -243,7 +270,8 @@ fn a_check_says_when_the_session_has_newer_claims_than_its_token() {
     assert!(checked.needs_refresh());
     assert_eq!(checked.claims().unwrap().host().get("name").unwrap(), "Alice");
     let next =
-        block_on(world.issuer.refresh(Refresh::new(&refresh_of(&login)).claims(named("Ally")))).unwrap();
+        block_on(world.issuer.refresh(Refresh::new(&refresh_of(&login)).claims(named("Ally"))))
+            .unwrap();
     assert_eq!(world.issuer.verify(next.token()).unwrap().host().get("name").unwrap(), "Ally");
     let later = world.refresh(&refresh_of(&next)).unwrap();
     assert_eq!(
@@ -277,7 +305,9 @@ fn verifying_reads_and_writes_nothing() {
     world.store.reset_calls();
     for _ in 0..10 {
         world.issuer.verify(login.token()).unwrap();
-        world.check_for(login.token(), &Requirement::new().freshness(Freshness::Stateless)).unwrap();
+        world
+            .check_for(login.token(), &Requirement::new().freshness(Freshness::Stateless))
+            .unwrap();
     }
     assert_eq!(world.store.calls().total(), 0);
 }
@@ -286,12 +316,16 @@ fn verifying_reads_and_writes_nothing() {
 #[test]
 fn a_proof_or_a_counter_is_never_taken_from_a_token() {
     let world = World::new(Policy::default());
-    let login =
-        world.create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password)).unwrap();
+    let login = world
+        .create(NewSession::for_subject(id("alice")).verified_by_host(FactorKind::Password))
+        .unwrap();
     world.store.fail_all(true);
     let stateless = Requirement::new().freshness(Freshness::Stateless);
     world.check_for(login.token(), &stateless).unwrap();
-    refused(world.check_for(login.token(), &stateless.factor(FactorKind::Password)), ErrorKind::Unavailable);
+    refused(
+        world.check_for(login.token(), &stateless.factor(FactorKind::Password)),
+        ErrorKind::Unavailable,
+    );
 }
 
 /// Signs any payload with a key of the ring.
@@ -332,7 +366,9 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
         let error = world.issuer.verify(token).map(drop).unwrap_err();
         let is_right = match claim {
             "aud" => [ErrorKind::InvalidToken, ErrorKind::WrongAudience].contains(&error.kind()),
-            "exp" | "iat" => [ErrorKind::InvalidToken, ErrorKind::TokenExpired].contains(&error.kind()),
+            "exp" | "iat" => {
+                [ErrorKind::InvalidToken, ErrorKind::TokenExpired].contains(&error.kind())
+            }
             _ => error.kind() == ErrorKind::InvalidToken,
         };
         assert!(is_right, "{claim}: {error:?} for {token}");
@@ -387,7 +423,10 @@ fn claims_that_are_missing_mistyped_or_absurd_are_refused_although_the_signature
         actors = serde_json::json!({"sub": "a", "act": actors});
     }
     assert_eq!(with("act", actors), Err(ErrorKind::InvalidToken));
-    assert_eq!(with("act", serde_json::json!({"sub": "a", "may": 1})), Err(ErrorKind::InvalidToken));
+    assert_eq!(
+        with("act", serde_json::json!({"sub": "a", "may": 1})),
+        Err(ErrorKind::InvalidToken)
+    );
     let deep = (0..40).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
     assert_eq!(with("host", deep), Err(ErrorKind::InvalidToken));
     refused(
@@ -415,7 +454,10 @@ fn the_header_never_chooses_the_key_or_the_algorithm() {
         let token = format!("{}.{body}.{signature}", URL_SAFE_NO_PAD.encode(header));
         world.issuer.verify(&token).map(|_| ()).map_err(|error| error.kind())
     };
-    assert_eq!(with(r#"{"typ":"at+jwt","alg":"none","kid":"k1"}"#, ""), Err(ErrorKind::MalformedToken));
+    assert_eq!(
+        with(r#"{"typ":"at+jwt","alg":"none","kid":"k1"}"#, ""),
+        Err(ErrorKind::MalformedToken)
+    );
     for header in [
         r#"{"typ":"at+jwt","alg":"RS256","kid":"k1"}"#,
         r#"{"typ":"at+jwt","alg":"EdDSA","kid":"k1"}"#,
@@ -453,10 +495,15 @@ fn configured_audiences_replace_the_default_and_checks_may_ask_for_one() {
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
             .name("https://id.example");
-        audience.iter().fold(builder, |builder, audience| builder.audience(*audience)).build().unwrap()
+        audience
+            .iter()
+            .fold(builder, |builder, audience| builder.audience(*audience))
+            .build()
+            .unwrap()
     };
     let (plain, several) = (build(&[]), build(&["api", "web"]));
-    let login = |issuer: &Issuer| block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
+    let login =
+        |issuer: &Issuer| block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
     assert_eq!(payload(login(&plain).token())["aud"], serde_json::json!(["https://id.example"]));
     let token = login(&several);
     assert_eq!(payload(token.token())["aud"], serde_json::json!(["api", "web"]));
@@ -481,8 +528,10 @@ fn without_randomness_nothing_is_made() {
         .entropy(session_issuer::testing::SeededEntropy::failing())
         .build()
         .unwrap();
-    let error =
-        refused(block_on(issuer.create(NewSession::for_subject(id("alice")))), ErrorKind::Unavailable);
+    let error = refused(
+        block_on(issuer.create(NewSession::for_subject(id("alice")))),
+        ErrorKind::Unavailable,
+    );
     assert!(error.is_retryable());
     let failed = TokenKeys::generate(&session_issuer::testing::SeededEntropy::failing());
     assert_eq!(failed.unwrap_err().to_string(), "no randomness");

@@ -17,8 +17,8 @@ use session_issuer::{
     secret::WeakKey,
     testing::{ManualClock, SeededEntropy, block_on},
     verifier::{
-        Attempt, AttemptLimit, Drift, FactorVerifier, Holder, Lockout, Outcome, Totp, TotpFactor, TotpLabel,
-        TotpSecret, TotpStore, Unlimited, UseStep, VerifyError,
+        Attempt, AttemptLimit, Drift, FactorVerifier, Holder, Lockout, Outcome, Totp, TotpFactor,
+        TotpLabel, TotpSecret, TotpStore, Unlimited, UseStep, VerifyError,
     },
 };
 
@@ -91,7 +91,12 @@ fn setup(lockout: impl Lockout + 'static) -> Setup {
 }
 
 impl Setup {
-    fn try_code(&self, subject: Option<&str>, code: &str, now: Timestamp) -> Result<Outcome, VerifyError> {
+    fn try_code(
+        &self,
+        subject: Option<&str>,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Outcome, VerifyError> {
         let (subject, check) = (subject.map(id), Check::totp(code).unwrap());
         block_on(self.totp.verify(Attempt::new(&self.tenant, subject.as_ref(), &check, now)))
     }
@@ -122,7 +127,9 @@ fn a_code_is_good_one_step_early_and_late_to_the_exact_second_and_no_longer() {
     let millisecond = Duration::from_millis(1);
     let begins = Timestamp::from_secs(1_767_225_600); // a multiple of 30
     let code = code_at(RFC_SECRET, begins);
-    for (drift, early, late) in [(Drift::None, 0, 30), (Drift::OneStep, 30, 60), (Drift::TwoSteps, 60, 90)] {
+    for (drift, early, late) in
+        [(Drift::None, 0, 30), (Drift::OneStep, 30, 60), (Drift::TwoSteps, 60, 90)]
+    {
         let first = begins.saturating_sub(Duration::from_secs(early));
         let end = begins.saturating_add(Duration::from_secs(late));
         for (now, expected) in [
@@ -142,8 +149,12 @@ fn a_code_is_good_one_step_early_and_late_to_the_exact_second_and_no_longer() {
 #[test]
 fn at_the_ends_of_time_nothing_breaks() {
     let host = setup(Unlimited);
-    for now in [Timestamp::EPOCH, Timestamp::from_secs(-1), Timestamp::from_millis(i64::MIN), Timestamp::MAX]
-    {
+    for now in [
+        Timestamp::EPOCH,
+        Timestamp::from_secs(-1),
+        Timestamp::from_millis(i64::MIN),
+        Timestamp::MAX,
+    ] {
         assert_eq!(host.alice("000000", now), Outcome::Wrong, "{now}");
     }
     assert_eq!(host.alice(&code_of(RFC_SECRET, 0), Timestamp::EPOCH), Outcome::passed());
@@ -153,10 +164,15 @@ fn at_the_ends_of_time_nothing_breaks() {
 fn a_step_is_used_once_and_an_older_one_never_again() {
     let host = setup(Unlimited);
     let now = ManualClock::START;
-    let (older, newer) = (code_at(RFC_SECRET, now), code_at(RFC_SECRET, now.saturating_add(30 * SECOND)));
+    let (older, newer) =
+        (code_at(RFC_SECRET, now), code_at(RFC_SECRET, now.saturating_add(30 * SECOND)));
     assert_eq!(host.alice(&newer, now), Outcome::passed(), "an app that runs ahead");
     assert_eq!(host.alice(&newer, now), Outcome::Wrong);
-    assert_eq!(host.alice(&newer, now.saturating_add(45 * SECOND)), Outcome::Wrong, "still inside the drift");
+    assert_eq!(
+        host.alice(&newer, now.saturating_add(45 * SECOND)),
+        Outcome::Wrong,
+        "still inside the drift"
+    );
     assert_eq!(host.alice(&older, now), Outcome::Wrong);
     let next = now.saturating_add(60 * SECOND);
     assert_eq!(host.alice(&code_at(RFC_SECRET, next), next), Outcome::passed());
@@ -248,13 +264,17 @@ fn secrets_have_the_length_of_the_standard_and_show_nothing() {
     let uri = known.uri(TotpLabel { issuer: "x", account: "y" }).unwrap();
     let shown = format!("{known:?} {:?} {uri:?} {:?}", known.base32(), host.totp)
         + &format!("{:?}", TotpFactor::Confirmed(known));
-    assert!(!shown.contains("GEZD") && !shown.contains("12345678") && !shown.contains("49, 50"), "{shown}");
+    assert!(
+        !shown.contains("GEZD") && !shown.contains("12345678") && !shown.contains("49, 50"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn the_uri_escapes_what_a_label_may_hold_and_refuses_what_it_may_not() {
     let secret = TotpSecret::from_bytes(RFC_SECRET).unwrap();
-    let uri = secret.uri(TotpLabel { issuer: "Big & Co/\u{e9}", account: "alice+1@example.com?secret=x#" });
+    let uri = secret
+        .uri(TotpLabel { issuer: "Big & Co/\u{e9}", account: "alice+1@example.com?secret=x#" });
     assert_eq!(
         uri.unwrap().expose(),
         "otpauth://totp/Big%20%26%20Co%2F%C3%A9:alice%2B1%40example.com%3Fsecret%3Dx%23\

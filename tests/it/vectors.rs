@@ -1,4 +1,5 @@
-//! Examples of the RFCs, from `tests/vectors`: what they sign holds, and what they show is refused where it is not ours.
+//! Examples of the RFCs, from `tests/vectors`: what they sign holds, and what they show is refused
+//! where it is not ours.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -46,8 +47,13 @@ fn cookbook(part: usize) -> Value {
 /// The vectors of one kind.
 fn rfc(kind: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(include_str!("../vectors/rfc/rfc-vectors.json")).unwrap();
-    let found: Vec<_> =
-        all["vectors"].as_array().unwrap().iter().filter(|vector| vector["kind"] == kind).cloned().collect();
+    let found: Vec<_> = all["vectors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|vector| vector["kind"] == kind)
+        .cloned()
+        .collect();
     assert!(!found.is_empty());
     found
 }
@@ -67,7 +73,8 @@ fn renamed(jwk: &Value, id: &str) -> String {
 fn holds(ring: &KeyRing, algorithm: Algorithm, input: &str, signature: &str) -> bool {
     let mut signature = decode(signature);
     let judge = |signature: &[u8]| {
-        let request = VerifyRequest::new("a", algorithm, input.as_bytes(), signature, ManualClock::START);
+        let request =
+            VerifyRequest::new("a", algorithm, input.as_bytes(), signature, ManualClock::START);
         ring.verify(request).map_err(|error| error.kind())
     };
     let right = judge(&signature);
@@ -84,7 +91,8 @@ fn signs(ring: &KeyRing, input: &str) -> String {
 /// What two issuers say of a token, one for each type that a policy may name.
 fn refusals(ring: &KeyRing, token: &str) -> Vec<&'static str> {
     let issuer = |policy: Policy| {
-        let builder = Issuer::builder().store(crate::world::any_store()).signer(ring.clone()).policy(policy);
+        let builder =
+            Issuer::builder().store(crate::world::any_store()).signer(ring.clone()).policy(policy);
         let builder = builder.token_keys(TokenKeys::new(1, &secret(1)).unwrap());
         builder.name("joe").clock(ManualClock::new()).build().unwrap()
     };
@@ -115,7 +123,10 @@ fn thumbprints_are_those_of_the_rfcs_and_only_of_members_that_are_what_they_say(
             continue;
         }
         let key = PublicKey::from_jwk(&vector["jwk"].to_string()).unwrap();
-        assert_eq!((key.id(), key.thumbprint()), (vector["sha256"].as_str().unwrap(), key.id().to_owned()));
+        assert_eq!(
+            (key.id(), key.thumbprint()),
+            (vector["sha256"].as_str().unwrap(), key.id().to_owned())
+        );
         // Other members, and their order, change nothing.
         let mut more = vector["jwk"].clone();
         (more["use"], more["zzz"]) = ("sig".into(), 1.into());
@@ -124,9 +135,11 @@ fn thumbprints_are_those_of_the_rfcs_and_only_of_members_that_are_what_they_say(
     let quotes = r#"{"crv":"Ed25519","kty":"OKP","x":"AA\",\"z\":\"1"}"#;
     let refusal = PublicKey::from_jwk(quotes).unwrap_err();
     assert_eq!(refusal, InvalidKey::Malformed("a member of the JWK is not base64url"));
-    let rsa = rfc("jwk-thumbprint").into_iter().find(|vector| vector["jwk"]["kty"] == "RSA").unwrap();
+    let rsa =
+        rfc("jwk-thumbprint").into_iter().find(|vector| vector["jwk"]["kty"] == "RSA").unwrap();
     let mut zero = rsa["jwk"].clone();
-    zero["n"] = URL_SAFE_NO_PAD.encode([&[0], &decode(zero["n"].as_str().unwrap())[..]].concat()).into();
+    zero["n"] =
+        URL_SAFE_NO_PAD.encode([&[0], &decode(zero["n"].as_str().unwrap())[..]].concat()).into();
     let refusal = PublicKey::from_jwk(&zero.to_string()).unwrap_err();
     assert_eq!(refusal, InvalidKey::Malformed("a number is empty or has leading zeros"));
 }
@@ -136,7 +149,8 @@ fn thumbprints_are_those_of_the_rfcs_and_only_of_members_that_are_what_they_say(
 fn the_ed25519_example_of_rfc_8037_is_signed_and_verified_as_there() {
     let example = cookbook(10);
     let ring = KeyRing::new(SecretKey::from_jwk(&renamed(&example["input"]["key"], "a")).unwrap());
-    let (input, signature) = (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
+    let (input, signature) =
+        (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
     assert_eq!(signs(&ring, input), *signature);
     assert!(holds(&ring, Algorithm::EdDsa, input, signature.as_str().unwrap()));
     let rfc = rfc("jws").into_iter().find(|vector| vector["source"] == "RFC 8037 A.4").unwrap();
@@ -150,13 +164,18 @@ fn the_ed25519_example_of_rfc_8037_is_signed_and_verified_as_there() {
 fn the_rsa_example_of_rfc_7520_is_signed_and_verified_as_there() {
     let example = cookbook(0);
     let ring = KeyRing::new(SecretKey::from_jwk(&renamed(&example["input"]["key"], "a")).unwrap());
-    let (input, signature) = (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
+    let (input, signature) =
+        (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
     assert_eq!(signs(&ring, input), *signature);
     assert!(holds(&ring, Algorithm::Rs256, input, signature.as_str().unwrap()));
-    assert_eq!(refusals(&ring, example["output"]["compact"].as_str().unwrap()), ["malformed_token"; 2]);
+    assert_eq!(
+        refusals(&ring, example["output"]["compact"].as_str().unwrap()),
+        ["malformed_token"; 2]
+    );
     // The same key, for PSS: its signature is none of ours, and neither is the key when it says so.
     let pss = cookbook(1);
-    let (input, signature) = (pss["signing"]["sig-input"].as_str().unwrap(), &pss["signing"]["sig"]);
+    let (input, signature) =
+        (pss["signing"]["sig-input"].as_str().unwrap(), &pss["signing"]["sig"]);
     assert!(!holds(&ring, Algorithm::Rs256, input, signature.as_str().unwrap()));
     assert_eq!(refusals(&ring, pss["output"]["compact"].as_str().unwrap()), ["malformed_token"; 2]);
 }
@@ -165,7 +184,8 @@ fn the_rsa_example_of_rfc_7520_is_signed_and_verified_as_there() {
 fn the_hmac_examples_of_rfc_7520_are_signed_and_verified_as_there() {
     for part in [3, 4, 5, 6] {
         let example = cookbook(part);
-        let ring = KeyRing::new(SecretKey::from_jwk(&renamed(&example["input"]["key"], "a")).unwrap());
+        let ring =
+            KeyRing::new(SecretKey::from_jwk(&renamed(&example["input"]["key"], "a")).unwrap());
         let (input, signature) =
             (example["signing"]["sig-input"].as_str().unwrap(), &example["signing"]["sig"]);
         assert_eq!(signs(&ring, input), *signature);
@@ -188,7 +208,12 @@ fn every_serialisation_in_the_cookbook_is_refused_although_the_key_is_known() {
         };
         for (form, output) in example["output"].as_object().unwrap() {
             let token = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
-            assert_eq!(refusals(&ring, &token), ["malformed_token"; 2], "{} {form}", example["title"]);
+            assert_eq!(
+                refusals(&ring, &token),
+                ["malformed_token"; 2],
+                "{} {form}",
+                example["title"]
+            );
             tried += 1;
         }
     }
@@ -198,11 +223,14 @@ fn every_serialisation_in_the_cookbook_is_refused_although_the_key_is_known() {
 #[test]
 fn the_cookbooks_keys_are_read_or_refused_for_what_they_are() {
     let jwk = |at: usize| serde_json::from_str::<Value>(JWK[at]).unwrap();
-    let public = |at: usize| PublicKey::from_jwk(&renamed(&jwk(at), "a")).map(|key| key.algorithm());
-    let private = |at: usize| SecretKey::from_jwk(&renamed(&jwk(at), "a")).map(|key| key.algorithm());
+    let public =
+        |at: usize| PublicKey::from_jwk(&renamed(&jwk(at), "a")).map(|key| key.algorithm());
+    let private =
+        |at: usize| SecretKey::from_jwk(&renamed(&jwk(at), "a")).map(|key| key.algorithm());
     let curve = InvalidKey::NotSupported("another curve");
     let secret = InvalidKey::Misused("a private key, where a public one belongs");
-    let no_rsa = |key: &Result<Algorithm, InvalidKey>| matches!(key, Err(InvalidKey::NotSupported(_)));
+    let no_rsa =
+        |key: &Result<Algorithm, InvalidKey>| matches!(key, Err(InvalidKey::NotSupported(_)));
     assert_eq!((public(0), private(0)), (Err(curve.clone()), Err(curve.clone())));
     assert_eq!((public(1), private(1)), (Err(secret.clone()), Err(curve)));
     match cfg!(feature = "aws-lc-rs") {
@@ -223,13 +251,20 @@ fn the_cookbooks_keys_are_read_or_refused_for_what_they_are() {
         }
     );
     // In a set: another curve or algorithm is passed over, what is secret refuses it.
-    let set = |keys: &[Value]| Jwks::parse(serde_json::json!({ "keys": keys }).to_string().as_bytes()).err();
+    let set = |keys: &[Value]| {
+        Jwks::parse(serde_json::json!({ "keys": keys }).to_string().as_bytes()).err()
+    };
     let mut pss = jwk(2);
     pss["alg"] = "PS384".into();
     assert_eq!(set(&[jwk(0)]), Some(InvalidJwks::NoneUsable(1)));
     assert_eq!(set(&[pss]), Some(InvalidJwks::NoneUsable(1)));
     for at in [1, 3, 4, 5] {
-        assert_eq!(set(&[jwk(at)]), Some(InvalidJwks::Key { at: 0, why: secret.clone() }), "3.{}", at + 1);
+        assert_eq!(
+            set(&[jwk(at)]),
+            Some(InvalidJwks::Key { at: 0, why: secret.clone() }),
+            "3.{}",
+            at + 1
+        );
     }
 }
 
@@ -239,7 +274,8 @@ fn the_dpop_proofs_of_rfc_9449_are_signatures_of_the_key_they_show_and_no_tokens
     for vector in rfc("dpop-proof") {
         let proof = vector["token"].as_str().unwrap();
         let (input, signature) = proof.rsplit_once('.').unwrap();
-        let header: Value = serde_json::from_slice(&decode(input.split('.').next().unwrap())).unwrap();
+        let header: Value =
+            serde_json::from_slice(&decode(input.split('.').next().unwrap())).unwrap();
         let key = PublicKey::from_jwk(&header["jwk"].to_string()).unwrap();
         assert_eq!(key.algorithm(), Algorithm::Es256);
         assert_eq!(key.thumbprint(), vector["jkt"].as_str().unwrap());
@@ -250,7 +286,11 @@ fn the_dpop_proofs_of_rfc_9449_are_signatures_of_the_key_they_show_and_no_tokens
             SignErrorKind::BadSignature
         );
         let ring = KeyRing::hs256("a", &secret(2)).unwrap().verify_only(key).unwrap();
-        assert_eq!(refusals(&ring, proof), ["malformed_token"; 2], "the key that it shows is known, even");
+        assert_eq!(
+            refusals(&ring, proof),
+            ["malformed_token"; 2],
+            "the key that it shows is known, even"
+        );
     }
 }
 
@@ -260,7 +300,10 @@ fn the_uuid_of_rfc_9562_is_read_as_there() {
         let text = vector["uuid"].as_str().unwrap();
         let id: SessionId = text.parse().unwrap();
         let [a, b, c, d, e, f, ..] = id.as_uuid().into_bytes();
-        assert_eq!(u64::from_be_bytes([0, 0, a, b, c, d, e, f]), vector["unix_ms"].as_u64().unwrap());
+        assert_eq!(
+            u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            vector["unix_ms"].as_u64().unwrap()
+        );
         assert_eq!(id.to_string(), text.to_lowercase());
     }
 }

@@ -1,4 +1,5 @@
-//! A small world for a test: an issuer over a counting store, a clock that stands still, and everything that happened.
+//! A small world for a test: an issuer over a counting store, a clock that stands still, and
+//! everything that happened.
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,8 @@ use session_issuer::{
     testing::{ComparingStore, FaultyStore, ManualClock, RecordingSink, SeededEntropy, block_on},
     token::TokenKeys,
     verifier::{
-        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile, VerifyError,
+        Attempt, FactorVerifier, Found, Lookup, Outcome, SubjectDirectory, SubjectProfile,
+        VerifyError,
     },
 };
 
@@ -52,7 +54,9 @@ pub struct World {
 }
 
 pub fn secret(seed: u8) -> Vec<u8> {
-    (0..48_u8).map(|n| n.wrapping_mul(167).wrapping_add(seed).rotate_left(u32::from(n % 7))).collect()
+    (0..48_u8)
+        .map(|n| n.wrapping_mul(167).wrapping_add(seed).rotate_left(u32::from(n % 7)))
+        .collect()
 }
 
 pub fn opaque_pairs() -> Policy {

@@ -4,7 +4,8 @@
 //! cargo bench --manifest-path benches/peers/Cargo.toml --bench sessions [--features fast] [-- filter]
 //! ```
 //!
-//! A million sessions, ours and the bare map's alone: the peers' take some gigabytes. Set `PEERS_AT_A_MILLION=1` for all.
+//! A million sessions, ours and the bare map's alone: the peers' take some gigabytes. Set
+//! `PEERS_AT_A_MILLION=1` for all.
 
 use std::{env, time::Instant};
 
@@ -14,7 +15,13 @@ use peers::{Client, guard, map::Bare, measure::Operation, ours::Ours, tower};
 const SIZES: [u64; 3] = [1, 100_000, 1_000_000];
 const CLIENTS: [(Client, &str); 2] = [(Client::Bare, "bare"), (Client::Browser, "browser")];
 
-fn measure(criterion: &mut Criterion, group: &str, who: &str, sessions: u64, mut operation: Operation<'_>) {
+fn measure(
+    criterion: &mut Criterion,
+    group: &str,
+    who: &str,
+    sessions: u64,
+    mut operation: Operation<'_>,
+) {
     let id = BenchmarkId::new(who, sessions);
     criterion.benchmark_group(group).bench_function(id, |bencher| {
         // In portions, so that the inputs of one stay in the caches.
@@ -38,7 +45,13 @@ fn check(c: &mut Criterion) {
             measure(c, &group, "ours", sessions, Ours::new(sessions, client).check());
         }
         for sessions in sizes(true) {
-            measure(c, &group, "session-guard", sessions, guard::Peer::new(sessions, client).authenticate());
+            measure(
+                c,
+                &group,
+                "session-guard",
+                sessions,
+                guard::Peer::new(sessions, client).authenticate(),
+            );
         }
     }
     for sessions in sizes(true) {
@@ -58,7 +71,13 @@ fn refresh(c: &mut Criterion) {
         measure(c, &group, "session-guard", 1, guard::Peer::rotating(client).rotate(1000));
     }
     for sessions in sizes(true) {
-        measure(c, "refresh bare", "tower-sessions", sessions, tower::Peer::new(sessions).cycle(1000));
+        measure(
+            c,
+            "refresh bare",
+            "tower-sessions",
+            sessions,
+            tower::Peer::new(sessions).cycle(1000),
+        );
     }
 }
 
@@ -67,10 +86,22 @@ fn create(c: &mut Criterion) {
         let group = format!("create {name}");
         for sessions in sizes(false) {
             measure(c, &group, "ours", sessions, Ours::new(sessions, client).create());
-            measure(c, &group, "ours, known subject", sessions, Ours::new(sessions, client).create_again());
+            measure(
+                c,
+                &group,
+                "ours, known subject",
+                sessions,
+                Ours::new(sessions, client).create_again(),
+            );
         }
         for sessions in sizes(true) {
-            measure(c, &group, "session-guard", sessions, guard::Peer::new(sessions, client).login());
+            measure(
+                c,
+                &group,
+                "session-guard",
+                sessions,
+                guard::Peer::new(sessions, client).login(),
+            );
         }
     }
     for sessions in sizes(true) {
@@ -80,7 +111,13 @@ fn create(c: &mut Criterion) {
 
 fn list_and_revoke(c: &mut Criterion) {
     for sessions in sizes(false) {
-        measure(c, "list of one subject", "ours", sessions, Ours::new(sessions, Client::Bare).list());
+        measure(
+            c,
+            "list of one subject",
+            "ours",
+            sessions,
+            Ours::new(sessions, Client::Bare).list(),
+        );
         measure(
             c,
             "revoke all of one subject",

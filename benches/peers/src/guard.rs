@@ -77,8 +77,9 @@ impl Peer {
     /// Rotates the tokens of so many sessions, round and round: for [`rotating`](Self::rotating).
     pub fn rotate(&mut self, pool: u64) -> Operation<'_> {
         let Self { guard, client, .. } = self;
-        let mut pool: Vec<_> =
-            (0..pool).map(|number| now(guard.login(&subject(number), client, None)).unwrap().token).collect();
+        let mut pool: Vec<_> = (0..pool)
+            .map(|number| now(guard.login(&subject(number), client, None)).unwrap().token)
+            .collect();
         let mut at = 0;
         Operation::of(move || {
             at = (at + 1) % pool.len();

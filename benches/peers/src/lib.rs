@@ -33,7 +33,8 @@ pub fn subject(number: u64) -> uuid::Uuid {
     uuid::Uuid::from_u64_pair(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number)
 }
 
-/// Texts that lie one behind the other in random order: reading the next costs no cache miss, what it names does.
+/// Texts that lie one behind the other in random order: reading the next costs no cache miss, what
+/// it names does.
 pub struct Shuffled {
     text: String,
     ends: Vec<usize>,

@@ -22,7 +22,8 @@ pub fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// An operation. Its inputs are made before the clock starts; what it gives back is dropped while the clock runs.
+/// An operation. Its inputs are made before the clock starts; what it gives back is dropped while
+/// the clock runs.
 pub struct Operation<'a>(Box<Run<'a>>);
 
 /// Runs so many times, and says how long that took, or what one run allocated.
@@ -90,9 +91,9 @@ pub fn compare<'a>(rounds: usize, times: usize, operations: &mut [&mut Operation
             all[at].push(took.as_nanos() as f64 / times as f64);
         }
     }
-    let ratios = all[1..]
-        .iter()
-        .map(|other| median(other.iter().zip(&all[0]).map(|(other, first)| other / first).collect()));
+    let ratios = all[1..].iter().map(|other| {
+        median(other.iter().zip(&all[0]).map(|(other, first)| other / first).collect())
+    });
     let ratios = ratios.collect();
     Compared { nanos: all.into_iter().map(median).collect(), ratios }
 }
@@ -102,7 +103,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Operations a second, of one thread and of two at once: the median over the rounds of the second through the first.
+/// Operations a second, of one thread and of two at once: the median over the rounds of the second
+/// through the first.
 pub fn scaling<F: FnMut() + Send>(rounds: usize, times: usize, mut workers: [F; 2]) -> f64 {
     let run = |worker: &mut F| {
         let started = Instant::now();

@@ -72,7 +72,8 @@ impl Ours {
         let mut at = 0;
         Operation::of(move || {
             at = (at + 1) % pool.len();
-            pool[at] = now(issuer.refresh(Refresh::new(pool[at].refresh_token().unwrap()))).unwrap();
+            pool[at] =
+                now(issuer.refresh(Refresh::new(pool[at].refresh_token().unwrap()))).unwrap();
         })
     }
 
@@ -86,7 +87,8 @@ impl Ours {
         Operation::new(input, move |new| now(issuer.create(new)).unwrap())
     }
 
-    /// Creates sessions of subjects that have one, by a host that read the epoch before it verified them.
+    /// Creates sessions of subjects that have one, by a host that read the epoch before it verified
+    /// them.
     pub fn create_again(&mut self) -> Operation<'_> {
         let (issuer, client, sessions) = (&self.issuer, self.client, self.sessions);
         let known: Vec<(SubjectId, Epoch)> = (0..sessions)

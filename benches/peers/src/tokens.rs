@@ -1,5 +1,5 @@
-//! Signed tokens: ours, `jsonwebtoken`'s, and the floor under both (the crypto crate with a cached key, base64 on the
-//! stack, borrowed JSON, no policy).
+//! Signed tokens: ours, `jsonwebtoken`'s, and the floor under both (the crypto crate with a cached
+//! key, base64 on the stack, borrowed JSON, no policy).
 
 use std::sync::Arc;
 
@@ -70,20 +70,22 @@ fn asymmetric() -> [Case; 3] {
             include_str!(concat!("../../../tests/vectors/keys/", $file))
         };
     }
-    let case = |name, issue_goal, (ours, algorithm), pem, encoding: EncodingKey, decoding: DecodingKey| {
-        let key = SecretKey::from_pem(ours, pem).unwrap().with_id("2026-11").unwrap();
-        Case {
-            name,
-            verify_goal: None,
-            issue_goal,
-            ring: KeyRing::new(key),
-            algorithm,
-            encoding,
-            decoding,
-            floor: None,
-        }
-    };
-    let (ec, ed, rsa) = (key!("p256.pkcs8.pem"), key!("ed25519.pkcs8.pem"), key!("rsa2048.pkcs8.pem"));
+    let case =
+        |name, issue_goal, (ours, algorithm), pem, encoding: EncodingKey, decoding: DecodingKey| {
+            let key = SecretKey::from_pem(ours, pem).unwrap().with_id("2026-11").unwrap();
+            Case {
+                name,
+                verify_goal: None,
+                issue_goal,
+                ring: KeyRing::new(key),
+                algorithm,
+                encoding,
+                decoding,
+                floor: None,
+            }
+        };
+    let (ec, ed, rsa) =
+        (key!("p256.pkcs8.pem"), key!("ed25519.pkcs8.pem"), key!("rsa2048.pkcs8.pem"));
     [
         case(
             "ES256",
@@ -192,7 +194,17 @@ impl Tokens {
         validation.set_required_spec_claims(&["iss", "sub", "aud", "nbf", "exp"]);
         validation.validate_nbf = true;
         let issuer = Arc::new(inner.clone());
-        Self { issuer, inner, session, token, claims, payload_bytes: payload.len(), header, validation, case }
+        Self {
+            issuer,
+            inner,
+            session,
+            token,
+            claims,
+            payload_bytes: payload.len(),
+            header,
+            validation,
+            case,
+        }
     }
 
     pub fn case(&self) -> &Case {
@@ -219,12 +231,15 @@ impl Tokens {
 
     pub fn peer_decode(&self) -> Operation<'_> {
         Operation::of(|| {
-            jsonwebtoken::decode::<PeerClaims>(&self.token, &self.case.decoding, &self.validation).unwrap()
+            jsonwebtoken::decode::<PeerClaims>(&self.token, &self.case.decoding, &self.validation)
+                .unwrap()
         })
     }
 
     pub fn peer_encode(&self) -> Operation<'_> {
-        Operation::of(|| jsonwebtoken::encode(&self.header, &self.claims, &self.case.encoding).unwrap())
+        Operation::of(|| {
+            jsonwebtoken::encode(&self.header, &self.claims, &self.case.encoding).unwrap()
+        })
     }
 
     pub fn floor_verify(&self) -> Option<Operation<'_>> {
@@ -245,8 +260,22 @@ impl Tokens {
     pub fn floor_issue(&self) -> Option<Operation<'_>> {
         let key = self.case.floor.as_ref()?;
         let (header, _) = self.token.split_once('.').unwrap();
-        let PeerClaims { iss, sub, aud, iat, nbf, exp, jti, sid, r#gen, epo, tenant, auth_time, amr, acr } =
-            &self.claims;
+        let PeerClaims {
+            iss,
+            sub,
+            aud,
+            iat,
+            nbf,
+            exp,
+            jti,
+            sid,
+            r#gen,
+            epo,
+            tenant,
+            auth_time,
+            amr,
+            acr,
+        } = &self.claims;
         Some(Operation::of(move || {
             let claims = FloorClaims {
                 iss,

@@ -58,7 +58,10 @@ impl Profile {
         let custom = self.custom.iter().filter(|(name, _)| !taken(name));
         let custom = custom.map(|(name, value)| (name.as_str(), value.clone()));
         let email = self.email.as_ref().map(|Email { address, is_primary, is_verified }| {
-            ("email", json!({ "address": address, "is_primary": is_primary, "is_verified": is_verified }))
+            (
+                "email",
+                json!({ "address": address, "is_primary": is_primary, "is_verified": is_verified }),
+            )
         });
         let username = self.username.as_deref().map(|username| ("username", username.into()));
         HostClaims::of(custom.chain(email).chain(username))
@@ -143,7 +146,8 @@ impl Claims {
     }
 
     fn with_host(mut self, host: &HostClaims) -> Self {
-        const OWN: [&str; 6] = ["subject", "issued_at", "expiration", "audience", "issuer", "session_id"];
+        const OWN: [&str; 6] =
+            ["subject", "issued_at", "expiration", "audience", "issuer", "session_id"];
         for (name, value) in host.iter() {
             match (name, value) {
                 ("email", email) => self.email = serde_json::from_value(email.clone()).ok(),
@@ -179,7 +183,9 @@ pub(super) mod date_time {
         deserializer: D,
     ) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
-        OffsetDateTime::parse(&text, &Rfc3339).map(Timestamp::from).map_err(serde::de::Error::custom)
+        OffsetDateTime::parse(&text, &Rfc3339)
+            .map(Timestamp::from)
+            .map_err(serde::de::Error::custom)
     }
 }
 

@@ -27,7 +27,8 @@ impl Service {
         let Caller::Admin(admin) = caller else { return Err(forbidden()) };
         let (user, client) = self.checked(&request)?;
         let claims = self.claims(&user).await?;
-        let new = NewSession::for_subject(user).client(client).claims(claims).creator(admin.clone());
+        let new =
+            NewSession::for_subject(user).client(client).claims(claims).creator(admin.clone());
         let issued = self.issuer.create(new).await?;
         Ok(CreateSessionResponse { session_token: issued.token().into() })
     }
@@ -47,7 +48,11 @@ pub struct CreateSession {
 }
 
 redacted!(CreateSession);
-from_object!(CreateSession { user_id: "user_id", user_agent: "user_agent", ip_address: "ip_address" });
+from_object!(CreateSession {
+    user_id: "user_id",
+    user_agent: "user_agent",
+    ip_address: "ip_address"
+});
 
 /// The answer to `POST /sessions`, status 200.
 #[derive(Debug, Serialize)]
@@ -76,8 +81,9 @@ impl Service {
             Ok(known) if self.acquire_user_agent => client = known,
             Ok(_) => {}
             Err(InvalidInput { problem: Problem::TooLong(_), .. }) => {
-                broken
-                    .push(format!("user_agent must be a maximum of {MAX_AGENT_CHARS} characters in length"));
+                broken.push(format!(
+                    "user_agent must be a maximum of {MAX_AGENT_CHARS} characters in length"
+                ));
             }
             Err(input) => broken.push(format!("user_agent {}", input.problem)),
         }
@@ -85,7 +91,9 @@ impl Service {
             ("", _) => {}
             (_, Ok(ip)) if self.acquire_ip_address => client = client.with_ip(ip),
             (_, Ok(_)) => {}
-            (_, Err(_)) => broken.push("ip_address must be a valid ip address (v4 or v6)".to_owned()),
+            (_, Err(_)) => {
+                broken.push("ip_address must be a valid ip address (v4 or v6)".to_owned())
+            }
         }
         user.filter(|_| broken.is_empty())
             .map(|user| (user, client))

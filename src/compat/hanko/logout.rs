@@ -24,7 +24,9 @@ impl Service {
         for token in tokens {
             match self.issuer.revoke(Revoke::token(token)).await {
                 Ok(_) => ended = true,
-                Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
+                Err(error) if error.class() == ErrorClass::Rejected => {
+                    failed = failed.or(Some(error))
+                }
                 // A session that may live on is worse news than a token that is nobody's, and no
                 // reason to keep another.
                 Err(error) => failed = Some(error),

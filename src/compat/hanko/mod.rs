@@ -160,8 +160,9 @@ impl Service {
     async fn claims(&self, user: &SubjectId) -> Result<HostClaims, Error> {
         let Some(profiles) = &self.profiles else { return Ok(HostClaims::new()) };
         let profile = profiles.profile(user).await;
-        let profile = profile
-            .map_err(|source| Error::new(ErrorKind::Unavailable, Operation::Create).with_source(source))?;
+        let profile = profile.map_err(|source| {
+            Error::new(ErrorKind::Unavailable, Operation::Create).with_source(source)
+        })?;
         profile.claims().map_err(|source| {
             Error::new(ErrorKind::InvalidConfiguration, Operation::Create).with_source(source)
         })

@@ -22,7 +22,11 @@ impl Service {
     /// # Errors
     /// 400 for an id that is empty or no UUID; 403 for a user; 404 for an unknown user; 500 when a
     /// part did not answer.
-    pub async fn list_sessions(&self, caller: &Caller, user_id: &str) -> Result<Vec<SessionRow>, ApiError> {
+    pub async fn list_sessions(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+    ) -> Result<Vec<SessionRow>, ApiError> {
         let Caller::Admin(_) = caller else { return Err(forbidden()) };
         let user = self.known_user(user_id).await?;
         let query = SessionQuery::of_subject(user).impersonations_too();
@@ -74,7 +78,11 @@ impl Service {
     /// place, where users may not revoke, and for the session that the user is in: that one is
     /// logged out of; 404 for a session that is unknown, revoked or another user's; 500 when a part
     /// did not answer.
-    pub async fn profile_delete_session(&self, caller: &Caller, session_id: &str) -> Result<(), ApiError> {
+    pub async fn profile_delete_session(
+        &self,
+        caller: &Caller,
+        session_id: &str,
+    ) -> Result<(), ApiError> {
         let Caller::User { user, session, actors } = caller else { return Err(forbidden()) };
         if !self.allow_revocation || actors.is_some() {
             return Err(forbidden());
@@ -92,7 +100,11 @@ impl Service {
     ///
     /// # Errors
     /// 400 for an id that is empty or no UUID; 403 for a user; 500 when a part did not answer.
-    pub async fn delete_user_sessions(&self, caller: &Caller, user_id: &str) -> Result<(), ApiError> {
+    pub async fn delete_user_sessions(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+    ) -> Result<(), ApiError> {
         let Caller::Admin(admin) = caller else { return Err(forbidden()) };
         let user = checked_user(user_id)?;
         let mut revoke = Revoke::subject_disabled(user);
@@ -114,8 +126,15 @@ impl Service {
     /// Whoever may have no sessions for now may still have had some.
     async fn known(&self, user: &SubjectId) -> Result<(), ApiError> {
         match self.issuer.profile(user).await {
-            Err(error) if error.kind() == ErrorKind::SubjectUnknown => Err(not_found().caused_by(error)),
-            Err(error) if !matches!(error.kind(), ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked) => {
+            Err(error) if error.kind() == ErrorKind::SubjectUnknown => {
+                Err(not_found().caused_by(error))
+            }
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked
+                ) =>
+            {
                 Err(error.into())
             }
             _ => Ok(()),

@@ -27,7 +27,10 @@ impl Service {
     ///
     /// # Errors
     /// 500 when a part did not answer, and no token was good without it.
-    pub async fn validate_session(&self, tokens: &[&str]) -> Result<ValidateSessionResponse, ApiError> {
+    pub async fn validate_session(
+        &self,
+        tokens: &[&str],
+    ) -> Result<ValidateSessionResponse, ApiError> {
         let mut failed = None;
         for token in tokens {
             match self.issuer.check(*token, &Requirement::new().noting(Noting::Never)).await {
@@ -50,14 +53,17 @@ impl Service {
         &self,
         request: ValidateSession,
     ) -> Result<ValidateSessionResponse, ApiError> {
-        let token = request.session_token.nullable().map_err(|got| mistyped("session_token", got))?;
+        let token =
+            request.session_token.nullable().map_err(|got| mistyped("session_token", got))?;
         let token = token.map(Secret::expose).unwrap_or_default();
         if token.is_empty() {
             return Err(answer(400, "session_token is a required field"));
         }
         match self.used(token, &Requirement::new().noting(Noting::AtOnce)).await {
             Ok(checked) => Ok(self.valid(&checked)),
-            Err(error) if error.class() == ErrorClass::Rejected => Ok(ValidateSessionResponse::default()),
+            Err(error) if error.class() == ErrorClass::Rejected => {
+                Ok(ValidateSessionResponse::default())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -84,7 +90,9 @@ impl Service {
                     }
                     Err(error) => failed = failed.or(Some(error)),
                 },
-                Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
+                Err(error) if error.class() == ErrorClass::Rejected => {
+                    failed = failed.or(Some(error))
+                }
                 Err(error) => failed = Some(error),
             }
         }
@@ -145,10 +153,16 @@ pub struct ValidateSessionResponse {
     pub claims: Option<Claims>,
     /// When the session ends unless it is used: never after the token does. Absent without an idle
     /// timeout.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time::serialize")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_date_time::serialize"
+    )]
     pub idle_expires_at: Option<Timestamp>,
     /// Deprecated by Hanko: `claims.expiration`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_date_time::serialize")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_date_time::serialize"
+    )]
     pub expiration_time: Option<Timestamp>,
     /// Deprecated by Hanko: `claims.subject`.
     #[serde(skip_serializing_if = "Option::is_none")]

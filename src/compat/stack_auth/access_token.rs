@@ -39,13 +39,19 @@ impl Service {
             match issuer.check(token, &need).await {
                 Ok(checked) => return self.believed(kind, &checked).await,
                 // It may be for another kind of user.
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidToken | ErrorKind::WrongAudience) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::InvalidToken | ErrorKind::WrongAudience
+                    ) =>
+                {
                     failed = failed.or(Some(error));
                 }
                 Err(error) => return Err(access_error(error, token)),
             }
         }
-        let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
+        let failed =
+            failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Check));
         // A token that is good by itself, of a session that nobody knows any more.
         if self.issuers().any(|(_, issuer)| issuer.verify(token).is_ok()) {
             return Err(session_over(failed));
@@ -96,7 +102,11 @@ impl AccessToken {
 
 impl Service {
     /// What a good token says, if it agrees with whom it is for, and its user is still there.
-    async fn believed(&self, kind: Option<UserKind>, checked: &Checked) -> Result<AccessToken, ApiError> {
+    async fn believed(
+        &self,
+        kind: Option<UserKind>,
+        checked: &Checked,
+    ) -> Result<AccessToken, ApiError> {
         let stored = || checked.session().and_then(|view| view.session()).and_then(Session::claims);
         let claims = checked.claims().map(VerifiedClaims::host).or_else(stored);
         let claims = claims.cloned().unwrap_or_default();
@@ -149,7 +159,8 @@ fn unparsable() -> ApiError {
 /// The signature of such a token has held, so its claims are what was signed.
 fn expired(token: &str) -> ApiError {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let claims: Value = payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+    let claims: Value =
+        payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
     let claim = |name: &str| claims.get(name).cloned().unwrap_or_default();
     let expired_at = claims.get("exp").and_then(Value::as_i64).map(|exp| exp.saturating_mul(1000));
     let details = [

@@ -74,7 +74,9 @@ impl Service {
             // A token that was spent may be what a thief has left behind: whoever refreshed with it
             // stays signed in by it.
             Ok(seen) if seen.is_spent() => Ok(None),
-            Ok(seen) if seen.session().subject() == Some(user) && !seen.session().is_impersonation() => {
+            Ok(seen)
+                if seen.session().subject() == Some(user) && !seen.session().is_impersonation() =>
+            {
                 Ok(Some(seen.session().id()))
             }
             Ok(_) => Ok(None),

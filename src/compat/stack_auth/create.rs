@@ -48,7 +48,8 @@ impl Service {
             }
             false => NewSession::for_subject(user.clone()),
         };
-        let UserClaims { kind, claims } = self.user_claims(&user, Operation::Create).await.map_err(shown)?;
+        let UserClaims { kind, claims } =
+            self.user_claims(&user, Operation::Create).await.map_err(shown)?;
         new = new.claims(claims.unwrap_or_default());
         if let Some(client) = &caller.client {
             new = new.client(client.clone());
@@ -63,7 +64,10 @@ impl Service {
                     .with_source("the issuer's policy hands out no refresh tokens"),
             )
         })?;
-        Ok(CreateSessionResponse { refresh_token: refresh_token.into(), access_token: issued.token().into() })
+        Ok(CreateSessionResponse {
+            refresh_token: refresh_token.into(),
+            access_token: issued.token().into(),
+        })
     }
 }
 
@@ -128,11 +132,13 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<CheckedRequest, A
             None
         }
     };
-    let lifetime = request.expires_in_millis.strict().map_err(|got| mistyped(MILLIS, "number", got));
+    let lifetime =
+        request.expires_in_millis.strict().map_err(|got| mistyped(MILLIS, "number", got));
     let lifetime = lifetime.and_then(|millis| millis.copied().map(lifetime_of).transpose());
     let lifetime = lifetime.map_err(|rule| broken.push(rule)).unwrap_or_default();
     let impersonation = request.is_impersonation.strict();
-    let impersonation = impersonation.map_err(|got| mistyped("body.is_impersonation", "boolean", got));
+    let impersonation =
+        impersonation.map_err(|got| mistyped("body.is_impersonation", "boolean", got));
     let impersonation = impersonation.map_err(|rule| broken.push(rule)).unwrap_or_default();
     if !broken.is_empty() {
         return Err(schema_error(ROUTE, &broken));
@@ -157,21 +163,25 @@ fn lifetime_of(millis: f64) -> Result<Duration, String> {
 
 fn insufficient_access() -> ApiError {
     let error = "The x-stack-access-type header must be 'server' or 'admin', but was 'client'.";
-    let details =
-        [("actual_access_type", json!("client")), ("allowed_access_types", json!(["server", "admin"]))];
+    let details = [
+        ("actual_access_type", json!("client")),
+        ("allowed_access_types", json!(["server", "admin"])),
+    ];
     answer(401, "INSUFFICIENT_ACCESS_TYPE", error, details)
 }
 
 /// How Stack Auth shows an error of the issuer about this user.
 fn user_error(error: Error, user: &SubjectId) -> ApiError {
     match error.kind() {
-        ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => answer(
-            400,
-            "USER_ID_DOES_NOT_EXIST",
-            format!("The given user with the ID {user} does not exist."),
-            [("user_id", json!(user.as_str()))],
-        )
-        .caused_by(error),
+        ErrorKind::SubjectUnknown | ErrorKind::SubjectDisabled | ErrorKind::SubjectLocked => {
+            answer(
+                400,
+                "USER_ID_DOES_NOT_EXIST",
+                format!("The given user with the ID {user} does not exist."),
+                [("user_id", json!(user.as_str()))],
+            )
+            .caused_by(error)
+        }
         _ => error.into(),
     }
 }

@@ -223,7 +223,8 @@ fn mistyped(path: &str, wanted: &str, got: JsonType) -> String {
 }
 
 fn me_without_user() -> ApiError {
-    let error = "You have specified 'me' as a userId, but did not provide authentication for a user.";
+    let error =
+        "You have specified 'me' as a userId, but did not provide authentication for a user.";
     answer(400, "CANNOT_GET_OWN_USER_WITHOUT_USER", error, [])
 }
 

@@ -129,8 +129,9 @@ impl Service {
         let mut known = UserClaims { kind: UserKind::Regular, claims: None };
         if let Some(profiles) = &self.profiles {
             let profile = profiles.profile(user).await;
-            let profile = profile
-                .map_err(|source| Error::new(ErrorKind::Unavailable, operation).with_source(source))?;
+            let profile = profile.map_err(|source| {
+                Error::new(ErrorKind::Unavailable, operation).with_source(source)
+            })?;
             known.kind = profile.kind();
             known.claims = Some(profile.claims().map_err(failed(ErrorKind::InvalidConfiguration))?);
         }
@@ -158,7 +159,10 @@ impl Service {
     /// has one for all.
     pub(super) fn issuers(&self) -> impl Iterator<Item = (Option<UserKind>, &Issuer)> {
         let others = self.kinds.as_ref().map(|kinds| {
-            [(Some(UserKind::Anonymous), &kinds.anonymous), (Some(UserKind::Restricted), &kinds.restricted)]
+            [
+                (Some(UserKind::Anonymous), &kinds.anonymous),
+                (Some(UserKind::Restricted), &kinds.restricted),
+            ]
         });
         let first = (self.kinds.is_some().then_some(UserKind::Regular), &self.issuer);
         std::iter::once(first).chain(others.into_iter().flatten())

@@ -31,7 +31,11 @@ impl Service {
 }
 
 impl Service {
-    async fn refresh(&self, caller: &Caller, refresh_token: &str) -> Result<RefreshSessionResponse, Error> {
+    async fn refresh(
+        &self,
+        caller: &Caller,
+        refresh_token: &str,
+    ) -> Result<RefreshSessionResponse, Error> {
         let seen = self.issuer.session_by_refresh_token(refresh_token).await?;
         let user = seen.session().subject();
         let user = user.ok_or_else(|| Error::new(ErrorKind::SubjectMissing, Operation::Refresh))?;
@@ -65,7 +69,10 @@ pub struct RefreshSessionResponse {
     pub refresh_token: Option<Secret>,
 }
 
-fn maybe_exposed<S: serde::Serializer>(token: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+fn maybe_exposed<S: serde::Serializer>(
+    token: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match token {
         Some(token) => exposed(token, serializer),
         None => serializer.serialize_none(),

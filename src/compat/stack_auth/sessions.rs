@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    ApiError, Caller, Service, Success, answer, me_without_user, mistyped, plain, schema_error, session_over,
+    ApiError, Caller, Service, Success, answer, me_without_user, mistyped, plain, schema_error,
+    session_over,
 };
 use crate::{
     Revoke, SessionQuery,
@@ -30,7 +31,9 @@ impl Service {
         let user_id = request.user_id.strict();
         let user = match user_id.map_err(|got| broken(&mistyped("query.user_id", "string", got)))? {
             Some(id) if id == "me" => caller.user.clone().ok_or_else(me_without_user)?,
-            Some(id) => uuid_subject(id).ok_or_else(|| broken("query.user_id must be a valid UUID"))?,
+            Some(id) => {
+                uuid_subject(id).ok_or_else(|| broken("query.user_id must be a valid UUID"))?
+            }
             None => return Err(broken("query.user_id must be defined")),
         };
         if caller.is_client() {
@@ -44,7 +47,8 @@ impl Service {
             query = query.impersonations_too();
         }
         let sessions = list_all(&self.issuer, query).await?;
-        let items = sessions.iter().filter_map(|view| SessionItem::of(view, caller.session)).collect();
+        let items =
+            sessions.iter().filter_map(|view| SessionItem::of(view, caller.session)).collect();
         Ok(ListSessionsResponse { items, is_paginated: false })
     }
 
@@ -101,11 +105,14 @@ impl Service {
                 }
                 Ok(_) => return Ok(Success::default()),
                 // It may be for another kind of user.
-                Err(error) if error.class() == ErrorClass::Rejected => failed = failed.or(Some(error)),
+                Err(error) if error.class() == ErrorClass::Rejected => {
+                    failed = failed.or(Some(error))
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        let failed = failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Revoke));
+        let failed =
+            failed.unwrap_or_else(|| Error::new(ErrorKind::InvalidToken, Operation::Revoke));
         Err(session_over(failed))
     }
 }

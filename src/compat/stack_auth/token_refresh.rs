@@ -44,12 +44,14 @@ impl TokenRefresh {
     /// What the event says; none of one that hands out no token.
     pub fn of(event: &Event) -> Option<Self> {
         match event.kind {
-            EventKind::Created | EventKind::Refreshed | EventKind::RefreshReplayed { .. } => Some(Self {
-                at: event.at,
-                refresh_token_id: event.session?,
-                user_id: event.subject.clone()?,
-                is_impersonation: event.actor.is_some(),
-            }),
+            EventKind::Created | EventKind::Refreshed | EventKind::RefreshReplayed { .. } => {
+                Some(Self {
+                    at: event.at,
+                    refresh_token_id: event.session?,
+                    user_id: event.subject.clone()?,
+                    is_impersonation: event.actor.is_some(),
+                })
+            }
             _ => None,
         }
     }

@@ -86,8 +86,8 @@ pub use self::{
     session::{CheckSession, Scope, SessionAccess},
     status::{ErrorBody, Status},
     wire::{
-        CreateGuestSessionResponse, CreateRequestTokenResponse, CreateSession, CreateSessionResponse,
-        DeleteSession, DeleteSessionResponse,
+        CreateGuestSessionResponse, CreateRequestTokenResponse, CreateSession,
+        CreateSessionResponse, DeleteSession, DeleteSessionResponse,
     },
 };
 

@@ -60,7 +60,8 @@ impl Service {
     ) -> Result<RequestTokenPage, ApiError> {
         caller.as_user()?;
         let token = request.checked()?;
-        let seen = self.issuer.request(token).await.map_err(issuer_error(Status::InvalidRequestToken))?;
+        let seen =
+            self.issuer.request(token).await.map_err(issuer_error(Status::InvalidRequestToken))?;
         page(&seen, &request)
     }
 
@@ -221,7 +222,11 @@ from_object!(ValidateWithLogin {
 impl ValidateWithLogin {
     /// This login, for this token.
     pub fn new(username: &str, password: &str, request_token: &str) -> Self {
-        Self { username: username.into(), password: password.into(), request_token: request_token.into() }
+        Self {
+            username: username.into(),
+            password: password.into(),
+            request_token: request_token.into(),
+        }
     }
 
     /// As some clients send it: in the query of the address, or in a form, which is written like
@@ -250,7 +255,8 @@ impl ValidateWithLogin {
         if name.is_empty() || password.is_empty() {
             return Err(Status::CredentialsMissing.error());
         }
-        let checks = Check::login_name(name).and_then(|name| Ok([name, Check::password(password)?]));
+        let checks =
+            Check::login_name(name).and_then(|name| Ok([name, Check::password(password)?]));
         let checks = checks.map_err(|_| Status::InvalidParameters.error())?;
         Ok((checks, required(&self.request_token)?))
     }
@@ -273,7 +279,8 @@ pub struct RequestTokenPage {
 }
 
 fn page(seen: &OpenedRequest, request: &DecideRequestToken) -> Result<RequestTokenPage, ApiError> {
-    let given = text(&request.redirect_to)?.map(String::as_str).filter(|address| !address.is_empty());
+    let given =
+        text(&request.redirect_to)?.map(String::as_str).filter(|address| !address.is_empty());
     Ok(RequestTokenPage {
         app: seen.app().ok_or_else(no_token)?.clone(),
         approved: seen.is_approved(),

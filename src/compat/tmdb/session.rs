@@ -40,8 +40,11 @@ impl Service {
     ) -> Result<CreateSessionResponse, ApiError> {
         let app = caller.as_app()?;
         let exchange = Exchange::new(required(&request.request_token)?, app.clone());
-        let issued =
-            self.issuer.exchange(exchange).await.map_err(issuer_error(Status::InvalidRequestToken))?;
+        let issued = self
+            .issuer
+            .exchange(exchange)
+            .await
+            .map_err(issuer_error(Status::InvalidRequestToken))?;
         Ok(CreateSessionResponse { success: true, session_id: issued.token().into() })
     }
 
@@ -65,10 +68,15 @@ impl Service {
         })?;
         let expires_at = issued.session().ends_at().ok_or_else(|| {
             internal_error(
-                Error::new(ErrorKind::Internal, Operation::Create).with_source("a guest without an end"),
+                Error::new(ErrorKind::Internal, Operation::Create)
+                    .with_source("a guest without an end"),
             )
         })?;
-        Ok(CreateGuestSessionResponse { success: true, guest_session_id: issued.token().into(), expires_at })
+        Ok(CreateGuestSessionResponse {
+            success: true,
+            guest_session_id: issued.token().into(),
+            expires_at,
+        })
     }
 
     /// For the host's other routes: whether a session id is good now, for the calling app, and who
@@ -85,7 +93,8 @@ impl Service {
         request: CheckSession,
     ) -> Result<SessionAccess, ApiError> {
         let app = caller.as_app()?;
-        let [session_id, guest_session_id] = [given(&request.session_id)?, given(&request.guest_session_id)?];
+        let [session_id, guest_session_id] =
+            [given(&request.session_id)?, given(&request.guest_session_id)?];
         let checked = match (session_id, guest_session_id) {
             (Some(id), _) => self.check_at(USERS, id, app).await?,
             (None, Some(id)) => self.check_at(GUESTS, id, app).await?,
@@ -141,12 +150,18 @@ pub(super) struct Door {
 
 const USERS: Door = Door { kinds: &[Kind::User], rejected: Status::AuthenticationFailed };
 const GUESTS: Door = Door { kinds: &[Kind::Guest], rejected: Status::AuthenticationFailed };
-const DELETIONS: Door = Door { kinds: &[Kind::User, Kind::Guest], rejected: Status::SessionNotFound };
+const DELETIONS: Door =
+    Door { kinds: &[Kind::User, Kind::Guest], rejected: Status::SessionNotFound };
 
 impl Service {
     /// A good session of this app, of a kind that the door is for. That it was used is noted once
     /// that is known, so that nobody else keeps it alive.
-    pub(super) async fn check_at(&self, door: Door, token: &str, app: &AppId) -> Result<Checked, ApiError> {
+    pub(super) async fn check_at(
+        &self,
+        door: Door,
+        token: &str,
+        app: &AppId,
+    ) -> Result<Checked, ApiError> {
         let seen = self.look_at(door, token, app).await?;
         let due = seen.session().is_some_and(|view| {
             let idle = view.session().and_then(Session::idle_timeout);
@@ -160,7 +175,12 @@ impl Service {
     }
 
     /// Ends a session of this app. Once.
-    pub(super) async fn end_at(&self, door: Door, token: &str, app: &AppId) -> Result<(), ApiError> {
+    pub(super) async fn end_at(
+        &self,
+        door: Door,
+        token: &str,
+        app: &AppId,
+    ) -> Result<(), ApiError> {
         let id = self.look_at(door, token, app).await?.session_id();
         let revoke = Revoke::session(id).reason(RevokeReason::Logout);
         let revoked = self.issuer.revoke(revoke).await.map_err(issuer_error(door.rejected))?;
@@ -169,11 +189,18 @@ impl Service {
 
     async fn look_at(&self, door: Door, token: &str, app: &AppId) -> Result<Checked, ApiError> {
         let checked = self.ask_at(door, token, &Requirement::new().noting(Noting::Never)).await?;
-        let fits = checked.session().is_some_and(|view| door.kinds.contains(&kind(view)) && is_of(view, app));
+        let fits = checked
+            .session()
+            .is_some_and(|view| door.kinds.contains(&kind(view)) && is_of(view, app));
         if fits { Ok(checked) } else { Err(door.rejected.error()) }
     }
 
-    async fn ask_at(&self, door: Door, token: &str, need: &Requirement) -> Result<Checked, ApiError> {
+    async fn ask_at(
+        &self,
+        door: Door,
+        token: &str,
+        need: &Requirement,
+    ) -> Result<Checked, ApiError> {
         self.issuer.check(token, need).await.map_err(issuer_error(door.rejected))
     }
 }
@@ -238,7 +265,9 @@ impl SessionAccess {
     /// # Errors
     /// 3 (401) for a guest.
     pub fn user(&self) -> Result<&SubjectId, ApiError> {
-        self.checked.subject().map_err(|error| Status::AuthenticationFailed.error().caused_by(error))
+        self.checked
+            .subject()
+            .map_err(|error| Status::AuthenticationFailed.error().caused_by(error))
     }
 
     /// Who stands behind it.

@@ -96,7 +96,8 @@ statuses! {
 impl Status {
     /// The refusal that a caller sees.
     pub fn error(self) -> ApiError {
-        let body = ErrorBody { success: false, status_code: self.code(), status_message: self.message() };
+        let body =
+            ErrorBody { success: false, status_code: self.code(), status_message: self.message() };
         ApiError::new(self.http_status(), body)
     }
 }

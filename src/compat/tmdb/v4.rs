@@ -76,12 +76,22 @@ impl V4<'_> {
         let (key, value) = ACCESS_TOKEN;
         let mark = Metadata::of([(key, value)]).map_err(|input| internal_error(input.into()))?;
         let exchange = Exchange::new(token, app.clone()).metadata(mark);
-        let issued =
-            self.0.issuer.exchange(exchange).await.map_err(issuer_error(Status::InvalidRequestToken))?;
+        let issued = self
+            .0
+            .issuer
+            .exchange(exchange)
+            .await
+            .map_err(issuer_error(Status::InvalidRequestToken))?;
         let account = issued.session().subject().ok_or_else(no_token)?;
         let Done { success, status_code, status_message } = Done::new(Status::Success);
         let (account_id, access_token) = (account.clone(), issued.token().into());
-        Ok(CreateAccessTokenResponse { success, status_code, status_message, account_id, access_token })
+        Ok(CreateAccessTokenResponse {
+            success,
+            status_code,
+            status_message,
+            account_id,
+            access_token,
+        })
     }
 
     /// For the host's own v4 routes: whether an access token is good now, for the calling app, and
@@ -104,7 +114,11 @@ impl V4<'_> {
     ///
     /// # Errors
     /// Those of [`check_access_token`](V4::check_access_token).
-    pub async fn delete_access_token(&self, caller: &Caller, request: AccessToken) -> Result<Done, ApiError> {
+    pub async fn delete_access_token(
+        &self,
+        caller: &Caller,
+        request: AccessToken,
+    ) -> Result<Done, ApiError> {
         let app = caller.as_app()?;
         let token = required(&request.access_token)?;
         self.0.end_at(DOOR, token, app).await?;

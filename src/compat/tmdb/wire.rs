@@ -11,7 +11,9 @@ use crate::{
 
 /// A field that a request must have.
 pub(super) fn required(field: &Field<Secret>) -> Result<&str, ApiError> {
-    optional(field)?.filter(|text| !text.is_empty()).ok_or_else(|| Status::InvalidParameters.error())
+    optional(field)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Status::InvalidParameters.error())
 }
 
 /// A field that a request may have. `null` counts as absent.

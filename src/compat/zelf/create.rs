@@ -119,8 +119,9 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
     };
     let ip = caller.ip.map(|ip| ip.to_string());
     let identifier = given("identifier", &request.identifier)?.or_else(|| ip.clone());
-    let identifier = identifier
-        .ok_or_else(|| invalid("Session validation failed: identifier: Path `identifier` is required."))?;
+    let identifier = identifier.ok_or_else(|| {
+        invalid("Session validation failed: identifier: Path `identifier` is required.")
+    })?;
     let domain = given("domain", &request.domain)?.unwrap_or_else(|| "zelf".to_owned());
     check_text(InputField::Host("identifier"), &identifier)
         .and(check_text(InputField::Host("domain"), &domain))
@@ -142,8 +143,10 @@ fn checked(caller: &Caller, request: &CreateSession) -> Result<NewSession, ApiEr
         client = client.with_ip(ip);
     }
     let claims = claims(domain, identifier, ip).map_err(broken)?;
-    let new =
-        NewSession::for_device(device).client(client).metadata(metadata.map_err(broken)?).claims(claims);
+    let new = NewSession::for_device(device)
+        .client(client)
+        .metadata(metadata.map_err(broken)?)
+        .claims(claims);
     Ok(if kill_session { new.replace_device() } else { new })
 }
 
@@ -159,7 +162,11 @@ fn device(ip: Option<&str>, identifier: &str) -> Result<DeviceId, InvalidInput> 
     DeviceId::new(format!("zelf.{}", URL_SAFE_NO_PAD.encode(hash.finalize())))
 }
 
-fn claims(domain: String, identifier: String, ip: Option<String>) -> Result<HostClaims, InvalidInput> {
+fn claims(
+    domain: String,
+    identifier: String,
+    ip: Option<String>,
+) -> Result<HostClaims, InvalidInput> {
     HostClaims::of([
         ("domain", domain.into()),
         ("ethAddress", Value::Null),

@@ -119,12 +119,12 @@ impl PublicKey {
             Ok(None) => return Err(invalid(r#""identifier" is required"#)),
             Err(_) => return Err(invalid(r#""identifier" must be a string"#)),
         };
-        check_text(InputField::Host("identifier"), identifier).map(|()| identifier.as_str()).map_err(
-            |input| match input.problem {
+        check_text(InputField::Host("identifier"), identifier)
+            .map(|()| identifier.as_str())
+            .map_err(|input| match input.problem {
                 Problem::Empty => invalid(r#""identifier" is not allowed to be empty"#),
                 problem => invalid(&format!(r#""identifier" {problem}"#)),
-            },
-        )
+            })
     }
 }
 

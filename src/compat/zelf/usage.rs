@@ -121,7 +121,8 @@ impl Service {
             let page = self.issuer.list(query.clone()).await?;
             let found = page.sessions().iter().map(SessionView::id);
             let found = found.chain(page.damaged().iter().copied());
-            let others = Revoke::sessions(found.filter(|id| *id != own)).reason(RevokeReason::Logout);
+            let others =
+                Revoke::sessions(found.filter(|id| *id != own)).reason(RevokeReason::Logout);
             match self.issuer.revoke(others).await {
                 // What cannot be read is no session, and holds nobody up: the rest has ended.
                 Err(error) if error.kind() == ErrorKind::Damaged => {}

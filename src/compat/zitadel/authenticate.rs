@@ -33,8 +33,9 @@ impl Service {
         };
         let need = Requirement::new().no_impersonation();
         let checked = self.issuer.check(token, &need).await.map_err(failed)?;
-        let view =
-            checked.session().ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
+        let view = checked
+            .session()
+            .ok_or_else(|| failed(Error::new(ErrorKind::Internal, Operation::Check)))?;
         let user = checked.subject().map_err(failed)?;
         let profile = self.issuer.profile(user).await.map_err(failed)?;
         match lack(view, &profile, policy, self.issuer.now()) {
@@ -42,7 +43,8 @@ impl Service {
             Some(Lack::SecondFactor) => return Err(SECOND_FACTOR_REQUIRED.error()),
             Some(_) => return Err(NOT_AUTHENTICATED.error()),
         }
-        let owner = view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
+        let owner =
+            view.session().and_then(Session::resource_owner).or(profile.resource_owner.as_deref());
         let invalid = |input: InvalidInput| ApiError::from(Error::from(input));
         let creator = CreatorId::new(user.as_str()).map_err(invalid)?;
         let caller = Caller::new(creator, owner.unwrap_or(user.as_str())).map_err(invalid)?;

@@ -41,7 +41,13 @@ impl Caller {
     pub fn new(creator: CreatorId, resource_owner: &str) -> Result<Self, InvalidInput> {
         check_text(InputField::ResourceOwner, resource_owner)?;
         let resource_owner = resource_owner.to_owned();
-        Ok(Self { creator, resource_owner, user: None, fingerprint: None, granted: BTreeSet::new() })
+        Ok(Self {
+            creator,
+            resource_owner,
+            user: None,
+            fingerprint: None,
+            granted: BTreeSet::new(),
+        })
     }
 
     /// The user who is signed in: sessions about this user are the caller's own.

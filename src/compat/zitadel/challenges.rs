@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{
-    ApiError, AskCode, AskWebAuthN, ChallengeMaker, Challenges, Delivery, MadeWebAuthN, RequestChallenges,
-    RequestOtpEmail, RequestOtpSms, RequestWebAuthN, SendCode, Service, UserVerificationRequirement,
-    WebAuthNChallenge,
+    ApiError, AskCode, AskWebAuthN, ChallengeMaker, Challenges, Delivery, MadeWebAuthN,
+    RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, SendCode, Service,
+    UserVerificationRequirement, WebAuthNChallenge,
     fields::{LENGTH, has_length},
     refusals::Refusal,
 };
@@ -38,7 +38,9 @@ enum Way {
 
 impl RequestedChallenges {
     /// Each kind of challenge that was asked for, with who makes it.
-    pub(super) fn each(self: &Arc<Self>) -> impl Iterator<Item = (FactorKind, Arc<dyn Challenger>)> {
+    pub(super) fn each(
+        self: &Arc<Self>,
+    ) -> impl Iterator<Item = (FactorKind, Arc<dyn Challenger>)> {
         self.kinds().into_iter().map(|kind| (kind, Arc::clone(self) as Arc<dyn Challenger>))
     }
 
@@ -67,7 +69,8 @@ impl RequestedChallenges {
             Way::Out(template) => Delivery::Send { url_template: template.as_deref() },
             Way::Back => Delivery::Return,
         };
-        let ask = AskCode { channel, holder: ask.holder, session: self.session, delivery, now: ask.now };
+        let ask =
+            AskCode { channel, holder: ask.holder, session: self.session, delivery, now: ask.now };
         let Some(sent) = by.code(ask).await? else { return Ok(Asked::NotReady) };
         if delivery == Delivery::Return {
             let mut made = self.made()?;
@@ -87,11 +90,14 @@ impl RequestedChallenges {
 #[async_trait]
 impl Challenger for RequestedChallenges {
     async fn challenge(&self, ask: Ask<'_>) -> Result<Asked, VerifyError> {
-        let Some(by) = &self.by else { return Err(VerifyError::new("nobody makes challenges here")) };
+        let Some(by) = &self.by else {
+            return Err(VerifyError::new("nobody makes challenges here"));
+        };
         match (ask.kind, &self.web_authn, &self.sms, &self.email) {
             (FactorKind::WebAuthn, Some((domain, user_verification)), ..) => {
                 let (holder, now) = (ask.holder, ask.now);
-                let ask = AskWebAuthN { holder, domain, user_verification: *user_verification, now };
+                let ask =
+                    AskWebAuthN { holder, domain, user_verification: *user_verification, now };
                 let Some(MadeWebAuthN { challenge, options }) = by.web_authn(ask).await? else {
                     return Ok(Asked::NotSetUp);
                 };
@@ -100,7 +106,9 @@ impl Challenger for RequestedChallenges {
                 Ok(Asked::Made(challenge))
             }
             (FactorKind::OtpSms, _, Some(way), _) => self.code(&**by, ask, Channel::Sms, way).await,
-            (FactorKind::OtpEmail, _, _, Some(way)) => self.code(&**by, ask, Channel::Email, way).await,
+            (FactorKind::OtpEmail, _, _, Some(way)) => {
+                self.code(&**by, ask, Channel::Email, way).await
+            }
             _ => Ok(Asked::NotSetUp),
         }
     }
@@ -156,7 +164,8 @@ impl RequestOtpEmail {
         match (self.send_code, self.return_code) {
             (Some(_), Some(_)) => {
                 let field = "RequestChallenges_OTPEmail.DeliveryType";
-                Err(Refusal::Rule(&path(field), "sendCode and returnCode exclude each other").error())
+                Err(Refusal::Rule(&path(field), "sendCode and returnCode exclude each other")
+                    .error())
             }
             (None, Some(_)) => Ok(Way::Back),
             (Some(SendCode { url_template: Some(template) }), None) if !has_length(&template) => {

@@ -3,8 +3,9 @@
 use super::{
     Answers, ApiError, Service, TokenRule,
     refusals::{
-        CheckRefusals, EXPIRED, INTENT_NOT_SUCCEEDED, NO_SESSION, POSITIVE_LIFETIME, Refusal, TERMINATED,
-        TERMINATED_IN_V2ALPHA, USER_CHANGE, USER_GONE, USER_NOT_ACTIVE, USER_UNKNOWN, WRONG_TOKEN,
+        CheckRefusals, EXPIRED, INTENT_NOT_SUCCEEDED, NO_SESSION, POSITIVE_LIFETIME, Refusal,
+        TERMINATED, TERMINATED_IN_V2ALPHA, USER_CHANGE, USER_GONE, USER_NOT_ACTIVE, USER_UNKNOWN,
+        WRONG_TOKEN,
     },
 };
 use crate::{
@@ -35,7 +36,9 @@ impl ChangeErrors<'_> {
         }
         if let Some(input) = error.invalid_input() {
             let field = match input.field {
-                InputField::Metadata | InputField::MetadataKey | InputField::MetadataValue => "Metadata",
+                InputField::Metadata | InputField::MetadataKey | InputField::MetadataValue => {
+                    "Metadata"
+                }
                 _ => "Lifetime",
             };
             let shown = match (input.field, input.problem) {
@@ -51,7 +54,8 @@ impl ChangeErrors<'_> {
             (ErrorKind::SubjectChange, None) => {
                 let outer = format!("{}.Checks", self.request);
                 let rule = "userId and loginName name different users";
-                let shown = Refusal::Rule(&[&outer, "Checks.User", "CheckUser.Search"], rule).error();
+                let shown =
+                    Refusal::Rule(&[&outer, "Checks.User", "CheckUser.Search"], rule).error();
                 shown.caused_by(error)
             }
             (ErrorKind::SubjectChange, Some(_)) => USER_CHANGE.error().caused_by(error),
@@ -69,8 +73,8 @@ impl ChangeErrors<'_> {
                 false => self.of_check(first).map(|row| row.wrong),
             };
         }
-        let (of, is_challenge) =
-            refused.map_or((FactorKind::Subject, false), |refused| (refused.kind, refused.is_challenge));
+        let (of, is_challenge) = refused
+            .map_or((FactorKind::Subject, false), |refused| (refused.kind, refused.is_challenge));
         let row = || self.of_check(of);
         match kind {
             ErrorKind::CheckFailed => Some(row()?.wrong),
@@ -80,7 +84,9 @@ impl ChangeErrors<'_> {
             ErrorKind::SubjectUnknown => Some(USER_GONE),
             ErrorKind::SubjectDisabled => Some(USER_NOT_ACTIVE),
             // Of a user who is named now, ZITADEL says no more.
-            ErrorKind::SubjectLocked if of == FactorKind::Subject && self.names_user => Some(USER_NOT_ACTIVE),
+            ErrorKind::SubjectLocked if of == FactorKind::Subject && self.names_user => {
+                Some(USER_NOT_ACTIVE)
+            }
             ErrorKind::SubjectLocked if of == FactorKind::Subject => {
                 Some(self.of_check(self.first.unwrap_or(of))?.locked)
             }
@@ -108,7 +114,8 @@ impl ChangeErrors<'_> {
         let is_early = refused.is_none_or(|refused| {
             !refused.is_challenge && (refused.kind == FactorKind::Subject || refused.kind == first)
         });
-        let nothing_proved = self.session.is_none_or(|session| session.authenticated_at().is_none());
+        let nothing_proved =
+            self.session.is_none_or(|session| session.authenticated_at().is_none());
         let hidden = matches!(
             kind,
             ErrorKind::SubjectUnknown
@@ -119,7 +126,11 @@ impl ChangeErrors<'_> {
                 | ErrorKind::FactorNotReady
                 | ErrorKind::ChallengeMissing
         );
-        self.service.answers == Answers::Alike && self.names_user && nothing_proved && is_early && hidden
+        self.service.answers == Answers::Alike
+            && self.names_user
+            && nothing_proved
+            && is_early
+            && hidden
     }
 
     /// Until when the session's challenge of this kind is open.

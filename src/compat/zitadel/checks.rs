@@ -31,7 +31,16 @@ pub(super) enum NamedUser {
 impl Checks {
     /// The checks, or the first rule that they break.
     pub(super) fn read(self, request: &str) -> Result<Asserted, ApiError> {
-        let Self { user, password, idp_intent, web_auth_n, totp, otp_sms, otp_email, recovery_code } = self;
+        let Self {
+            user,
+            password,
+            idp_intent,
+            web_auth_n,
+            totp,
+            otp_sms,
+            otp_email,
+            recovery_code,
+        } = self;
         let rules = |field: &'static str| Rules { request, field };
         let user = user.map(|user| user.read(rules("User"))).transpose()?;
         let mut proofs = Vec::new();
@@ -43,7 +52,9 @@ impl Checks {
             let token = text(&idp_intent_token);
             let check = Check::intent(idp_intent_id.as_deref().unwrap_or_default(), token);
             let field = |input: InvalidInput| match input.field {
-                InputField::Intent => rules("IdpIntent").broken("CheckIDPIntent.IdpIntentId")(input),
+                InputField::Intent => {
+                    rules("IdpIntent").broken("CheckIDPIntent.IdpIntentId")(input)
+                }
                 _ => rules("IdpIntent").broken("CheckIDPIntent.IdpIntentToken")(input),
             };
             proofs.push(check.map_err(field)?);
@@ -51,16 +62,22 @@ impl Checks {
         if let Some(CheckWebAuthN { credential_assertion_data }) = web_auth_n {
             let assertion = credential_assertion_data.map(|data| Value::Object(data).to_string());
             let check = Check::web_authn(&assertion.unwrap_or_default());
-            proofs.push(check.map_err(rules("WebAuthN").broken("CheckWebAuthN.CredentialAssertionData"))?);
+            proofs.push(
+                check.map_err(rules("WebAuthN").broken("CheckWebAuthN.CredentialAssertionData"))?,
+            );
         }
         if let Some(CheckTotp { code }) = totp {
             proofs.push(Check::totp(text(&code)).map_err(rules("Totp").broken("CheckTOTP.Code"))?);
         }
         if let Some(CheckOtp { code }) = otp_sms {
-            proofs.push(Check::otp_sms(text(&code)).map_err(rules("OtpSms").broken("CheckOTP.Code"))?);
+            proofs.push(
+                Check::otp_sms(text(&code)).map_err(rules("OtpSms").broken("CheckOTP.Code"))?,
+            );
         }
         if let Some(CheckOtp { code }) = otp_email {
-            proofs.push(Check::otp_email(text(&code)).map_err(rules("OtpEmail").broken("CheckOTP.Code"))?);
+            proofs.push(
+                Check::otp_email(text(&code)).map_err(rules("OtpEmail").broken("CheckOTP.Code"))?,
+            );
         }
         if let Some(CheckRecoveryCode { code }) = recovery_code {
             let check = Check::recovery_code(text(&code));

@@ -71,7 +71,9 @@ impl Criterion {
             asked.push(match query.fingerprint_id.or(own) {
                 None => Err(NAMELESS_QUERY.error()),
                 Some(id) if id.is_empty() => Err(NAMELESS_QUERY.error()),
-                Some(id) => Ok(named(check_text(InputField::Fingerprint, &id).map(|()| id), Self::Agent)),
+                Some(id) => {
+                    Ok(named(check_text(InputField::Fingerprint, &id).map(|()| id), Self::Agent))
+                }
             });
         }
         if let Some(query) = expiration_date_query {
@@ -114,7 +116,9 @@ impl Criterion {
             Self::Ids(ids) => ids.contains(&view.id()),
             Self::User(user) => view.subject() == Some(user),
             Self::Creator(creator) => view.session().and_then(Session::creator) == Some(creator),
-            Self::Agent(fingerprint) => view.client().and_then(ClientInfo::fingerprint) == Some(fingerprint),
+            Self::Agent(fingerprint) => {
+                view.client().and_then(ClientInfo::fingerprint) == Some(fingerprint)
+            }
             Self::Created(method, at) => method.holds(view.created_at(), *at),
             // What has no end ends after every date, and at none.
             Self::Ends(method, at) => method.holds(view.ends_at().unwrap_or(Timestamp::MAX), *at),
@@ -148,7 +152,9 @@ impl Caller {
         }
         let mut own = vec![Select::Creator(self.creator.clone())];
         own.extend(self.own_user().cloned().map(Select::Subject));
-        own.extend(self.own_fingerprint().map(|fingerprint| Select::Fingerprint(fingerprint.to_owned())));
+        own.extend(
+            self.own_fingerprint().map(|fingerprint| Select::Fingerprint(fingerprint.to_owned())),
+        );
         own
     }
 }

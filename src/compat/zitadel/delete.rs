@@ -1,7 +1,8 @@
 //! `DELETE /v2alpha/sessions/{session_id}`: the end of a session, by whoever may end it.
 
 use super::{
-    ApiError, Caller, DeleteSession, DeleteSessionResponse, Details, Permission, Service, TokenRule,
+    ApiError, Caller, DeleteSession, DeleteSessionResponse, Details, Permission, Service,
+    TokenRule,
     fields::session_id,
     refusals::{NOT_PERMITTED, WRONG_TOKEN},
 };
@@ -25,7 +26,8 @@ impl Service {
         request: DeleteSession,
     ) -> Result<DeleteSessionResponse, ApiError> {
         let id = session_id(request.session_id.as_deref(), "DeleteSessionRequest")?;
-        let token = request.session_token.as_ref().map(Secret::expose).filter(|token| !token.is_empty());
+        let token =
+            request.session_token.as_ref().map(Secret::expose).filter(|token| !token.is_empty());
         let (found, reason) = match token {
             Some(token) => {
                 let found = self.of_token(id, token).await?;

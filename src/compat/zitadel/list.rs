@@ -53,7 +53,8 @@ impl Service {
             if let Some(user) = view.subject().filter(|user| !names.contains_key(*user)) {
                 names.insert(user.clone(), self.names(user).await?);
             }
-            let names = view.subject().and_then(|user| names.get(user)).cloned().unwrap_or_default();
+            let names =
+                view.subject().and_then(|user| names.get(user)).cloned().unwrap_or_default();
             sessions.push(Session::of(view, names));
         }
         let total_result = u64::try_from(found.len()).unwrap_or(u64::MAX);
@@ -67,7 +68,10 @@ fn page(offset: u64, limit: u32) -> Result<std::ops::Range<usize>, ApiError> {
     let exceeded = || LIMIT_EXCEEDED.error();
     let limit = if limit == 0 { PAGE } else { limit };
     let start = usize::try_from(offset).map_err(|_| exceeded())?;
-    let end = usize::try_from(limit).ok().and_then(|limit| start.checked_add(limit)).ok_or_else(exceeded)?;
+    let end = usize::try_from(limit)
+        .ok()
+        .and_then(|limit| start.checked_add(limit))
+        .ok_or_else(exceeded)?;
     match limit <= MAX_PAGE && end <= MAX_READ {
         true => Ok(start..end),
         false => Err(exceeded()),
@@ -88,8 +92,10 @@ impl Service {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         for select in &indexes {
-            let mut query =
-                SessionQuery::select(select.clone()).dead_too().impersonations_too().limit(MAX_PAGE);
+            let mut query = SessionQuery::select(select.clone())
+                .dead_too()
+                .impersonations_too()
+                .limit(MAX_PAGE);
             query = all.iter().fold(query, |query, one| one.narrow(query));
             if asc {
                 query = query.oldest_first();

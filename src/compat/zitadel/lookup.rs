@@ -10,7 +10,10 @@ use crate::{
 
 impl Service {
     /// The session of this id, ended or not.
-    pub(super) async fn of_id(&self, id: Option<SessionId>) -> Result<Option<SessionView>, ApiError> {
+    pub(super) async fn of_id(
+        &self,
+        id: Option<SessionId>,
+    ) -> Result<Option<SessionView>, ApiError> {
         let Some(id) = id else { return Ok(None) };
         match self.issuer.session(id).await {
             Ok(view) => Ok(Some(view)),

@@ -163,12 +163,12 @@ pub use self::{
     view::Profile,
     wire::{
         challenges::{
-            Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN, ReturnCode,
-            SendCode, UserVerificationRequirement, WebAuthNChallenge,
+            Challenges, RequestChallenges, RequestOtpEmail, RequestOtpSms, RequestWebAuthN,
+            ReturnCode, SendCode, UserVerificationRequirement, WebAuthNChallenge,
         },
         checks::{
-            CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser, CheckWebAuthN,
-            Checks,
+            CheckIdpIntent, CheckOtp, CheckPassword, CheckRecoveryCode, CheckTotp, CheckUser,
+            CheckWebAuthN, Checks,
         },
         create::{CreateSession, CreateSessionResponse},
         delete::{DeleteSession, DeleteSessionResponse},
@@ -177,8 +177,8 @@ pub use self::{
         get::{GetSession, GetSessionResponse},
         list::{
             CreationDateQuery, CreatorQuery, ExpirationDateQuery, IdsQuery, ListDetails, ListQuery,
-            ListSessions, ListSessionsResponse, SearchQuery, SessionFieldName, TimestampQueryMethod,
-            UserAgentQuery, UserIdQuery,
+            ListSessions, ListSessionsResponse, SearchQuery, SessionFieldName,
+            TimestampQueryMethod, UserAgentQuery, UserIdQuery,
         },
         session::{CheckedFactor, Factors, Session, UserFactor, WebAuthNFactor},
         set::{SetSession, SetSessionResponse},

@@ -3,7 +3,8 @@
 //! The refusals of checks are a table of one row a kind, as the module's docs have it.
 
 use Code::{
-    FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted, Unauthenticated,
+    FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted,
+    Unauthenticated,
 };
 use Refusal::{Known, Plain};
 
@@ -75,7 +76,9 @@ impl From<Error> for ApiError {
                 shown.status = public.http_status;
                 shown
             }
-            ErrorClass::Unavailable => Plain(Code::Unavailable, "The service is busy. Try again.").error(),
+            ErrorClass::Unavailable => {
+                Plain(Code::Unavailable, "The service is busy. Try again.").error()
+            }
             ErrorClass::Misuse | ErrorClass::Bug => {
                 Plain(Code::Internal, "An internal error occurred").error()
             }
@@ -118,7 +121,8 @@ pub(super) const WRONG_TOKEN: Refusal<'_> =
     Known(PermissionDenied, "COMMAND-sGr42", "Errors.Session.Token.Invalid");
 pub(super) const NO_SESSION: Refusal<'_> =
     Known(FailedPrecondition, "COMMAND-Flk38", "Errors.Session.NotExisting");
-pub(super) const EXPIRED: Refusal<'_> = Known(FailedPrecondition, "COMMAND-Hkl3d", "Errors.Session.Expired");
+pub(super) const EXPIRED: Refusal<'_> =
+    Known(FailedPrecondition, "COMMAND-Hkl3d", "Errors.Session.Expired");
 pub(super) const TERMINATED: Refusal<'_> =
     Known(FailedPrecondition, "COMMAND-Hewfq", "Errors.Session.Terminated");
 pub(super) const TERMINATED_IN_V2ALPHA: Refusal<'_> =
@@ -128,11 +132,14 @@ pub(super) const POSITIVE_LIFETIME: Refusal<'_> =
 pub(super) const USER_CHANGE: Refusal<'_> = Plain(InvalidArgument, "user change not possible");
 
 // Of reads and searches.
-pub(super) const NOTHING_TO_READ: Refusal<'_> = Known(NotFound, "QUERY-SFeaa", "Errors.Session.NotExisting");
+pub(super) const NOTHING_TO_READ: Refusal<'_> =
+    Known(NotFound, "QUERY-SFeaa", "Errors.Session.NotExisting");
 pub(super) const NOT_READ_WITH_THIS_TOKEN: Refusal<'_> =
     Known(PermissionDenied, "QUERY-dsfr3", "Errors.PermissionDenied");
-pub(super) const INVALID_QUERY: Refusal<'_> = Known(InvalidArgument, "GRPC-Sfefs", "List.Query.Invalid");
-pub(super) const NAMELESS_QUERY: Refusal<'_> = Known(InvalidArgument, "GRPC-x8n23uh", "List.Query.Invalid");
+pub(super) const INVALID_QUERY: Refusal<'_> =
+    Known(InvalidArgument, "GRPC-Sfefs", "List.Query.Invalid");
+pub(super) const NAMELESS_QUERY: Refusal<'_> =
+    Known(InvalidArgument, "GRPC-x8n23uh", "List.Query.Invalid");
 pub(super) const LIMIT_EXCEEDED: Refusal<'_> =
     Known(InvalidArgument, "QUERY-4M0fs", "Errors.Query.LimitExceeded");
 pub(super) const TOO_MANY_TO_READ: Refusal<'_> =
@@ -143,13 +150,15 @@ pub(super) const NOT_PERMITTED: Refusal<'_> =
     Known(PermissionDenied, "AUTH-5mWD2", "No matching permissions found");
 pub(super) const NOT_AUTHENTICATED: Refusal<'_> =
     Known(Unauthenticated, "AUTH-7fs1e", "Errors.Token.Invalid");
-pub(super) const SECOND_FACTOR_REQUIRED: Refusal<'_> = Known(PermissionDenied, "AUTHZ-Kl3p0", "mfa required");
+pub(super) const SECOND_FACTOR_REQUIRED: Refusal<'_> =
+    Known(PermissionDenied, "AUTHZ-Kl3p0", "mfa required");
 
 // Of users.
 /// The user is unknown, where the call names one.
 pub(super) const USER_UNKNOWN: Refusal<'_> = Known(NotFound, "QUERY-Dfbg2", "Errors.User.NotFound");
 /// The session's user is unknown.
-pub(super) const USER_GONE: Refusal<'_> = Known(FailedPrecondition, "COMMAND-3n77z", "Errors.User.NotFound");
+pub(super) const USER_GONE: Refusal<'_> =
+    Known(FailedPrecondition, "COMMAND-3n77z", "Errors.User.NotFound");
 pub(super) const USER_NOT_ACTIVE: Refusal<'_> =
     Known(FailedPrecondition, "SESSION-Gj4ko", "Errors.User.NotActive");
 
@@ -160,10 +169,12 @@ pub(super) const INTENT_NOT_SUCCEEDED: Refusal<'_> =
 const USER_LOCKED: Refusal<'_> = Known(FailedPrecondition, "COMMAND-JLK35", "Errors.User.Locked");
 const OTP_LOCKED: Refusal<'_> = Known(FailedPrecondition, "COMMAND-S6h4R", "Errors.User.Locked");
 const WRONG_CODE: Refusal<'_> = Known(InvalidArgument, "CODE-woT0xc", "Errors.User.Code.Invalid");
-const CODE_EXPIRED: Refusal<'_> = Known(FailedPrecondition, "CODE-QvUQ4P", "Errors.User.Code.Expired");
+const CODE_EXPIRED: Refusal<'_> =
+    Known(FailedPrecondition, "CODE-QvUQ4P", "Errors.User.Code.Expired");
 const NO_CHALLENGE: Refusal<'_> =
     Known(FailedPrecondition, "COMMAND-Ioqu5", "Errors.Session.WebAuthN.NoChallenge");
-const INTENT_EXPIRED: Refusal<'_> = Known(FailedPrecondition, "COMMAND-SAf42", "Errors.Intent.Expired");
+const INTENT_EXPIRED: Refusal<'_> =
+    Known(FailedPrecondition, "COMMAND-SAf42", "Errors.Intent.Expired");
 
 const fn user_id_missing(code: Code, id: &'static str) -> Refusal<'static> {
     Known(code, id, "Errors.User.UserIDMissing")
@@ -218,7 +229,11 @@ const TABLE: [(FactorKind, CheckRefusals); 8] = [
     (
         FactorKind::WebAuthn,
         CheckRefusals {
-            wrong: Known(InvalidArgument, "WEBAU-3M9si", "Errors.User.WebAuthN.ValidateLoginFailed"),
+            wrong: Known(
+                InvalidArgument,
+                "WEBAU-3M9si",
+                "Errors.User.WebAuthN.ValidateLoginFailed",
+            ),
             // Who has no user has no challenge either, and ZITADEL looks for that first.
             no_user: NO_CHALLENGE,
             no_user_to_ask: user_id_missing(FailedPrecondition, "COMMAND-eeR2e"),
@@ -267,11 +282,19 @@ const TABLE: [(FactorKind, CheckRefusals); 8] = [
     (
         FactorKind::RecoveryCode,
         CheckRefusals {
-            wrong: Known(InvalidArgument, "DOMAIN-6uvh0", "Errors.User.MFA.RecoveryCodes.InvalidCode"),
+            wrong: Known(
+                InvalidArgument,
+                "DOMAIN-6uvh0",
+                "Errors.User.MFA.RecoveryCodes.InvalidCode",
+            ),
             no_user: user_id_missing(InvalidArgument, "COMMAND-4m9s2"),
             no_user_to_ask: user_id_missing(InvalidArgument, "COMMAND-4m9s2"),
             locked: Known(NotFound, "COMMAND-2w6oa", "Errors.User.MFA.RecoveryCodes.Locked"),
-            not_ready: Known(InvalidArgument, "COMMAND-84rgg", "Errors.User.RecoveryCodes.NotReady"),
+            not_ready: Known(
+                InvalidArgument,
+                "COMMAND-84rgg",
+                "Errors.User.RecoveryCodes.NotReady",
+            ),
             no_challenge: NO_CHALLENGE,
             challenge_over: NO_CHALLENGE,
         },
@@ -288,7 +311,8 @@ impl CheckRefusals {
     pub(super) fn in_v2alpha(mut self, kind: FactorKind) -> Self {
         match kind {
             FactorKind::Password => {
-                self.wrong = Known(InvalidArgument, "COMMAND-SAF3g", "Errors.User.Password.Invalid");
+                self.wrong =
+                    Known(InvalidArgument, "COMMAND-SAF3g", "Errors.User.Password.Invalid");
                 self.no_user = user_id_missing(FailedPrecondition, "COMMAND-Sfw3f");
                 self.no_user_to_ask = self.no_user;
             }

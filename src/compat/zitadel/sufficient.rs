@@ -37,7 +37,8 @@ impl LoginPolicy {
     }
 
     fn asks_two(self, view: &SessionView, user: &SubjectProfile) -> bool {
-        let came_from_elsewhere = view.factors().iter().any(|factor| factor.kind() == FactorKind::Intent);
+        let came_from_elsewhere =
+            view.factors().iter().any(|factor| factor.kind() == FactorKind::Intent);
         let forced = match self.force {
             ForceMfa::Nobody => false,
             ForceMfa::LocalUsers => !came_from_elsewhere,
@@ -89,7 +90,12 @@ pub enum Lack {
 }
 
 /// Says whether a session is enough of a login for this policy: true when it [lacks](lack) nothing.
-pub fn is_sufficient(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now: Timestamp) -> bool {
+pub fn is_sufficient(
+    view: &SessionView,
+    user: &SubjectProfile,
+    policy: LoginPolicy,
+    now: Timestamp,
+) -> bool {
     lack(view, user, policy, now).is_none()
 }
 
@@ -98,7 +104,12 @@ pub fn is_sufficient(view: &SessionView, user: &SubjectProfile, policy: LoginPol
 /// `user` is what the directory knows of the session's user. A user whom it no longer lets in has
 /// no profile, and no session that is enough: [`authenticate`](super::Service::authenticate) asks
 /// the directory, too.
-pub fn lack(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now: Timestamp) -> Option<Lack> {
+pub fn lack(
+    view: &SessionView,
+    user: &SubjectProfile,
+    policy: LoginPolicy,
+    now: Timestamp,
+) -> Option<Lack> {
     let factors = view.factors();
     let is_primary = |factor: &Factor| match factor.kind() {
         FactorKind::Password | FactorKind::Intent => true,
@@ -111,7 +122,9 @@ pub fn lack(view: &SessionView, user: &SubjectProfile, policy: LoginPolicy, now:
         Some(Lack::User)
     } else if !factors.iter().any(is_primary) {
         Some(Lack::PrimaryFactor)
-    } else if policy.asks_two(view, user) && AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2) {
+    } else if policy.asks_two(view, user)
+        && AssuranceLevel::of(&factors) < Some(AssuranceLevel::Aal2)
+    {
         Some(Lack::SecondFactor)
     } else {
         None
@@ -129,7 +142,15 @@ pub fn amr(view: &SessionView) -> Vec<&'static str> {
     let words = [
         ("pwd", has(&[FactorKind::Password])),
         ("user", has(&[FactorKind::WebAuthn])),
-        ("otp", has(&[FactorKind::Totp, FactorKind::OtpSms, FactorKind::OtpEmail, FactorKind::RecoveryCode])),
+        (
+            "otp",
+            has(&[
+                FactorKind::Totp,
+                FactorKind::OtpSms,
+                FactorKind::OtpEmail,
+                FactorKind::RecoveryCode,
+            ]),
+        ),
         ("mfa", AssuranceLevel::of(&factors) >= Some(AssuranceLevel::Aal2)),
     ];
     words.into_iter().filter(|(_, holds)| *holds).map(|(word, _)| word).collect()

@@ -47,7 +47,9 @@ impl UserAgent {
     pub(super) fn of(client: &ClientInfo) -> Option<Self> {
         let header: BTreeMap<_, _> = client
             .headers()
-            .map(|(name, values)| (name.to_owned(), UserAgentHeader { values: Some(values.to_vec()) }))
+            .map(|(name, values)| {
+                (name.to_owned(), UserAgentHeader { values: Some(values.to_vec()) })
+            })
             .collect();
         let shown = Self {
             fingerprint_id: client.fingerprint().map(str::to_owned),

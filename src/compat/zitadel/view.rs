@@ -38,10 +38,9 @@ impl Service {
 
     pub(super) async fn names(&self, user: &SubjectId) -> Result<Profile, ApiError> {
         let Some(profiles) = &self.profiles else { return Ok(Profile::default()) };
-        profiles
-            .profile(user)
-            .await
-            .map_err(|source| Error::new(ErrorKind::Unavailable, Operation::List).with_source(source).into())
+        profiles.profile(user).await.map_err(|source| {
+            Error::new(ErrorKind::Unavailable, Operation::List).with_source(source).into()
+        })
     }
 
     /// The details of an answer about this session.

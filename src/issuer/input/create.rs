@@ -18,12 +18,11 @@ use crate::{
 /// ```
 /// use session_issuer::{NewSession, client::ClientInfo, factor::{Check, FactorKind}, id::SubjectId};
 ///
-/// // The host has checked the password itself:
-/// let login = NewSession::for_subject(SubjectId::new("alice")?)
-///     .verified_by_host(FactorKind::Password)
-///     .client(ClientInfo::new().with_user_agent("curl/8.5.0"));
-/// // The issuer's verifier shall check it:
-/// let login = NewSession::from_checks([Check::login_name("alice@example.com")?, Check::password("V3ryS3cure!")?]);
+/// // The host has checked the password itself: let login =
+/// NewSession::for_subject(SubjectId::new("alice")?) .verified_by_host(FactorKind::Password)
+/// .client(ClientInfo::new().with_user_agent("curl/8.5.0")); // The issuer's verifier shall check
+/// it: let login = NewSession::from_checks([Check::login_name("alice@example.com")?,
+/// Check::password("V3ryS3cure!")?]);
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug)]
@@ -74,13 +73,15 @@ impl NewSession {
         Self { subject: Some(subject), ..Self::anonymous() }
     }
 
-    /// A session grown from checks (flow C). They run in their fixed order; if one fails there is no session.
+    /// A session grown from checks (flow C). They run in their fixed order; if one fails there is
+    /// no session.
     pub fn from_checks(checks: impl IntoIterator<Item = Check>) -> Self {
         Self { checks: checks.into_iter().collect(), ..Self::anonymous() }
     }
 
-    /// The session of a device, or a new one where it has none (flow E). It has no subject: a device id is not a
-    /// credential. The one that is found stays as it is: its end, its metadata and its claims are those of its birth.
+    /// The session of a device, or a new one where it has none (flow E). It has no subject: a
+    /// device id is not a credential. The one that is found stays as it is: its end, its metadata
+    /// and its claims are those of its birth.
     pub fn for_device(device: DeviceId) -> Self {
         Self { device: Some(device), ..Self::anonymous() }
     }
@@ -90,9 +91,10 @@ impl NewSession {
         Self { actors: Some(actors), ..Self::for_subject(subject) }
     }
 
-    /// The subject's epoch, read by [`Issuer::epoch`](crate::Issuer::epoch) before the host verified its credential: if
-    /// all of its sessions are revoked in between, there is no new one. Without it, what counts is the epoch at the moment
-    /// of this call: a revocation before it does not concern the session, one after it ends it.
+    /// The subject's epoch, read by [`Issuer::epoch`](crate::Issuer::epoch) before the host
+    /// verified its credential: if all of its sessions are revoked in between, there is no new one.
+    /// Without it, what counts is the epoch at the moment of this call: a revocation before it does
+    /// not concern the session, one after it ends it.
     #[must_use]
     pub fn epoch(mut self, epoch: Epoch) -> Self {
         self.epoch = Some(epoch);
@@ -106,31 +108,32 @@ impl NewSession {
         self
     }
 
-    /// A check to run as well. A check that names a subject must name the one that is known already.
+    /// A check to run as well. A check that names a subject must name the one that is known
+    /// already.
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
         self
     }
 
-    /// A challenge to make once the checks have passed, and to keep until it is answered: for the subject that this call
-    /// or the session names.
+    /// A challenge to make once the checks have passed, and to keep until it is answered: for the
+    /// subject that this call or the session names.
     #[must_use]
     pub fn ask(mut self, kind: FactorKind, challenger: Arc<dyn Challenger>) -> Self {
         self.asked.push((kind, challenger));
         self
     }
 
-    /// The device that the session lives on. A session without subject and checks is the device's own, as with
-    /// [`for_device`](Self::for_device).
+    /// The device that the session lives on. A session without subject and checks is the device's
+    /// own, as with [`for_device`](Self::for_device).
     #[must_use]
     pub fn device(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
         self
     }
 
-    /// Ends the device's own session, if it has one, and begins another. For sessions without a subject: one that
-    /// somebody logged in to is not the device's own any more.
+    /// Ends the device's own session, if it has one, and begins another. For sessions without a
+    /// subject: one that somebody logged in to is not the device's own any more.
     #[must_use]
     pub fn replace_device(mut self) -> Self {
         self.replace_device = true;
@@ -173,21 +176,24 @@ impl NewSession {
         self
     }
 
-    /// How long the session lives, whatever happens: above zero, and at most what the policy allows.
+    /// How long the session lives, whatever happens: above zero, and at most what the policy
+    /// allows.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// How long the session may go unused: above zero, and at most what the policy says; the policy's unless set.
+    /// How long the session may go unused: above zero, and at most what the policy says; the
+    /// policy's unless set.
     #[must_use]
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
         self.idle = Some(idle);
         self
     }
 
-    /// How long this first access token is good: above zero, and at most what the policy says. Not kept.
+    /// How long this first access token is good: above zero, and at most what the policy says. Not
+    /// kept.
     #[must_use]
     pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
         self.access_lifetime = Some(lifetime);

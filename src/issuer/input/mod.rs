@@ -1,4 +1,5 @@
-//! What the verbs take: one struct each, made from what is required, with a setter for everything else.
+//! What the verbs take: one struct each, made from what is required, with a setter for everything
+//! else.
 
 mod create;
 mod present;

@@ -64,8 +64,9 @@ impl<'a> Refresh<'a> {
         self
     }
 
-    /// The session lives in the [client](Self::client) that presents it from now on: its address and agent are kept in
-    /// place of those before. A policy that binds clients judges the one that was kept.
+    /// The session lives in the [client](Self::client) that presents it from now on: its address
+    /// and agent are kept in place of those before. A policy that binds clients judges the one that
+    /// was kept.
     #[must_use]
     pub fn client_moves(mut self) -> Self {
         self.client_moves = true;

@@ -6,7 +6,8 @@ use crate::{
     store::{PageKey, Select},
 };
 
-/// Which sessions to list. Live ones of subjects themselves, newest first, a hundred at a time, unless told otherwise.
+/// Which sessions to list. Live ones of subjects themselves, newest first, a hundred at a time,
+/// unless told otherwise.
 #[derive(Debug, Clone)]
 pub struct SessionQuery {
     pub(in crate::issuer) select: Select,

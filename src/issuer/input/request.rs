@@ -32,7 +32,8 @@ impl OpenRequest {
         self
     }
 
-    /// How long it waits for its decision, and, approved, for its exchange: above zero, and at most what the policy says.
+    /// How long it waits for its decision, and, approved, for its exchange: above zero, and at most
+    /// what the policy says.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
@@ -112,9 +113,10 @@ impl<'a> Decide<'a> {
         Self::of(token, Decision::Approve { subject, epoch: None })
     }
 
-    /// Whoever passes these checks approves: at least one that proves something, and not only names somebody. If one
-    /// fails, the request waits on. The session of the app proves no factor: what its subject proved, it proved to
-    /// approve. To a policy with a single-factor lifetime it is therefore a beginning.
+    /// Whoever passes these checks approves: at least one that proves something, and not only names
+    /// somebody. If one fails, the request waits on. The session of the app proves no factor: what
+    /// its subject proved, it proved to approve. To a policy with a single-factor lifetime it is
+    /// therefore a beginning.
     pub fn approve_by_checks(token: &'a str, checks: impl IntoIterator<Item = Check>) -> Self {
         Self::of(token, Decision::ApproveByChecks(checks.into_iter().collect()))
     }
@@ -165,7 +167,13 @@ impl std::fmt::Debug for Exchange<'_> {
 impl<'a> Exchange<'a> {
     /// This token, by the app that opened it.
     pub fn new(token: &'a str, app: AppId) -> Self {
-        Self { token, app, client: ClientInfo::new(), metadata: Metadata::new(), claims: HostClaims::new() }
+        Self {
+            token,
+            app,
+            client: ClientInfo::new(),
+            metadata: Metadata::new(),
+            claims: HostClaims::new(),
+        }
     }
 
     /// The client that the session lives in.

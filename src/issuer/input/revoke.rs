@@ -55,12 +55,14 @@ impl<'a> Revoke<'a> {
         Self::target(Target::OthersThan(token), RevokeReason::Admin)
     }
 
-    /// This session of this subject; another subject's is not found. For a page on which users end their own.
+    /// This session of this subject; another subject's is not found. For a page on which users end
+    /// their own.
     pub fn session_of(subject: SubjectId, id: SessionId) -> Self {
         Self::target(Target::SessionOf(subject, id), RevokeReason::Admin)
     }
 
-    /// This session, whosever it is: who may ask for that is the host's to decide. Ending what is not there is fine.
+    /// This session, whosever it is: who may ask for that is the host's to decide. Ending what is
+    /// not there is fine.
     pub fn session(id: SessionId) -> Self {
         Self::sessions([id])
     }
@@ -80,12 +82,14 @@ impl<'a> Revoke<'a> {
         Self::target(Target::SubjectBut(subject, keep), RevokeReason::Admin)
     }
 
-    /// All sessions of a subject that may have none any more. That no new one begins is the directory's to see to.
+    /// All sessions of a subject that may have none any more. That no new one begins is the
+    /// directory's to see to.
     pub fn subject_disabled(subject: SubjectId) -> Self {
         Self::target(Target::Subject(subject), RevokeReason::SubjectDisabled)
     }
 
-    /// All sessions of a device, up to 500 in one call: [`Revoked::more`](crate::issuer::Revoked::more) says if there are more.
+    /// All sessions of a device, up to 500 in one call:
+    /// [`Revoked::more`](crate::issuer::Revoked::more) says if there are more.
     pub fn device(device: DeviceId) -> Self {
         Self::target(Target::Device(device), RevokeReason::Admin)
     }
@@ -99,8 +103,8 @@ impl<'a> Revoke<'a> {
         Self { target, reason, by: None }
     }
 
-    /// Why: `Logout` for [`token`](Self::token), `SubjectDisabled` for [`subject_disabled`](Self::subject_disabled),
-    /// `Admin` for all others, unless said otherwise.
+    /// Why: `Logout` for [`token`](Self::token), `SubjectDisabled` for
+    /// [`subject_disabled`](Self::subject_disabled), `Admin` for all others, unless said otherwise.
     #[must_use]
     pub fn reason(mut self, reason: RevokeReason) -> Self {
         self.reason = reason;
@@ -132,7 +136,8 @@ pub(in crate::issuer) enum AfterChange {
 }
 
 impl CredentialChange {
-    /// This credential of this subject has changed: sessions end, and factors proved before no longer count.
+    /// This credential of this subject has changed: sessions end, and factors proved before no
+    /// longer count.
     pub fn new(subject: SubjectId, kind: FactorKind) -> Self {
         Self { subject, kinds: vec![kind], sessions: AfterChange::EndAll, by: None }
     }
@@ -144,7 +149,8 @@ impl CredentialChange {
         self
     }
 
-    /// The session in which the subject made the change lives on (Stack Auth). It must be live, or nothing happens.
+    /// The session in which the subject made the change lives on (Stack Auth). It must be live, or
+    /// nothing happens.
     #[must_use]
     pub fn keeping(mut self, session: SessionId) -> Self {
         self.sessions = AfterChange::EndAllBut(session);

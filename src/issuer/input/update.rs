@@ -17,8 +17,8 @@ use crate::{
 /// ```
 /// use session_issuer::{Update, factor::{Check, FactorKind}};
 ///
-/// let step_up = Update::with_token("ses_s1_...").check(Check::totp("123456")?);
-/// let verified_elsewhere = Update::with_token("ses_s1_...").verified_by_host(FactorKind::WebAuthn);
+/// let step_up = Update::with_token("ses_s1_...").check(Check::totp("123456")?); let
+/// verified_elsewhere = Update::with_token("ses_s1_...").verified_by_host(FactorKind::WebAuthn);
 /// let note = Update::with_token("ses_s1_...").metadata("theme", "dark");
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
@@ -52,7 +52,8 @@ impl fmt::Debug for Update<'_> {
 }
 
 impl<'a> Update<'a> {
-    /// By whoever holds the session's token: a session token of its exact generation, or an access token.
+    /// By whoever holds the session's token: a session token of its exact generation, or an access
+    /// token.
     pub fn with_token(token: &'a str) -> Self {
         Self::by(Authority::Token(token))
     }
@@ -78,7 +79,8 @@ impl<'a> Update<'a> {
         }
     }
 
-    /// A check to run. They run in their fixed order; if one fails, nothing of the call is stored on the session.
+    /// A check to run. They run in their fixed order; if one fails, nothing of the call is stored
+    /// on the session.
     #[must_use]
     pub fn check(mut self, check: Check) -> Self {
         self.checks.push(check);
@@ -87,8 +89,9 @@ impl<'a> Update<'a> {
 
     /// Where the session has no subject yet, the check that names one must name this one.
     ///
-    /// For a request that names its subject twice, by login name and by id: the directory finds the one, and
-    /// `SubjectChange` refuses an answer that is not the other. A session that has a subject keeps it.
+    /// For a request that names its subject twice, by login name and by id: the directory finds the
+    /// one, and `SubjectChange` refuses an answer that is not the other. A session that has a
+    /// subject keeps it.
     ///
     /// # Examples
     /// ```
@@ -125,8 +128,8 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// A challenge to make once the checks have passed, and to keep until it is answered: for the subject that this call
-    /// or the session names.
+    /// A challenge to make once the checks have passed, and to keep until it is answered: for the
+    /// subject that this call or the session names.
     #[must_use]
     pub fn ask(mut self, kind: FactorKind, challenger: Arc<dyn Challenger>) -> Self {
         self.asked.push((kind, challenger));
@@ -154,16 +157,18 @@ impl<'a> Update<'a> {
         self
     }
 
-    /// How long the session lives from now on: above zero, and at most what the policy allows from its last proof, or
-    /// from its birth (of a request token: from its opening). By an access token, no longer than it would.
+    /// How long the session lives from now on: above zero, and at most what the policy allows from
+    /// its last proof, or from its birth (of a request token: from its opening). By an access
+    /// token, no longer than it would.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = LifetimeChange::Set(lifetime);
         self
     }
 
-    /// Leaves the end where it is, whatever the call proves; without this, a proof starts the session's lifetime anew. Under
-    /// a [single-factor lifetime](crate::Policy::single_factor_lifetime), a proof always does.
+    /// Leaves the end where it is, whatever the call proves; without this, a proof starts the
+    /// session's lifetime anew. Under a [single-factor
+    /// lifetime](crate::Policy::single_factor_lifetime), a proof always does.
     #[must_use]
     pub fn keep_end(mut self) -> Self {
         self.lifetime = LifetimeChange::KeepEnd;

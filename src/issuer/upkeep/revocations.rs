@@ -1,4 +1,5 @@
-//! The local view of the store's revocation log: which signed tokens it clears without asking the store.
+//! The local view of the store's revocation log: which signed tokens it clears without asking the
+//! store.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,7 +14,8 @@ use crate::{
     token::VerifiedClaims,
 };
 
-/// How much earlier than the view's beginning a token may have been issued by a sibling whose clock is behind.
+/// How much earlier than the view's beginning a token may have been issued by a sibling whose clock
+/// is behind.
 const SKEW: Duration = Duration::from_secs(120);
 
 /// What is known of revocations, as of the last sync.
@@ -50,7 +52,12 @@ impl Revocations {
     }
 
     /// Takes in a batch.
-    pub(in crate::issuer) fn learn(&mut self, entries: Vec<RevocationEntry>, next: Cursor, now: Timestamp) {
+    pub(in crate::issuer) fn learn(
+        &mut self,
+        entries: Vec<RevocationEntry>,
+        next: Cursor,
+        now: Timestamp,
+    ) {
         for entry in entries {
             match entry {
                 RevocationEntry::Session { key, until } => {
@@ -77,7 +84,8 @@ impl Revocations {
         self.forget(now);
     }
 
-    /// Forgets, from the front, what no token can need any more. What has been renewed since it came goes to the back.
+    /// Forgets, from the front, what no token can need any more. What has been renewed since it
+    /// came goes to the back.
     fn forget(&mut self, now: Timestamp) {
         while self.order.front().is_some_and(|(_, until)| *until <= now) {
             let Some((entry, _)) = self.order.pop_front() else { return };
@@ -98,7 +106,8 @@ impl Revocations {
         self.synced_at = Some(began);
     }
 
-    /// The log has forgotten what this view has not read: only tokens issued from now on can be cleared.
+    /// The log has forgotten what this view has not read: only tokens issued from now on can be
+    /// cleared.
     pub(in crate::issuer) fn reset(&mut self, next: Cursor, now: Timestamp) {
         // What is known stays known.
         self.cursor = next;
@@ -106,8 +115,8 @@ impl Revocations {
         self.complete_from = Some(now.saturating_add(SKEW));
     }
 
-    /// True when this view, not older than `age`, knows of no revocation that touches the token. Anything else is a
-    /// question for the store, whose answer is final.
+    /// True when this view, not older than `age`, knows of no revocation that touches the token.
+    /// Anything else is a question for the store, whose answer is final.
     pub(in crate::issuer) fn clears(
         &self,
         tenant: &TenantId,
@@ -124,7 +133,13 @@ impl Revocations {
     pub(in crate::issuer) fn touches(&self, tenant: &TenantId, claims: &VerifiedClaims) -> bool {
         let issued_at = claims.issued_at();
         self.ended(tenant, claims.session_id())
-            || !self.spares(tenant, claims.subject(), claims.session_id(), claims.epoch(), issued_at)
+            || !self.spares(
+                tenant,
+                claims.subject(),
+                claims.session_id(),
+                claims.epoch(),
+                issued_at,
+            )
             || claims.actor_claims().any(|actor| {
                 let id = actor.sid.unwrap_or(claims.session_id());
                 actor.sid.is_some_and(|sid| self.ended(tenant, sid))
@@ -133,7 +148,8 @@ impl Revocations {
     }
 
     fn ended(&self, tenant: &TenantId, id: SessionId) -> bool {
-        !self.sessions.is_empty() && self.sessions.contains_key(&SessionKey::new(tenant.clone(), id))
+        !self.sessions.is_empty()
+            && self.sessions.contains_key(&SessionKey::new(tenant.clone(), id))
     }
 
     fn spares(
@@ -145,11 +161,13 @@ impl Revocations {
         issued_at: Timestamp,
     ) -> bool {
         let Some(subject) = subject.filter(|_| !self.subjects.is_empty()) else { return true };
-        let Some(entry) = self.subjects.get(&SubjectKey::new(tenant.clone(), subject.clone())) else {
+        let Some(entry) = self.subjects.get(&SubjectKey::new(tenant.clone(), subject.clone()))
+        else {
             return true;
         };
         let alive = epoch.is_some_and(|epoch| epoch >= entry.epoch) || entry.kept == Some(id);
-        // A token's times are whole seconds: one issued in the second of the change may be older than it.
+        // A token's times are whole seconds: one issued in the second of the change may be older
+        // than it.
         alive && entry.factors_changed_at.is_none_or(|at| issued_at > at)
     }
 }
@@ -179,11 +197,16 @@ mod tests {
                 until,
             };
             let mut entries: Vec<_> = (day % 20 == 0).then_some(bump).into_iter().collect();
-            entries.extend((0..10).map(|n| RevocationEntry::Session { key: session(now, n), until }));
+            entries
+                .extend((0..10).map(|n| RevocationEntry::Session { key: session(now, n), until }));
             view.learn(entries, Cursor::start(), now);
             now = now.saturating_add(DAY);
         }
-        assert!(view.sessions.len() <= 310, "{} sessions kept, 300 are needed", view.sessions.len());
+        assert!(
+            view.sessions.len() <= 310,
+            "{} sessions kept, 300 are needed",
+            view.sessions.len()
+        );
         assert_eq!(view.subjects.len(), 1);
         view.learn(Vec::new(), Cursor::start(), now.saturating_add(60 * DAY));
         assert!(view.sessions.is_empty() && view.subjects.is_empty() && view.order.is_empty());
@@ -194,7 +217,11 @@ mod tests {
         let mut view = Revocations::default();
         let now = Timestamp::from_secs(1_000_000);
         let (key, until) = (session(now, 1), now.saturating_add(DAY));
-        view.learn(vec![RevocationEntry::Session { key: key.clone(), until }], Cursor::start(), now);
+        view.learn(
+            vec![RevocationEntry::Session { key: key.clone(), until }],
+            Cursor::start(),
+            now,
+        );
         view.reset(Cursor::start(), now);
         assert!(view.ended(&TenantId::default(), key.id));
     }

@@ -62,8 +62,9 @@ impl Sweeper {
 
     /// Sweeps until nothing is left, or until too many batches in a row have failed.
     ///
-    /// A batch that fails ends nothing: the next one is tried. Others get their turn between two batches, on a runtime
-    /// of one thread too. Dropping the future is fine: what was removed stays removed.
+    /// A batch that fails ends nothing: the next one is tried. Others get their turn between two
+    /// batches, on a runtime of one thread too. Dropping the future is fine: what was removed stays
+    /// removed.
     pub async fn run_until_clean(&self) -> SweepRun {
         let mut run = SweepRun::default();
         let mut in_a_row = 0;

@@ -1,4 +1,5 @@
-//! The sweeper as a task of a tokio runtime: again and again, with jitter, until its handle is dropped.
+//! The sweeper as a task of a tokio runtime: again and again, with jitter, until its handle is
+//! dropped.
 
 use std::{fmt, panic::catch_unwind, time::Duration};
 
@@ -36,13 +37,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// On average this often: each pause lasts between a half and one and a half of it, by the issuer's randomness, so
-    /// that nodes that were started together do not sweep together. A minute is a good choice; a second at least.
+    /// On average this often: each pause lasts between a half and one and a half of it, by the
+    /// issuer's randomness, so that nodes that were started together do not sweep together. A
+    /// minute is a good choice; a second at least.
     pub fn every(pause: Duration) -> Self {
         Self { every: pause.max(Duration::from_secs(1)), on_run: Box::new(|_| {}) }
     }
 
-    /// Called after each run. It should return soon, and must not panic: then the sweeper would stop.
+    /// Called after each run. It should return soon, and must not panic: then the sweeper would
+    /// stop.
     #[must_use]
     pub fn on_run(mut self, on_run: impl Fn(&SweepRun) + Send + Sync + 'static) -> Self {
         self.on_run = Box::new(on_run);
@@ -63,7 +66,8 @@ impl fmt::Debug for Schedule {
     }
 }
 
-/// A sweeper at work. Dropping it stops the sweeper, between two batches or while it waits for a store.
+/// A sweeper at work. Dropping it stops the sweeper, between two batches or while it waits for a
+/// store.
 #[derive(Debug)]
 #[must_use = "dropping it stops the sweeper"]
 pub struct RunningSweeper(JoinHandle<()>);
@@ -82,17 +86,19 @@ impl Drop for RunningSweeper {
 }
 
 impl Sweeper {
-    /// Runs until clean again and again as a task of the tokio runtime that this is called in, the first time after one
-    /// pause.
+    /// Runs until clean again and again as a task of the tokio runtime that this is called in, the
+    /// first time after one pause.
     ///
     /// # Errors
     /// [`InvalidConfiguration`]: there is no runtime here, or it has no timer (`enable_time`).
     ///
     /// [`InvalidConfiguration`]: crate::error::ErrorKind::InvalidConfiguration
     pub fn spawn(self, schedule: Schedule) -> Result<RunningSweeper, Error> {
-        let runtime = Handle::try_current().map_err(|_| unfit("a sweeper needs a tokio runtime"))?;
+        let runtime =
+            Handle::try_current().map_err(|_| unfit("a sweeper needs a tokio runtime"))?;
         // There is no other way to ask.
-        catch_unwind(|| drop(sleep(Duration::ZERO))).map_err(|_| unfit("the runtime has no timer"))?;
+        catch_unwind(|| drop(sleep(Duration::ZERO)))
+            .map_err(|_| unfit("the runtime has no timer"))?;
         let task = runtime.spawn(async move {
             loop {
                 sleep(schedule.pause(&self.issuer)).await;

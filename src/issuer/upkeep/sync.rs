@@ -1,4 +1,5 @@
-//! `sync_revocations`: read the store's revocation log, for checks that may be a little stale. The host schedules it.
+//! `sync_revocations`: read the store's revocation log, for checks that may be a little stale. The
+//! host schedules it.
 
 use crate::issuer::Issuer;
 use crate::{
@@ -13,8 +14,8 @@ impl Issuer {
     /// Reads what was revoked since the last call, so that checks with
     /// [`Freshness::AtMost`](crate::policy::Freshness::AtMost) need no store.
     ///
-    /// Call it more often than the staleness you allow: with `AtMost(5 s)`, every second or two. While it fails, such
-    /// checks ask the store.
+    /// Call it more often than the staleness you allow: with `AtMost(5 s)`, every second or two.
+    /// While it fails, such checks ask the store.
     ///
     /// # Errors
     /// [`NotSupported`] (a store without a log), [`Unavailable`].
@@ -25,7 +26,8 @@ impl Issuer {
         if !self.inner.store.capabilities().revocation_log {
             return Err(Error::new(ErrorKind::NotSupported, OPERATION));
         }
-        let poisoned = || Error::new(ErrorKind::Internal, OPERATION).with_source("a lock is poisoned");
+        let poisoned =
+            || Error::new(ErrorKind::Internal, OPERATION).with_source("a lock is poisoned");
         loop {
             // What is known is as old as the beginning of the read that found nothing left.
             let began = self.inner.clock.monotonic();

@@ -20,7 +20,8 @@ const AHEAD: &str = "a token ahead of its record rotates to the generation after
 const NEVER_BACK: &str = "generation and last-seen move back in a failover alone";
 const REFUSED_IN_PEACE: &str = "a refusal changes nothing";
 const FIXED_END: &str = "the absolute end moves by authentication alone";
-const ACCESS: &str = "access tokens of this generation and the one before pass, but not across a jump";
+const ACCESS: &str =
+    "access tokens of this generation and the one before pass, but not across a jump";
 
 /// How far from its generation the search presents tokens to a record.
 const FAR_BEHIND: u32 = 4;
@@ -84,7 +85,13 @@ impl Anything {
             late_replays: Vec::new(),
             ended: false,
         };
-        Self { saved: (issuer.record.clone(), history.clone()), issuer, history, minted: 1, bumped: false }
+        Self {
+            saved: (issuer.record.clone(), history.clone()),
+            issuer,
+            history,
+            minted: 1,
+            bumped: false,
+        }
     }
 
     /// After these steps.
@@ -107,7 +114,9 @@ impl Anything {
         let answer = self.issuer.refresh(token);
         let after = &self.issuer;
         let how = || format!("{answer:?}");
-        promise(AS_THE_TEXT, Answer::of(answer) == expected, || format!("{answer:?}, not {expected:?},"))?;
+        promise(AS_THE_TEXT, Answer::of(answer) == expected, || {
+            format!("{answer:?}, not {expected:?},")
+        })?;
 
         let gets_a_token = !matches!(answer, RefreshDecision::Reuse | RefreshDecision::Refuse(_));
         let is_from_before = self.history.jump.is_some_and(|(left, _)| token <= left + 1);
@@ -115,15 +124,19 @@ impl Anything {
         promise(DEAD_FOR_EVER, !(gets_a_token && (self.history.ended || self.bumped)), how)?;
         match answer {
             RefreshDecision::Rotate { ahead } => {
-                let is_right = after.generation() == token + 1 && ahead == (token > before.generation());
+                let is_right =
+                    after.generation() == token + 1 && ahead == (token > before.generation());
                 promise(AHEAD, is_right && after.record.tombstone().is_none(), how)?;
             }
             RefreshDecision::Replay { .. } => {
-                let same = after.generation() == before.generation() && token + 1 == after.generation();
+                let same =
+                    after.generation() == before.generation() && token + 1 == after.generation();
                 let stands = after.session().rotated_at() == before.session().rotated_at();
                 promise(SAME_SUCCESSOR, same && stands, how)?;
             }
-            RefreshDecision::Refuse(_) => promise(REFUSED_IN_PEACE, after.record == before.record, how)?,
+            RefreshDecision::Refuse(_) => {
+                promise(REFUSED_IN_PEACE, after.record == before.record, how)?
+            }
             RefreshDecision::Reuse => promise(AHEAD, token < before.generation(), how)?,
             RefreshDecision::Keep { .. } => promise(AS_THE_TEXT, false, how)?,
         }
@@ -186,7 +199,12 @@ impl World for Anything {
         let behind = self.issuer.behind(saved.generation());
         let mut other = vec![behind];
         other.extend(saved.key().numbers());
-        (self.issuer.key(), self.minted - self.issuer.generation().min(self.minted), other, self.bumped)
+        (
+            self.issuer.key(),
+            self.minted - self.issuer.generation().min(self.minted),
+            other,
+            self.bumped,
+        )
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -275,15 +293,18 @@ impl History {
         match self.generation - token {
             1 if in_overlap => Answer::Replay { late: false }, // 4
             1 if by_rule_4 && self.row() <= late_replays_in_a_row => Answer::Replay { late: true }, // 5
-            2 if in_overlap => Answer::Superseded,             // 6
+            2 if in_overlap => Answer::Superseded, // 6
             _ => Answer::Reuse,
         }
     }
 
     /// How many generations in a row, up to this one, would have a late replay with this one.
     fn row(&self) -> u8 {
-        let row =
-            (1..=self.generation).rev().skip(1).take_while(|older| self.late_replays.contains(older)).count();
+        let row = (1..=self.generation)
+            .rev()
+            .skip(1)
+            .take_while(|older| self.late_replays.contains(older))
+            .count();
         u8::try_from(row).unwrap() + 1
     }
 

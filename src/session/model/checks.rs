@@ -6,8 +6,8 @@ use std::{sync::OnceLock, time::Duration};
 
 use super::{
     super::{
-        Age, AuthenticKind, AuthenticToken, CheckRefusal, FactorFloor, NotLive, Record, Use, decide_check,
-        decide_use,
+        Age, AuthenticKind, AuthenticToken, CheckRefusal, FactorFloor, NotLive, Record, Use,
+        decide_check, decide_use,
     },
     DAY, MINUTE, SECOND, SEED,
     issuer::{IssuerKey, ModelIssuer},
@@ -162,7 +162,11 @@ impl Checks {
     }
 
     /// The real rule: how old the token is, and what is noted.
-    fn decide(&self, token: AuthenticToken, need: &Requirement) -> Result<(Age, Option<Use>), CheckRefusal> {
+    fn decide(
+        &self,
+        token: AuthenticToken,
+        need: &Requirement,
+    ) -> Result<(Age, Option<Use>), CheckRefusal> {
         let ModelIssuer { record, stamp, now, .. } = &self.issuer;
         let age = decide_check(record, Some(stamp), token, *now)?;
         Ok((age, decide_use(record, Some(stamp), token, *now, &policy(), need)?))
@@ -202,9 +206,11 @@ impl Checks {
     fn is_due(&self, generation: u32, need: Need, note: Option<&Use>) -> Result<(), Broken> {
         let how = || format!("{need:?} with {generation} notes {note:?}");
         let (history, now) = (&self.history, self.now());
-        let writes_a_time = note.is_some_and(|note| note.seen_at.is_some() || note.seen_generation.is_some());
+        let writes_a_time =
+            note.is_some_and(|note| note.seen_at.is_some() || note.seen_generation.is_some());
         promise(READER, !(need.reads_only() && writes_a_time), how)?;
-        let is_first_use = generation == history.generation && history.generation > 1 && !history.used;
+        let is_first_use =
+            generation == history.generation && history.generation > 1 && !history.used;
         let seen = is_first_use && !need.reads_only();
         let seen_generation = note.and_then(|note| note.seen_generation);
         promise(FIRST_USE, seen_generation == seen.then_some(generation), how)?;
@@ -252,7 +258,11 @@ impl Checks {
         let how = || format!("{:?}", self.issuer.record);
         promise(FORWARD, session.last_seen_at() >= seen_before, how)?;
         promise(FORWARD, session.last_seen_at().as_millis() == self.history.seen_at, how)?;
-        promise(LIMIT, session.counter("calls") == self.history.calls && self.history.calls <= CALLS, how)
+        promise(
+            LIMIT,
+            session.counter("calls") == self.history.calls && self.history.calls <= CALLS,
+            how,
+        )
     }
 }
 
@@ -306,7 +316,9 @@ impl World for Checks {
             // Only what needs it is asked with every need: one of each suffices for the others.
             match token == generation {
                 true => steps.extend(NEEDS.map(|need| Step::Check(token, need))),
-                false => steps.extend([Need::Plain, Need::AtOnce].map(|need| Step::Check(token, need))),
+                false => {
+                    steps.extend([Need::Plain, Need::AtOnce].map(|need| Step::Check(token, need)))
+                }
             }
         }
         if self.issuer.is_live() {

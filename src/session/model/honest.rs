@@ -4,9 +4,9 @@
 //! has is always answered, as long as
 //! - the session is within its limits,
 //! - an unanswered refresh is tried again within the retry window,
-//! - no more than `late_replays_in_a_row` generations in a row had to be asked for again outside the
-//!   overlap; a store-checked check with the newest access token, and a refresh that is answered in
-//!   time, begin the row anew,
+//! - no more than `late_replays_in_a_row` generations in a row had to be asked for again outside
+//!   the overlap; a store-checked check with the newest access token, and a refresh that is
+//!   answered in time, begin the row anew,
 //! - a second tab's request is under way for less than the overlap, while the record moves at most
 //!   twice, and jumps at most once,
 //! - a step-up presents an access token that a store-checked check accepts.
@@ -164,7 +164,10 @@ impl Honest {
         if self.would_be_late() {
             self.attempt = LastRefresh::Late;
             self.late_in_a_row += 1;
-        } else if self.is_behind() && self.attempt == LastRefresh::Unanswered && reply == Reply::Arrives {
+        } else if self.is_behind()
+            && self.attempt == LastRefresh::Unanswered
+            && reply == Reply::Arrives
+        {
             self.late_in_a_row = 0;
         }
         let decision = self.moving(|issuer, token| issuer.refresh(token));
@@ -177,7 +180,9 @@ impl Honest {
             RefreshDecision::Reuse => promise(NO_REUSE, false, || "the second tab was".into()),
             RefreshDecision::Refuse(RefreshRefusal::Superseded) => {
                 // It reads the storage again, and finds what the first tab has.
-                promise(NO_LOCKOUT, before != token, || "the second tab's token was the newest".into())
+                promise(NO_LOCKOUT, before != token, || {
+                    "the second tab's token was the newest".into()
+                })
             }
             RefreshDecision::Rotate { .. } => {
                 self.attempt = LastRefresh::Unanswered;
@@ -213,7 +218,8 @@ impl World for Honest {
 
     fn key(&self) -> Self::Key {
         let behind = [self.refresh, self.access].map(|generation| self.issuer.behind(generation));
-        let relative = |tab: UnderWay| UnderWay { token: self.issuer.generation() - tab.token, ..tab };
+        let relative =
+            |tab: UnderWay| UnderWay { token: self.issuer.generation() - tab.token, ..tab };
         let flags = [self.clock_is_slow, self.missed_a_step_up, self.has_to_log_in];
         let under_way = self.under_way.map(relative);
         (self.issuer.key(), behind, under_way, self.attempt, self.late_in_a_row, flags)
@@ -246,7 +252,8 @@ impl World for Honest {
         if self.store_checked && !self.issuer.session().successor_seen() {
             steps.push(Step::Check);
         }
-        if self.has_two_tabs && self.under_way.is_none() && self.refresh == self.issuer.generation() {
+        if self.has_two_tabs && self.under_way.is_none() && self.refresh == self.issuer.generation()
+        {
             steps.push(Step::SecondTabSends);
         }
         steps
@@ -311,7 +318,9 @@ fn two_tabs_of_an_honest_client_are_never_taken_for_a_thief() {
 
 #[test]
 fn an_honest_client_is_never_taken_for_a_thief_in_long_walks() {
-    for (store_checked, has_two_tabs) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (store_checked, has_two_tabs) in
+        [(false, false), (false, true), (true, false), (true, true)]
+    {
         walk(&honest(store_checked, has_two_tabs), 500, 200, SEED);
     }
 }
@@ -338,7 +347,8 @@ fn answered_late_in_a_row(mut client: Honest, rounds: u32) -> u32 {
 }
 
 #[test]
-fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_checked_one_for_any_number() {
+fn a_stateless_client_may_ask_late_for_two_generations_in_a_row_and_a_store_checked_one_for_any_number()
+ {
     assert_eq!(answered_late_in_a_row(honest(false, false), 100), u32::from(LATE_REPLAYS_IN_A_ROW));
     assert_eq!(answered_late_in_a_row(honest(true, false), 100), 100);
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Age, Life, Lifetime, PresentedRefresh, Record, RefreshDecision, RotationRule, Session, SessionChange,
-    SubjectStamp, Tombstone, Use,
+    Age, Life, Lifetime, PresentedRefresh, Record, RefreshDecision, RotationRule, Session,
+    SessionChange, SubjectStamp, Tombstone, Use,
     check::access_age,
     decide_refresh, life,
     sample::{self, KEY},
@@ -36,13 +36,20 @@ impl ModelIssuer {
         let stamp = sample::stamp();
         let absolute = policy.absolute.as_duration();
         let record = Record::new_session(sample::birth(policy));
-        Self { record, stamp, rule: RotationRule::of(policy, policy.idle), now: sample::BORN, absolute }
+        Self {
+            record,
+            stamp,
+            rule: RotationRule::of(policy, policy.idle),
+            now: sample::BORN,
+            absolute,
+        }
     }
 
     /// The default policy without an absolute end, so that how long ago a session began tells no
     /// two states apart.
     pub(super) fn endless(late_replays_in_a_row: u8) -> Self {
-        let mut issuer = Self::new(&Policy::default().absolute_lifetime(AbsoluteLifetime::Unlimited));
+        let mut issuer =
+            Self::new(&Policy::default().absolute_lifetime(AbsoluteLifetime::Unlimited));
         issuer.rule.late_replays_in_a_row = late_replays_in_a_row;
         issuer
     }
@@ -63,10 +70,16 @@ impl ModelIssuer {
         let decision = self.decide(generation);
         let current = self.generation();
         match decision {
-            RefreshDecision::Rotate { .. } => self.commit(self.record.rotated(generation, self.now, KEY)),
+            RefreshDecision::Rotate { .. } => {
+                self.commit(self.record.rotated(generation, self.now, KEY))
+            }
             RefreshDecision::Keep { .. } => self.commit(self.record.used(generation, self.now)),
-            RefreshDecision::Replay { late: true, .. } => self.commit(self.record.replayed(self.now)),
-            RefreshDecision::Replay { late: false, .. } => self.commit(self.record.used(current, self.now)),
+            RefreshDecision::Replay { late: true, .. } => {
+                self.commit(self.record.replayed(self.now))
+            }
+            RefreshDecision::Replay { late: false, .. } => {
+                self.commit(self.record.used(current, self.now))
+            }
             RefreshDecision::Reuse => self.end(RevokeReason::Reuse),
             RefreshDecision::Refuse(_) => {}
         }

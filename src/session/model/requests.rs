@@ -23,7 +23,8 @@ use crate::{
 
 const AS_THE_TEXT: &str = "an answer is what the text says";
 const ONCE: &str = "a request becomes a session once";
-const ITS_APP: &str = "only the app that opened a request exchanges it, and to others it is unknown";
+const ITS_APP: &str =
+    "only the app that opened a request exchanges it, and to others it is unknown";
 const APPROVED: &str = "only what its subject approved becomes a session";
 const DEAD: &str = "what was denied, revoked or has expired never becomes a session";
 const SECOND_EXCHANGE: &str = "a second exchange is refused and revokes nothing";
@@ -125,7 +126,11 @@ impl Requests {
             }
             Act::Exchange => {
                 decide_exchange(&self.record, stamp, &sample::app(), now)?;
-                self.record.exchanged(SessionBirth { now, mac_key: KEY, ..sample::birth(&policy()) })
+                self.record.exchanged(SessionBirth {
+                    now,
+                    mac_key: KEY,
+                    ..sample::birth(&policy())
+                })
             }
         };
         // A yes that no transition follows changes nothing: the promises below find it.
@@ -139,7 +144,11 @@ impl Requests {
         let how = || format!("{answer:?} to {act:?}, not {expected:?},");
         if let Act::Exchange = act {
             promise(SECOND_EXCHANGE, !(self.history.exchanged && answer.is_ok()), how)?;
-            promise(APPROVED, answer.is_err() || self.history.decision == Some(Settlement::Approved), how)?;
+            promise(
+                APPROVED,
+                answer.is_err() || self.history.decision == Some(Settlement::Approved),
+                how,
+            )?;
             promise(DEAD, !(answer.is_ok() && self.history.is_dead(self.now.as_millis())), how)?;
         } else {
             promise(FINAL, !(self.history.decision.is_some() && answer.is_ok()), how)?;
@@ -158,7 +167,8 @@ impl Requests {
     /// The commit of a store: refused after an end, another commit, or a mass revocation.
     fn finishes(&mut self, node: usize) -> Result<(), Broken> {
         let Some(mut act) = self.under_way[node].take() else { return Ok(()) };
-        let is_stale = self.record.tombstone().is_some() || act.read_version != self.record.version();
+        let is_stale =
+            self.record.tombstone().is_some() || act.read_version != self.record.version();
         let names_somebody = act.next.bound().is_some();
         if is_stale || names_somebody && act.read_epoch != self.stamp.epoch {
             self.begins(node, act.act)?;
@@ -192,7 +202,8 @@ impl Requests {
                 promise(APPROVED, self.history.decision == Some(Settlement::Approved), how)?;
                 self.history.exchanged = true;
                 self.history.ends_at = at.as_millis() + DAY;
-                let is_of_subject = self.record.bound().is_some_and(|(own, _)| *own == sample::subject());
+                let is_of_subject =
+                    self.record.bound().is_some_and(|(own, _)| *own == sample::subject());
                 let jumps = self.record.generation() == before.generation() + 2;
                 let ends_at = self.record.effective_end().map(Timestamp::as_millis);
                 let is_anew = ends_at == Some(self.history.ends_at);
@@ -218,7 +229,9 @@ impl Requests {
         let app = sample::app();
         let answer = decide_look(&self.record, Some(&self.stamp), Some(&app), self.now);
         let expected = self.history.look(self.now.as_millis());
-        promise(AS_THE_TEXT, answer == expected, || format!("{answer:?} to a look, not {expected:?},"))
+        promise(AS_THE_TEXT, answer == expected, || {
+            format!("{answer:?} to a look, not {expected:?},")
+        })
     }
 }
 
@@ -268,7 +281,8 @@ impl World for Requests {
         // Only distances tell states apart: the time that is left, and what came between.
         let now = self.now.as_millis();
         let history = History { ends_at: self.history.ends_at - now, ..self.history };
-        let left = |record: &Record| record.effective_end().map_or(i64::MAX, |end| end.as_millis() - now);
+        let left =
+            |record: &Record| record.effective_end().map_or(i64::MAX, |end| end.as_millis() - now);
         let under_way = self.under_way.each_ref().map(|act| {
             let act = act.as_ref()?;
             let behind = self.record.version() - act.read_version;

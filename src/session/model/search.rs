@@ -68,7 +68,11 @@ impl Explored {
 
 /// Looks at every state within `depth` steps, nearest first. A way that broke a promise is not
 /// followed further.
-pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, depth: usize) -> Explored {
+pub(super) fn search<W: World>(
+    name: &str,
+    roots: impl IntoIterator<Item = W>,
+    depth: usize,
+) -> Explored {
     let mut known = HashSet::new();
     // For each state the one it was reached from, and how: to describe the way to a broken promise.
     let mut ways: Vec<Option<(usize, W::Step)>> = Vec::new();
@@ -107,12 +111,18 @@ pub(super) fn search<W: World>(name: &str, roots: impl IntoIterator<Item = W>, d
     }
     explored.states = known.len();
     let Explored { states, steps, exhausted, .. } = explored;
-    let reach = exhausted.map_or(format!("to depth {depth}"), |at| format!("all there are, depth {at}"));
+    let reach =
+        exhausted.map_or(format!("to depth {depth}"), |at| format!("all there are, depth {at}"));
     println!("{name}: {states} states, {steps} steps, {reach}");
     explored
 }
 
-fn describe<S: Debug>(ways: &[Option<(usize, S)>], from: usize, last: S, broken: &Broken) -> String {
+fn describe<S: Debug>(
+    ways: &[Option<(usize, S)>],
+    from: usize,
+    last: S,
+    broken: &Broken,
+) -> String {
     let mut steps = vec![format!("{last:?}")];
     let mut at = from;
     while let Some((before, step)) = &ways[at] {

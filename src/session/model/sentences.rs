@@ -72,7 +72,10 @@ fn the_overlap_lies_around_the_rotation_and_ends_before_its_length() {
     ] {
         assert!(is_replay(at_age(age, false), !in_overlap), "{age}");
         let seen = at_age(age, true);
-        assert!(if in_overlap { is_replay(seen, false) } else { seen == RefreshDecision::Reuse }, "{age}");
+        assert!(
+            if in_overlap { is_replay(seen, false) } else { seen == RefreshDecision::Reuse },
+            "{age}"
+        );
     }
 }
 
@@ -82,7 +85,8 @@ fn the_retry_window_ends_before_its_length_and_when_the_successor_is_seen() {
     assert_eq!(at_age(RETRY, false), RefreshDecision::Reuse);
     assert_eq!(at_age(MINUTE, true), RefreshDecision::Reuse);
     // It is never longer than the idle timeout.
-    let mut short = ModelIssuer::new(&Policy::default().idle_timeout(Some(Duration::from_secs(3_600))));
+    let mut short =
+        ModelIssuer::new(&Policy::default().idle_timeout(Some(Duration::from_secs(3_600))));
     short.refresh(1);
     short.wait(HOUR - MILLISECOND);
     assert!(is_replay(short.decide(1), true));
@@ -251,8 +255,13 @@ fn expired_inactive_and_other_clients_are_refused_at_every_generation_and_never_
             let rule = RotationRule { binding, ..issuer.rule };
             for token in 1..=8 {
                 let presented = PresentedRefresh::new(token).by(Some(&other));
-                let decision =
-                    decide_refresh(&issuer.record, Some(&issuer.stamp), presented, issuer.now, &rule);
+                let decision = decide_refresh(
+                    &issuer.record,
+                    Some(&issuer.stamp),
+                    presented,
+                    issuer.now,
+                    &rule,
+                );
                 assert_eq!(decision, RefreshDecision::Refuse(refusal), "{token} at {age}");
             }
         }
@@ -270,8 +279,13 @@ fn a_session_of_a_moved_epoch_or_an_unknown_one_is_refused_at_every_generation()
         for token in 1..=8 {
             let moved = revoked(RevokeReason::CredentialChange);
             assert_eq!(issuer.refresh(token), moved);
-            let unknown =
-                decide_refresh(&issuer.record, None, PresentedRefresh::new(token), issuer.now, &issuer.rule);
+            let unknown = decide_refresh(
+                &issuer.record,
+                None,
+                PresentedRefresh::new(token),
+                issuer.now,
+                &issuer.rule,
+            );
             assert_eq!(unknown, revoked(RevokeReason::Admin));
         }
         assert!(issuer.record.tombstone().is_none());

@@ -6,9 +6,9 @@
 //! - Otherwise the record can only count. The first to come back after `late_replays_in_a_row + 1`
 //!   rotations is found, when no store-checked check used the newest token in that time.
 //! - Such a check begins the count anew, because it is what an honest client does that lost a
-//!   reply. Each buys a thief up to `late_replays_in_a_row` more rotations; one who always refreshes
-//!   first, and shows no store his tokens before the owner came back, is not found while the
-//!   owner's checks ask the store.
+//!   reply. Each buys a thief up to `late_replays_in_a_row` more rotations; one who always
+//!   refreshes first, and shows no store his tokens before the owner came back, is not found while
+//!   the owner's checks ask the store.
 //! - Inside the overlap nobody is found.
 
 use std::time::Duration;
@@ -87,7 +87,9 @@ impl Theft {
         let gets_one = !matches!(decision, RefreshDecision::Reuse | RefreshDecision::Refuse(_));
         promise(NOBODY_SHARES, !(self.found && gets_one), || format!("{decision:?}"))?;
         let is_due = comes_back && self.rotations >= self.bound;
-        promise(FOUND_IN_TIME, !(is_due && gets_one), || format!("{decision:?} after {}", self.rotations))?;
+        promise(FOUND_IN_TIME, !(is_due && gets_one), || {
+            format!("{decision:?} after {}", self.rotations)
+        })?;
         if decision == RefreshDecision::Reuse {
             self.found = true;
         } else if gets_one {
@@ -152,11 +154,13 @@ fn theft(checks: Checks, late_replays_in_a_row: u8, bound: u32) -> Theft {
 /// After how many rotations the first to come back is found, in the worst case.
 fn found_within(checks: Checks, late_replays_in_a_row: u8) -> u32 {
     let is_too_few = |bound: &u32| {
-        let name = format!("theft, {checks:?}, {late_replays_in_a_row} in a row, found within {bound}");
+        let name =
+            format!("theft, {checks:?}, {late_replays_in_a_row} in a row, found within {bound}");
         search(&name, [theft(checks, late_replays_in_a_row, *bound)], DEPTH).breaks(FOUND_IN_TIME)
     };
     let bound = (1..10).find(|bound| !is_too_few(bound)).unwrap();
-    search("  and that for sure", [theft(checks, late_replays_in_a_row, bound)], DEPTH).holds(5_000);
+    search("  and that for sure", [theft(checks, late_replays_in_a_row, bound)], DEPTH)
+        .holds(5_000);
     bound
 }
 

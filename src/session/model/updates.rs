@@ -1,14 +1,14 @@
-//! Updates: by the newest token, by older ones and by the host, with replies that get lost, factors,
-//! challenges and lifetimes. What comes of each is compared with the text of sections 5, 6 and 9,
-//! which here reads a history that the test writes itself.
+//! Updates: by the newest token, by older ones and by the host, with replies that get lost,
+//! factors, challenges and lifetimes. What comes of each is compared with the text of sections 5, 6
+//! and 9, which here reads a history that the test writes itself.
 
 use std::{sync::OnceLock, time::Duration};
 
 use super::{
     super::{
-        AuthenticKind, AuthenticToken, CheckRefusal, CredentialsKind, FactorFloor, LifetimeChange, Proofs,
-        Record, SessionBirth, SubjectStamp, Tombstone, UpdateRefusal, Wish, decide_attempt, decide_check,
-        decide_update, live,
+        AuthenticKind, AuthenticToken, CheckRefusal, CredentialsKind, FactorFloor, LifetimeChange,
+        Proofs, Record, SessionBirth, SubjectStamp, Tombstone, UpdateRefusal, Wish, decide_attempt,
+        decide_check, decide_update, live,
         sample::{self, KEY, proof},
     },
     DAY, HOUR, MILLISECOND, SEED,
@@ -67,8 +67,8 @@ enum Kind {
 impl Kind {
     fn policy(self) -> Policy {
         let millis = |millis: i64| Duration::from_millis(millis.unsigned_abs());
-        let policy =
-            Policy::zitadel().impersonation_lifetime(millis(IMPERSONATION), millis(GRANTED_IMPERSONATION));
+        let policy = Policy::zitadel()
+            .impersonation_lifetime(millis(IMPERSONATION), millis(GRANTED_IMPERSONATION));
         if self.is_endless() || self == Self::Impersonation {
             return policy;
         }
@@ -91,13 +91,15 @@ impl Kind {
 
     fn record(self) -> Record {
         let policy = self.policy();
-        let birth = SessionBirth { credentials: CredentialsKind::Session, ..sample::birth(&policy) };
+        let birth =
+            SessionBirth { credentials: CredentialsKind::Session, ..sample::birth(&policy) };
         match self {
             Self::FlowC | Self::Endless => Record::new_session(birth),
             Self::Nobody => Record::new_session(SessionBirth { bound: None, ..birth }),
-            Self::Beginning => {
-                Record::new_session(SessionBirth { beginning: policy.single_factor_lifetime, ..birth })
-            }
+            Self::Beginning => Record::new_session(SessionBirth {
+                beginning: policy.single_factor_lifetime,
+                ..birth
+            }),
             Self::Pair | Self::EndlessPair => Record::new_session(sample::birth(&policy)),
             Self::Impersonation => sample::impersonation(&policy),
         }
@@ -198,7 +200,15 @@ impl Updates {
             asked: 0,
             ended: false,
         };
-        Self { kind, record, stamp: sample::stamp(), now: sample::BORN, history, newest: 1, slow: None }
+        Self {
+            kind,
+            record,
+            stamp: sample::stamp(),
+            now: sample::BORN,
+            history,
+            newest: 1,
+            slow: None,
+        }
     }
 
     fn after(kind: Kind, steps: &[Step]) -> Self {
@@ -259,7 +269,8 @@ impl Updates {
             What::Prove { code, keeps_end } => {
                 let kind = if code { FactorKind::Totp } else { FactorKind::Password };
                 wish.proofs.factors = vec![proof(kind, self.now)];
-                wish.lifetime = if keeps_end { LifetimeChange::KeepEnd } else { LifetimeChange::Keep };
+                wish.lifetime =
+                    if keeps_end { LifetimeChange::KeepEnd } else { LifetimeChange::Keep };
             }
             What::Last(millis) => {
                 wish.lifetime = LifetimeChange::Set(Duration::from_millis(millis.unsigned_abs()));
@@ -307,7 +318,12 @@ impl Updates {
         Ok(())
     }
 
-    fn may_be_refused(&self, before: &Self, what: What, refusal: Option<&Refusal>) -> Result<(), Broken> {
+    fn may_be_refused(
+        &self,
+        before: &Self,
+        what: What,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Broken> {
         let how = || format!("{what:?}: {refusal:?}");
         let is_refused = refusal.is_some();
         let is_impersonation = self.kind == Kind::Impersonation;
@@ -490,7 +506,8 @@ impl World for Updates {
             steps.extend(by.map(|by| Step::Update(by, what)));
         }
         for by in [Asker::Older(1), Asker::Older(2)] {
-            let whats = [What::Note(1), What::Last(DAY), What::Prove { code: true, keeps_end: false }];
+            let whats =
+                [What::Note(1), What::Last(DAY), What::Prove { code: true, keeps_end: false }];
             steps.extend(whats.map(|what| Step::Update(by, what)));
         }
         match self.slow {
@@ -610,7 +627,9 @@ fn an_impersonation_proves_nothing_by_any_update() {
 
 #[test]
 fn all_of_this_holds_for_updates_in_long_walks() {
-    for kind in [Kind::FlowC, Kind::Nobody, Kind::Endless, Kind::Beginning, Kind::Pair, Kind::EndlessPair] {
+    for kind in
+        [Kind::FlowC, Kind::Nobody, Kind::Endless, Kind::Beginning, Kind::Pair, Kind::EndlessPair]
+    {
         walk(&Updates::after(kind, &[]), 300, 40, SEED);
     }
 }

@@ -119,9 +119,16 @@ fn a_use_noted_between_a_read_and_its_commit_counts_as_before_or_after() {
             let mut after = commit.of(&record, &issuer);
             after.version = read.version() + 1;
             serial.extend(apply(&mut after, &uses[before..]));
-            serial == passed && Kept::of(&after) == Kept::of(&next) && after.version() == next.version()
+            serial == passed
+                && Kept::of(&after) == Kept::of(&next)
+                && after.version() == next.version()
         });
-        assert!(in_some_order, "{commit:?} against {uses:?} made {:?} of {:?}", Kept::of(&next), read);
+        assert!(
+            in_some_order,
+            "{commit:?} against {uses:?} made {:?} of {:?}",
+            Kept::of(&next),
+            read
+        );
         issuer.record = next;
         if issuer.session().counter("calls") + 2 > LIMIT && dice.below(3) == 0 {
             issuer = ModelIssuer::endless(2);
@@ -132,7 +139,9 @@ fn a_use_noted_between_a_read_and_its_commit_counts_as_before_or_after() {
 #[test]
 fn a_refused_spend_changes_nothing_at_all() {
     let mut record = ModelIssuer::endless(2).record;
-    record.note_use(&Use { spend: vec![spend("mails", LIMIT)], ..Use::new(Timestamp::EPOCH) }).unwrap();
+    record
+        .note_use(&Use { spend: vec![spend("mails", LIMIT)], ..Use::new(Timestamp::EPOCH) })
+        .unwrap();
     let before = record.clone();
     let used = Use {
         seen_at: Some(Timestamp::MAX),

@@ -83,7 +83,8 @@ impl Columns {
     }
 
     fn of(row: ColumnsRow<'_>) -> Result<Self, RowFault> {
-        let ColumnsRow { v: _, version, epoch, ended, last_seen_at, seen_generation, counters } = row;
+        let ColumnsRow { v: _, version, epoch, ended, last_seen_at, seen_generation, counters } =
+            row;
         Ok(Self {
             version,
             epoch: epoch.map(Epoch::from_number),

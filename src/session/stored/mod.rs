@@ -37,7 +37,8 @@ const BEGINNING: &[u8] = b"{\"v\":";
 
 /// The values of a record that a store indexes, taken from the record itself.
 ///
-/// A store keeps these beside the row, and writes them anew with every change: any of them may move.
+/// A store keeps these beside the row, and writes them anew with every change: any of them may
+/// move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Index<'a> {
@@ -67,8 +68,9 @@ impl Record {
     /// The text is at most [`MAX_ROW_BYTES`] long and the same for the same record. A store keeps
     /// the record's [`columns`](Self::columns) beside it.
     ///
-    /// The form is `{"v":1,...}`: every member is always there, times are milliseconds since the Unix epoch, `null` is
-    /// none. It holds the salt of the record's opaque tokens and no token, key or password. Later releases read it.
+    /// The form is `{"v":1,...}`: every member is always there, times are milliseconds since the
+    /// Unix epoch, `null` is none. It holds the salt of the record's opaque tokens and no token,
+    /// key or password. Later releases read it.
     ///
     /// # Errors
     /// `TooLarge` for a record above the bound.
@@ -95,12 +97,12 @@ impl Record {
 
     /// The record of a row and its columns, in this release's form or that of an earlier one.
     ///
-    /// Nothing is taken on trust: every value passes the checks that it passed at its birth, a member that is missing,
-    /// unknown or there twice is an error, and nothing has a default.
+    /// Nothing is taken on trust: every value passes the checks that it passed at its birth, a
+    /// member that is missing, unknown or there twice is an error, and nothing has a default.
     ///
     /// # Errors
-    /// `UnknownVersion` for a row of a later release, `Damaged` for whatever else is no row. Their sources say where, and
-    /// show nothing of the row.
+    /// `UnknownVersion` for a row of a later release, `Damaged` for whatever else is no row. Their
+    /// sources say where, and show nothing of the row.
     pub fn decode(row: &[u8], columns: Columns) -> Result<Self, StoreError> {
         Ok(read::record(members(row)?, columns)?)
     }
@@ -130,7 +132,8 @@ fn members<'a, T: Deserialize<'a>>(row: &'a [u8]) -> Result<T, RowFault> {
     match version(row).ok_or(RowFault::NoVersion)? {
         VERSION => {
             // Asked once of all of it, and not again of each text in it.
-            let row = str::from_utf8(row).map_err(|error| RowFault::Form(error.valid_up_to() + 1))?;
+            let row =
+                str::from_utf8(row).map_err(|error| RowFault::Form(error.valid_up_to() + 1))?;
             serde_json::from_str(row).map_err(|error| RowFault::Form(error.column()))
         }
         version => Err(RowFault::Version(version)),

@@ -1,4 +1,5 @@
-//! A row as a record: every value through the door that it came in by, and nothing that no record can be.
+//! A row as a record: every value through the door that it came in by, and nothing that no record
+//! can be.
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use uuid::Uuid;
 use super::{
     Columns, RowFault,
     row::{
-        ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow, DecisionRow,
-        EncodedRecord, FactorRow, MoreRow, RequestRow, SessionRow,
+        ActingRow, ActorRow, BodyRow, BytesRow, ChallengeRow, ClientRow, CredentialsRow,
+        DecisionRow, EncodedRecord, FactorRow, MoreRow, RequestRow, SessionRow,
     },
 };
 use crate::{
@@ -106,8 +107,14 @@ fn session(row: SessionRow<'_>, generation: u32, used: Used) -> Read<Session> {
         more,
     } = row;
     rule(lifetime_ms != Some(0) && idle_ms != Some(0), "a lifetime or idle timeout of zero")?;
-    rule((late_generation == 0) == (late_replays_in_a_row == 0), "a late replay without its count")?;
-    rule(late_generation <= generation && jumped_from < generation, "a generation that is yet to come")?;
+    rule(
+        (late_generation == 0) == (late_replays_in_a_row == 0),
+        "a late replay without its count",
+    )?;
+    rule(
+        late_generation <= generation && jumped_from < generation,
+        "a generation that is yet to come",
+    )?;
     let factors: Vec<_> = factors.into_iter().map(factor).collect();
     once_each(factors.iter().map(Factor::kind), "a kind of factor that comes twice")?;
     rule(subject.is_some() == used.epoch.is_some(), "an epoch without a subject, or the reverse")?;
@@ -132,7 +139,8 @@ fn session(row: SessionRow<'_>, generation: u32, used: Used) -> Read<Session> {
         ends_at: end(ends_at)?,
         lifetime_millis: lifetime_ms.unwrap_or(0),
         idle_millis: idle_ms.unwrap_or(0),
-        // A use of the current generation was noted since the late replays were written: they are forgotten.
+        // A use of the current generation was noted since the late replays were written: they are
+        // forgotten.
         late_generation: if successor_seen { 0 } else { late_generation },
         late_replays_in_a_row: if successor_seen { 0 } else { late_replays_in_a_row },
         jumped_from,
@@ -153,7 +161,8 @@ fn bound(subject: Str<'_>, epoch: Option<Epoch>) -> Read<(SubjectId, Epoch)> {
 
 fn factor(row: FactorRow) -> Factor {
     let FactorRow { kind, at, user_verified, hardware } = row;
-    let details = FactorDetails::default().with_user_verified(user_verified).with_hardware(hardware);
+    let details =
+        FactorDetails::default().with_user_verified(user_verified).with_hardware(hardware);
     Factor::new(kind, Timestamp::from_millis(at), details)
 }
 
@@ -210,7 +219,9 @@ fn more(row: MoreRow<'_>) -> Read<Rare> {
         actors: acting.map(actors).transpose()?,
         challenges,
         metadata: kept,
-        claims: HostClaims::of(claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())))?,
+        claims: HostClaims::of(
+            claims.0.into_iter().map(|(name, value)| (name.0, value.0.into_owned())),
+        )?,
         counters: Vec::new(),
         resource_owner: resource_owner.map(|owner| owner.0.into_owned()),
     })

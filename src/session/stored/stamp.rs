@@ -56,7 +56,9 @@ impl SubjectStamp {
             epoch: epoch.get(),
             kept: *kept,
             reason: *reason,
-            floors: floors.map(|floor| FloorRow { kind: floor.kind, at: floor.at.as_millis() }).collect(),
+            floors: floors
+                .map(|floor| FloorRow { kind: floor.kind, at: floor.at.as_millis() })
+                .collect(),
         };
         Ok(serde_json::to_string(&row).map_err(|_| RowFault::Form(0))?)
     }
@@ -72,8 +74,9 @@ impl SubjectStamp {
             .iter()
             .map(|floor| FactorFloor::new(floor.kind, Timestamp::from_millis(floor.at)))
             .collect();
-        let twice =
-            |(at, floor): (usize, &FactorFloor)| floors.iter().skip(at + 1).any(|f| f.kind == floor.kind);
+        let twice = |(at, floor): (usize, &FactorFloor)| {
+            floors.iter().skip(at + 1).any(|f| f.kind == floor.kind)
+        };
         if floors.len() > FactorKind::ALL.len() || floors.iter().enumerate().any(twice) {
             return Err(RowFault::Rule("a kind of factor with two floors").into());
         }

@@ -24,8 +24,17 @@ use crate::{
 
 pub(super) fn row(record: &Record) -> EncodedRecord<'_> {
     // `columns` writes the version and the tombstone.
-    let Record { id, tenant, version: _, created_at, keep_secs, generation, salt, body, tombstone: _ } =
-        record;
+    let Record {
+        id,
+        tenant,
+        version: _,
+        created_at,
+        keep_secs,
+        generation,
+        salt,
+        body,
+        tombstone: _,
+    } = record;
     EncodedRecord {
         v: VERSION,
         id: *id,
@@ -50,7 +59,9 @@ fn request_row(request: &Request) -> RequestRow<'_> {
         decision: match state {
             RequestState::Open => DecisionRow::Open,
             // `columns` writes the epoch.
-            RequestState::Approved { subject, epoch: _ } => DecisionRow::Approved(text(subject.as_str())),
+            RequestState::Approved { subject, epoch: _ } => {
+                DecisionRow::Approved(text(subject.as_str()))
+            }
             RequestState::Denied => DecisionRow::Denied,
         },
     }
@@ -107,8 +118,9 @@ fn factor_row(factor: &Factor) -> FactorRow {
 }
 
 fn client_row(client: &ClientInfo) -> Option<ClientRow<'_>> {
-    let headers =
-        client.headers().map(|(name, values)| (text(name), values.iter().map(|v| text(v)).collect()));
+    let headers = client
+        .headers()
+        .map(|(name, values)| (text(name), values.iter().map(|v| text(v)).collect()));
     (*client != ClientInfo::default()).then(|| ClientRow {
         agent: client.user_agent().map(text),
         ip: client.ip().map(|ip| Str(Cow::Owned(ip.to_string()))),
@@ -142,9 +154,14 @@ fn more_row(rare: &Rare) -> MoreRow<'_> {
         app: app.as_ref().map(|app| text(app.as_str())),
         acting: actors.as_ref().map(acting_row),
         challenges: challenges.iter().map(challenge_row).collect(),
-        metadata: Members(metadata.iter().map(|(name, value)| (text(name), bytes(value))).collect()),
+        metadata: Members(
+            metadata.iter().map(|(name, value)| (text(name), bytes(value))).collect(),
+        ),
         claims: Members(
-            claims.iter().map(|(name, value)| (text(name), ClaimRow(Cow::Borrowed(value)))).collect(),
+            claims
+                .iter()
+                .map(|(name, value)| (text(name), ClaimRow(Cow::Borrowed(value))))
+                .collect(),
         ),
         resource_owner: resource_owner.as_deref().map(text),
     }
@@ -160,7 +177,11 @@ fn acting_row(chain: &ActorChain) -> ActingRow<'_> {
 }
 
 fn challenge_row(challenge: &Challenge) -> ChallengeRow<'_> {
-    ChallengeRow { kind: challenge.kind(), state: text(challenge.state()), ends_at: end(challenge.ends_at()) }
+    ChallengeRow {
+        kind: challenge.kind(),
+        state: text(challenge.state()),
+        ends_at: end(challenge.ends_at()),
+    }
 }
 
 pub(super) fn text(text: &str) -> Str<'_> {

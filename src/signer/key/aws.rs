@@ -3,8 +3,9 @@
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
-        KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
+        Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+        RsaKeyPair,
     },
 };
 
@@ -28,8 +29,10 @@ impl Signing {
             PrivateParts::Es256 { d, public } => {
                 let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
                 let pair = match &public {
-                    Some(point) => EcdsaKeyPair::from_private_key_and_public_key(algorithm, &*d, point)
-                        .map_err(|_| InvalidKey::Mismatch)?,
+                    Some(point) => {
+                        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &*d, point)
+                            .map_err(|_| InvalidKey::Mismatch)?
+                    }
                     None => EcdsaKeyPair::from_private_key_der(algorithm, &encoded::sec1(&d)?)
                         .map_err(|_| InvalidKey::Malformed("no scalar of P-256"))?,
                 };
@@ -55,7 +58,9 @@ impl Signing {
 
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Es256(pair) => Some(pair.sign(&SystemRandom::new(), message).ok()?.as_ref().to_vec()),
+            Self::Es256(pair) => {
+                Some(pair.sign(&SystemRandom::new(), message).ok()?.as_ref().to_vec())
+            }
             Self::EdDsa(pair) => Some(pair.try_sign(message).ok()?.as_ref().to_vec()),
             Self::Rs256(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -87,7 +92,8 @@ impl Verifying {
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // aws-lc takes an R of small order, the pure Rust one does not: a token is good with both or with neither.
+        // aws-lc takes an R of small order, the pure Rust one does not: a token is good with both
+        // or with neither.
         let refused = self.is_edwards && signature.get(..32).is_none_or(encoded::is_small_order);
         !refused && self.key.verify_sig(message, signature).is_ok()
     }

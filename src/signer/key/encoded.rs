@@ -54,7 +54,9 @@ pub(super) fn private_pem(pem: &str, passphrase: Option<&str>) -> Result<Private
         ("PUBLIC KEY" | "RSA PUBLIC KEY" | "CERTIFICATE", _) => {
             Err(InvalidKey::Misused("a public key, where a private one belongs"))
         }
-        ("OPENSSH PRIVATE KEY", _) => Err(InvalidKey::NotSupported("OpenSSH's form: convert it to PKCS #8")),
+        ("OPENSSH PRIVATE KEY", _) => {
+            Err(InvalidKey::NotSupported("OpenSSH's form: convert it to PKCS #8"))
+        }
         _ => Err(InvalidKey::NotSupported("PEM of this label")),
     }
 }
@@ -65,7 +67,9 @@ pub(super) fn public_pem(pem: &str) -> Result<PublicParts, InvalidKey> {
     match label {
         "PUBLIC KEY" => spki(&der),
         "RSA PUBLIC KEY" => pkcs1_public_key(&der),
-        "CERTIFICATE" => Err(InvalidKey::NotSupported("a certificate: take its public key out of it")),
+        "CERTIFICATE" => {
+            Err(InvalidKey::NotSupported("a certificate: take its public key out of it"))
+        }
         label if label.ends_with("PRIVATE KEY") => {
             Err(InvalidKey::Misused("a private key, where a public one belongs"))
         }
@@ -86,7 +90,9 @@ pub(super) fn private_der(algorithm: Algorithm, der: &[u8]) -> Result<PrivatePar
     match (other, pkcs8(der)) {
         (Ok(parts), _) | (_, Ok(parts)) => Ok(parts),
         // A structure that could be read says more of what is wrong.
-        (Err(other), Err(InvalidKey::Malformed(_))) if !matches!(other, InvalidKey::Malformed(_)) => {
+        (Err(other), Err(InvalidKey::Malformed(_)))
+            if !matches!(other, InvalidKey::Malformed(_)) =>
+        {
             Err(other)
         }
         (_, Err(why)) => Err(why),
@@ -150,7 +156,10 @@ pub(super) fn pkcs1(numbers: &RsaNumbers<'_>) -> Result<Zeroizing<Vec<u8>>, Inva
 }
 
 /// Hands the numbers of an RSAPrivateKey to `read`.
-pub(super) fn rsa_numbers<T>(pkcs1: &[u8], read: impl FnOnce(RsaNumbers<'_>) -> T) -> Result<T, InvalidKey> {
+pub(super) fn rsa_numbers<T>(
+    pkcs1: &[u8],
+    read: impl FnOnce(RsaNumbers<'_>) -> T,
+) -> Result<T, InvalidKey> {
     let key = RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| NOT_PKCS1)?;
     if key.other_prime_infos.is_some() {
         return Err(InvalidKey::NotSupported("RSA of more than two primes"));
@@ -179,11 +188,14 @@ fn decode_pem(pem: &str) -> Result<(&str, Zeroizing<Vec<u8>>), InvalidKey> {
         return Err(InvalidKey::Malformed("longer than any key"));
     }
     if pem.contains("\nProc-Type:") {
-        return Err(InvalidKey::NotSupported("OpenSSL's old encryption: convert the key to PKCS #8"));
+        return Err(InvalidKey::NotSupported(
+            "OpenSSL's old encryption: convert the key to PKCS #8",
+        ));
     }
     let key = pem.split_once(PARAMETERS).map_or(pem, |(_, key)| key);
     let unreadable = |_| InvalidKey::Malformed("no PEM (RFC 7468)");
-    let mut decoder = pem::Decoder::new_detect_wrap(key.trim_start().as_bytes()).map_err(unreadable)?;
+    let mut decoder =
+        pem::Decoder::new_detect_wrap(key.trim_start().as_bytes()).map_err(unreadable)?;
     let mut der = Zeroizing::new(Vec::with_capacity(decoder.remaining_len()));
     decoder.decode_to_end(&mut der).map_err(unreadable)?;
     Ok((decoder.type_label(), der))
@@ -236,7 +248,8 @@ fn pkcs8(der: &[u8]) -> Result<PrivateParts, InvalidKey> {
     match kind_of(info.algorithm)? {
         Algorithm::Es256 => sec1_private(info.private_key.as_bytes()),
         Algorithm::EdDsa => {
-            let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|_| NOT_PKCS8)?;
+            let seed =
+                <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(|_| NOT_PKCS8)?;
             let seed = <[u8; 32]>::try_from(seed.as_bytes()).map_err(|_| NOT_PKCS8)?;
             let public = match info.public_key {
                 Some(bits) => {
@@ -256,7 +269,8 @@ fn sec1_private(der: &[u8]) -> Result<PrivateParts, InvalidKey> {
     if key.parameters.is_some_and(|curve| curve.named_curve() != Some(P256)) {
         return Err(InvalidKey::NotSupported("another curve than P-256"));
     }
-    let d = <[u8; 32]>::try_from(key.private_key).map_err(|_| InvalidKey::Malformed("no scalar of P-256"))?;
+    let d = <[u8; 32]>::try_from(key.private_key)
+        .map_err(|_| InvalidKey::Malformed("no scalar of P-256"))?;
     let public = key.public_key.map(PublicParts::ec_point).transpose()?;
     Ok(PrivateParts::Es256 { d: Zeroizing::new(d), public })
 }
@@ -271,9 +285,9 @@ fn spki(der: &[u8]) -> Result<PublicParts, InvalidKey> {
     let bytes = info.subject_public_key.as_bytes().ok_or(NOT_SPKI)?;
     match kind_of(info.algorithm)? {
         Algorithm::Es256 => PublicParts::ec_point(bytes).map(PublicParts::Es256),
-        Algorithm::EdDsa => {
-            <[u8; 32]>::try_from(bytes).map(PublicParts::EdDsa).map_err(|_| InvalidKey::InvalidPoint)
-        }
+        Algorithm::EdDsa => <[u8; 32]>::try_from(bytes)
+            .map(PublicParts::EdDsa)
+            .map_err(|_| InvalidKey::InvalidPoint),
         _ => pkcs1_public_key(bytes),
     }
 }
@@ -293,7 +307,9 @@ fn kind_of(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Algorithm, InvalidKe
         ED25519 if algorithm.parameters.is_none() => Ok(Algorithm::EdDsa),
         RSA if null => Ok(Algorithm::Rs256),
         RSA_PSS => Err(InvalidKey::NotSupported("a key for RSA-PSS")),
-        ED25519 | RSA => Err(InvalidKey::Malformed("an algorithm with parameters that it does not have")),
+        ED25519 | RSA => {
+            Err(InvalidKey::Malformed("an algorithm with parameters that it does not have"))
+        }
         _ => Err(InvalidKey::NotSupported("another type of key")),
     }
 }

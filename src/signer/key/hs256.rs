@@ -5,8 +5,9 @@ use crate::{
     secret::{WeakKey, check_key},
 };
 
-/// A prepared HMAC key. With `aws-lc-rs`, that one does the work: it is the faster one over a whole token where the
-/// processor has no instructions for SHA-256. Over the short message of an opaque token it never is.
+/// A prepared HMAC key. With `aws-lc-rs`, that one does the work: it is the faster one over a whole
+/// token where the processor has no instructions for SHA-256. Over the short message of an opaque
+/// token it never is.
 #[cfg(feature = "aws-lc-rs")]
 pub(super) struct Hs256Key(aws_lc_rs::hmac::Key);
 #[cfg(not(feature = "aws-lc-rs"))]

@@ -44,8 +44,8 @@ pub enum InvalidKey {
     /// The private part and the public part do not belong together.
     #[error("the private and the public part do not belong together")]
     Mismatch,
-    /// The key says of itself that it is for something else (`use`, `key_ops`, `alg`), or is private where a public one
-    /// belongs.
+    /// The key says of itself that it is for something else (`use`, `key_ops`, `alg`), or is
+    /// private where a public one belongs.
     #[error("the key is not meant for this: {0}")]
     Misused(&'static str),
     /// The system gave no randomness to make a key from.

@@ -47,8 +47,9 @@ impl<'a> Jwk<'a> {
             || says("alg", &["ES256", "EdDSA", "Ed25519", "RS256", "HS256"])
             || says("use", &["sig"])
             || self.0.get("key_ops").and_then(Value::as_array).is_some_and(|words| {
-                let other =
-                    |word: &Value| word.as_str().is_some_and(|word| !["sign", "verify"].contains(&word));
+                let other = |word: &Value| {
+                    word.as_str().is_some_and(|word| !["sign", "verify"].contains(&word))
+                };
                 !words.is_empty() && words.iter().all(other)
             })
     }
@@ -62,7 +63,9 @@ impl<'a> Jwk<'a> {
             ("EC" | "OKP", None) => return Err(InvalidKey::Malformed("crv is missing")),
             ("RSA", None) => Algorithm::Rs256,
             ("oct", None) => Algorithm::Hs256,
-            ("RSA" | "oct", Some(_)) => return Err(InvalidKey::Malformed("crv of a key without a curve")),
+            ("RSA" | "oct", Some(_)) => {
+                return Err(InvalidKey::Malformed("crv of a key without a curve"));
+            }
             _ => return Err(InvalidKey::NotSupported("another type of key")),
         };
         match self.text("alg")? {
@@ -79,13 +82,16 @@ impl<'a> Jwk<'a> {
             return Err(InvalidKey::Misused("use is not sig"));
         }
         let Some(operations) = self.0.get("key_ops") else { return Ok(()) };
-        let words =
-            operations.as_array().map(|words| words.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        let words = operations
+            .as_array()
+            .map(|words| words.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
         let Some(Some(words)) = words else {
             return Err(InvalidKey::Malformed("key_ops is not an array of texts"));
         };
-        let twice =
-            words.iter().enumerate().any(|(at, word)| words.iter().skip(at + 1).any(|other| other == word));
+        let twice = words
+            .iter()
+            .enumerate()
+            .any(|(at, word)| words.iter().skip(at + 1).any(|other| other == word));
         if twice {
             return Err(InvalidKey::Malformed("key_ops names one operation twice"));
         }
@@ -93,7 +99,8 @@ impl<'a> Jwk<'a> {
             Purpose::Sign => "sign",
             Purpose::Verify => "verify",
         };
-        match words.contains(&needed) && words.iter().all(|word| ["sign", "verify"].contains(word)) {
+        match words.contains(&needed) && words.iter().all(|word| ["sign", "verify"].contains(word))
+        {
             true => Ok(()),
             false => Err(InvalidKey::Misused("key_ops allows something else")),
         }
@@ -118,7 +125,9 @@ impl<'a> Jwk<'a> {
             Algorithm::Es256 => Ok(PublicParts::ec(&*self.fixed("x")?, &*self.fixed("y")?)),
             Algorithm::EdDsa => Ok(PublicParts::EdDsa(*self.fixed("x")?)),
             Algorithm::Rs256 => PublicParts::rsa(&self.number("n")?, &self.number("e")?),
-            Algorithm::Hs256 => Err(InvalidKey::Misused("a symmetric key, where a public one belongs")),
+            Algorithm::Hs256 => {
+                Err(InvalidKey::Misused("a symmetric key, where a public one belongs"))
+            }
         }
     }
 
@@ -131,7 +140,9 @@ impl<'a> Jwk<'a> {
             return Err(InvalidKey::Misused("a public key, where a private one belongs"));
         }
         match self.public_members()? {
-            PublicParts::Es256(point) => Ok(PrivateParts::Es256 { d: self.fixed("d")?, public: Some(point) }),
+            PublicParts::Es256(point) => {
+                Ok(PrivateParts::Es256 { d: self.fixed("d")?, public: Some(point) })
+            }
             PublicParts::EdDsa(public) => {
                 Ok(PrivateParts::EdDsa { seed: self.fixed("d")?, public: Some(public) })
             }
@@ -166,13 +177,18 @@ impl<'a> Jwk<'a> {
 
     fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, InvalidKey> {
         let decoded = URL_SAFE_NO_PAD.decode(self.required(name)?);
-        decoded.map(Zeroizing::new).map_err(|_| InvalidKey::Malformed("a member of the JWK is not base64url"))
+        decoded
+            .map(Zeroizing::new)
+            .map_err(|_| InvalidKey::Malformed("a member of the JWK is not base64url"))
     }
 
-    /// A coordinate or a scalar: always 32 bytes, leading zeros included (RFC 7518 section 6.2.1.2).
+    /// A coordinate or a scalar: always 32 bytes, leading zeros included (RFC 7518 section
+    /// 6.2.1.2).
     fn fixed(&self, name: &str) -> Result<Zeroizing<[u8; 32]>, InvalidKey> {
         let bytes = <[u8; 32]>::try_from(self.bytes(name)?.as_slice());
-        bytes.map(Zeroizing::new).map_err(|_| InvalidKey::Malformed("a coordinate is not 32 bytes long"))
+        bytes
+            .map(Zeroizing::new)
+            .map_err(|_| InvalidKey::Malformed("a coordinate is not 32 bytes long"))
     }
 
     /// A number: without leading zeros (RFC 7518 section 2).
@@ -197,7 +213,9 @@ fn members(parts: &PublicParts) -> Vec<(&'static str, String)> {
         PublicParts::EdDsa(x) => {
             vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encode(x))]
         }
-        PublicParts::Rs256 { n, e } => vec![("e", encode(e)), ("kty", "RSA".into()), ("n", encode(n))],
+        PublicParts::Rs256 { n, e } => {
+            vec![("e", encode(e)), ("kty", "RSA".into()), ("n", encode(n))]
+        }
     }
 }
 

@@ -17,10 +17,11 @@ const MAX_KEYS: usize = 64;
 
 /// A set of public keys, as issuers publish it.
 ///
-/// Serializes as `{"keys":[...]}`, and holds no private member. Read from elsewhere, it is strict: a weak, malformed or
-/// misused key refuses the whole set, and so do a private or symmetric key (they are not secret any more) and an id
-/// that comes twice. Keys that somebody else uses for something else (`use`, `key_ops`, another curve or algorithm) are passed
-/// over: they never verify anything.
+/// Serializes as `{"keys":[...]}`, and holds no private member. Read from elsewhere, it is strict:
+/// a weak, malformed or misused key refuses the whole set, and so do a private or symmetric key
+/// (they are not secret any more) and an id that comes twice. Keys that somebody else uses for
+/// something else (`use`, `key_ops`, another curve or algorithm) are passed over: they never verify
+/// anything.
 ///
 /// # Examples
 /// ```
@@ -89,7 +90,9 @@ impl Jwks {
             return Err(InvalidJwks::TooLarge);
         }
         let value = strict_json(json).ok_or(InvalidJwks::Malformed)?;
-        let Some(Value::Array(list)) = value.get("keys") else { return Err(InvalidJwks::Malformed) };
+        let Some(Value::Array(list)) = value.get("keys") else {
+            return Err(InvalidJwks::Malformed);
+        };
         if list.is_empty() {
             return Err(InvalidJwks::Empty);
         }
@@ -103,7 +106,9 @@ impl Jwks {
             let id = jwk.id().map_err(refused)?;
             let twice = |id: &str| {
                 let earlier = list.iter().take(at);
-                earlier.filter_map(|earlier| earlier.get("kid")).any(|earlier| earlier.as_str() == Some(id))
+                earlier
+                    .filter_map(|earlier| earlier.get("kid"))
+                    .any(|earlier| earlier.as_str() == Some(id))
             };
             if let Some(id) = id.filter(|id| twice(id)) {
                 return Err(InvalidJwks::DuplicateId(id.chars().take(64).collect()));
@@ -115,7 +120,8 @@ impl Jwks {
                 continue;
             }
             let key = match PublicKey::of_jwk(&jwk) {
-                // A sound key whose arithmetic is not here, or an RSA key longer than is taken: others may use it.
+                // A sound key whose arithmetic is not here, or an RSA key longer than is taken:
+                // others may use it.
                 Err(InvalidKey::NotSupported(_)) => {
                     set.passed_over += 1;
                     continue;
@@ -152,8 +158,9 @@ impl Jwks {
         self.keys.iter().find(|key| key.id() == id)
     }
 
-    /// Says whether a signature holds: by the key of exactly that id, whose algorithm must be the one that is named. What
-    /// a [`TokenSigner`](crate::signer::TokenSigner) of a host's answers, where its keys are elsewhere.
+    /// Says whether a signature holds: by the key of exactly that id, whose algorithm must be the
+    /// one that is named. What a [`TokenSigner`](crate::signer::TokenSigner) of a host's answers,
+    /// where its keys are elsewhere.
     ///
     /// # Errors
     /// [`UnknownKey`](SignErrorKind::UnknownKey), [`WrongAlgorithm`](SignErrorKind::WrongAlgorithm)

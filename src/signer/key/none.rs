@@ -1,4 +1,5 @@
-//! No arithmetic: without `aws-lc-rs` and `rust-crypto`, every asymmetric key is refused when it is loaded.
+//! No arithmetic: without `aws-lc-rs` and `rust-crypto`, every asymmetric key is refused when it is
+//! loaded.
 
 use zeroize::Zeroizing;
 
@@ -67,6 +68,9 @@ pub(super) fn pkcs1(_: &RsaNumbers<'_>) -> Result<Zeroizing<Vec<u8>>, InvalidKey
     Err(NO_FEATURE)
 }
 
-pub(super) fn rsa_numbers<T>(_: &[u8], _: impl FnOnce(RsaNumbers<'_>) -> T) -> Result<T, InvalidKey> {
+pub(super) fn rsa_numbers<T>(
+    _: &[u8],
+    _: impl FnOnce(RsaNumbers<'_>) -> T,
+) -> Result<T, InvalidKey> {
     Err(NO_FEATURE)
 }

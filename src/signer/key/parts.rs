@@ -63,7 +63,9 @@ impl PublicParts {
     pub(super) fn ec_point(bytes: &[u8]) -> Result<[u8; 65], InvalidKey> {
         match (<[u8; 65]>::try_from(bytes), bytes.first()) {
             (Ok(point), Some(4)) => Ok(point),
-            (_, Some(2 | 3)) if bytes.len() == 33 => Err(InvalidKey::NotSupported("a compressed point")),
+            (_, Some(2 | 3)) if bytes.len() == 33 => {
+                Err(InvalidKey::NotSupported("a compressed point"))
+            }
             _ => Err(InvalidKey::InvalidPoint),
         }
     }
@@ -77,7 +79,8 @@ impl PublicParts {
         if !RSA_BITS.contains(&bits) {
             return Err(InvalidKey::RsaSize(bits));
         }
-        let exponent = e.iter().try_fold(0_u32, |sum, byte| Some(sum.checked_mul(256)? + u32::from(*byte)));
+        let exponent =
+            e.iter().try_fold(0_u32, |sum, byte| Some(sum.checked_mul(256)? + u32::from(*byte)));
         let sound = exponent.is_some_and(|e| e >= 65537 && e % 2 == 1) && last % 2 == 1;
         match sound && e.first() != Some(&0) {
             true => Ok(Self::Rs256 { n: n.to_vec(), e: e.to_vec() }),
@@ -88,7 +91,10 @@ impl PublicParts {
     /// How many bits the modulus has.
     pub(super) fn rsa_bits(&self) -> Option<usize> {
         let Self::Rs256 { n, .. } = self else { return None };
-        Some(n.len() * 8 - n.first().map_or(0, |first| usize::try_from(first.leading_zeros()).unwrap_or(0)))
+        Some(
+            n.len() * 8
+                - n.first().map_or(0, |first| usize::try_from(first.leading_zeros()).unwrap_or(0)),
+        )
     }
 }
 

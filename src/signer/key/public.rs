@@ -19,9 +19,9 @@ use crate::{
 
 /// A public key: of one algorithm, and with an id.
 ///
-/// It is checked when it is loaded: a point that is on its curve and not of small order, an RSA modulus of 2048 to 4096
-/// bits, and nothing in a JWK that says it is for something else. Its id is its thumbprint (RFC 7638) unless a JWK or
-/// the host names another.
+/// It is checked when it is loaded: a point that is on its curve and not of small order, an RSA
+/// modulus of 2048 to 4096 bits, and nothing in a JWK that says it is for something else. Its id is
+/// its thumbprint (RFC 7638) unless a JWK or the host names another.
 ///
 /// # Examples
 /// ```
@@ -64,8 +64,8 @@ impl PublicKey {
         Self::of(algorithm, encoded::public_der(der)?)
     }
 
-    /// A public key as a JWK (RFC 7517). Its `kid` becomes its id. One that shows a private member is refused: it is
-    /// not secret any more.
+    /// A public key as a JWK (RFC 7517). Its `kid` becomes its id. One that shows a private member
+    /// is refused: it is not secret any more.
     ///
     /// # Errors
     /// [`Malformed`](InvalidKey::Malformed) for text that is no JWK,
@@ -75,7 +75,8 @@ impl PublicKey {
     /// [`InvalidPoint`](InvalidKey::InvalidPoint) for an unsound one;
     /// [`NotSupported`](InvalidKey::NotSupported) for a kind of key that no feature brings.
     pub fn from_jwk(json: &str) -> Result<Self, InvalidKey> {
-        let value = strict_json(json.as_bytes()).ok_or(InvalidKey::Malformed("no JSON of a JWK"))?;
+        let value =
+            strict_json(json.as_bytes()).ok_or(InvalidKey::Malformed("no JSON of a JWK"))?;
         Self::of_jwk(&Jwk::of(&value)?)
     }
 
@@ -170,6 +171,9 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicKey").field("id", &self.id).field("algorithm", &self.algorithm()).finish()
+        f.debug_struct("PublicKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm())
+            .finish()
     }
 }

@@ -26,7 +26,8 @@ impl Signing {
             PrivateParts::Es256 { d, public } => {
                 let key = ecdsa::SigningKey::from_slice(&*d)
                     .map_err(|_| InvalidKey::Malformed("no scalar of P-256"))?;
-                let point = PublicParts::ec_point(&key.verifying_key().to_sec1_point(false).to_bytes())?;
+                let point =
+                    PublicParts::ec_point(&key.verifying_key().to_sec1_point(false).to_bytes())?;
                 match public.is_none_or(|public| public == point) {
                     true => Ok((Self::Es256(Box::new(key)), PublicParts::Es256(point))),
                     false => Err(InvalidKey::Mismatch),

@@ -19,9 +19,10 @@ use crate::{
 
 /// A key that signs: of one algorithm, and with an id.
 ///
-/// Keys come in as bytes (HS256), PEM, DER or JWK, or are generated. Everything is checked when a key is loaded, down to
-/// a signature that is made and verified, so that none fails at its first use. The id of an asymmetric key is its
-/// thumbprint (RFC 7638) unless a JWK or the host names another.
+/// Keys come in as bytes (HS256), PEM, DER or JWK, or are generated. Everything is checked when a
+/// key is loaded, down to a signature that is made and verified, so that none fails at its first
+/// use. The id of an asymmetric key is its thumbprint (RFC 7638) unless a JWK or the host names
+/// another.
 ///
 /// | algorithm | feature | from |
 /// | --- | --- | --- |
@@ -31,8 +32,9 @@ use crate::{
 /// | RS256 | `aws-lc-rs` | PKCS #8, PKCS #1, JWK; 2048 to 4096 bits |
 ///
 /// # Security
-/// `Debug` shows the id and the algorithm. Parsed keys are wiped when dropped. The text that they were read from is the
-/// host's to wipe, and while a JWK is read or made, copies of its members pass through memory that is not.
+/// `Debug` shows the id and the algorithm. Parsed keys are wiped when dropped. The text that they
+/// were read from is the host's to wipe, and while a JWK is read or made, copies of its members
+/// pass through memory that is not.
 #[derive(Clone)]
 pub struct SecretKey {
     id: Arc<str>,
@@ -52,22 +54,27 @@ enum Material {
 pub struct GeneratedKey {
     /// The new key, ready to sign.
     pub key: SecretKey,
-    /// The same as a private JWK, with its id and algorithm: for [`SecretKey::from_jwk`] at the next start.
+    /// The same as a private JWK, with its id and algorithm: for [`SecretKey::from_jwk`] at the
+    /// next start.
     pub jwk: Secret,
 }
 
 impl SecretKey {
-    /// A symmetric key: 32 to 512 random bytes (RFC 7518 section 3.2). Whoever can verify with it can sign with it.
+    /// A symmetric key: 32 to 512 random bytes (RFC 7518 section 3.2). Whoever can verify with it
+    /// can sign with it.
     ///
     /// # Errors
     /// [`MalformedId`](InvalidKey::MalformedId); [`Weak`](InvalidKey::Weak) for bytes that are too
     /// few, too many, or not random.
     pub fn hs256(id: &str, secret: &[u8]) -> Result<Self, InvalidKey> {
-        Ok(Self { id: checked_id(id)?, material: Material::Hs256(Arc::new(Hs256Key::new(secret)?)) })
+        Ok(Self {
+            id: checked_id(id)?,
+            material: Material::Hs256(Arc::new(Hs256Key::new(secret)?)),
+        })
     }
 
-    /// A new key: 32 random bytes (HS256), a scalar of P-256, an Ed25519 seed, or RSA of 3072 bits, whose primes aws-lc
-    /// draws by its own generator.
+    /// A new key: 32 random bytes (HS256), a scalar of P-256, an Ed25519 seed, or RSA of 3072 bits,
+    /// whose primes aws-lc draws by its own generator.
     ///
     /// # Examples
     /// ```
@@ -84,7 +91,10 @@ impl SecretKey {
     ///
     /// # Errors
     /// `NotSupported` for an algorithm that no feature brings, `NoEntropy`.
-    pub fn generate(algorithm: Algorithm, entropy: &dyn Entropy) -> Result<GeneratedKey, InvalidKey> {
+    pub fn generate(
+        algorithm: Algorithm,
+        entropy: &dyn Entropy,
+    ) -> Result<GeneratedKey, InvalidKey> {
         match algorithm {
             Algorithm::Hs256 => generate_hs256(entropy),
             _ => Self::generate_pair(algorithm, entropy),
@@ -153,7 +163,11 @@ impl SecretKey {
         }
     }
 
-    pub(in crate::signer) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignError> {
+    pub(in crate::signer) fn verify(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignError> {
         match &self.material {
             Material::Hs256(key) => key.verify(message, signature),
             Material::Pair(_, public) => public.verify(message, signature),
@@ -187,8 +201,8 @@ impl SecretKey {
         Self::of(algorithm, encoded::private_pem(pem, None)?)
     }
 
-    /// A private key in PEM that is encrypted: `ENCRYPTED PRIVATE KEY` (PKCS #8 with PBES2). Needs the feature
-    /// `encrypted-keys`.
+    /// A private key in PEM that is encrypted: `ENCRYPTED PRIVATE KEY` (PKCS #8 with PBES2). Needs
+    /// the feature `encrypted-keys`.
     ///
     /// # Errors
     /// [`WrongPassphrase`](InvalidKey::WrongPassphrase), and those of [`from_pem`](Self::from_pem).
@@ -208,7 +222,8 @@ impl SecretKey {
         Self::of(algorithm, encoded::private_der(algorithm, der)?)
     }
 
-    /// A private or symmetric key as a JWK (RFC 7517). Its `kid` becomes its id; a symmetric one must have one.
+    /// A private or symmetric key as a JWK (RFC 7517). Its `kid` becomes its id; a symmetric one
+    /// must have one.
     ///
     /// # Errors
     /// [`Malformed`](InvalidKey::Malformed) for text that is no JWK, or a symmetric key without
@@ -231,7 +246,10 @@ impl SecretKey {
         }
     }
 
-    fn generate_pair(algorithm: Algorithm, entropy: &dyn Entropy) -> Result<GeneratedKey, InvalidKey> {
+    fn generate_pair(
+        algorithm: Algorithm,
+        entropy: &dyn Entropy,
+    ) -> Result<GeneratedKey, InvalidKey> {
         let random = || -> Result<_, InvalidKey> {
             let mut bytes = zeroize::Zeroizing::new([0; 32]);
             entropy.fill(&mut *bytes).map_err(|_| InvalidKey::NoEntropy)?;
@@ -263,7 +281,14 @@ impl SecretKey {
                 let pkcs1 = pkcs1.clone();
                 let key = Self::new(parts)?;
                 encoded::rsa_numbers(&pkcs1, |RsaNumbers([_, _, d, p, q, dp, dq, qi])| {
-                    key.generated(&[("d", d), ("p", p), ("q", q), ("dp", dp), ("dq", dq), ("qi", qi)])
+                    key.generated(&[
+                        ("d", d),
+                        ("p", p),
+                        ("q", q),
+                        ("dp", dp),
+                        ("dq", dq),
+                        ("qi", qi),
+                    ])
                 })
             }
         }
@@ -289,13 +314,14 @@ impl SecretKey {
         }
     }
 
-    /// Parses the key, and lets it sign once: what is wrong with it shows here, and what a backend sets up at its first
-    /// use is set up.
+    /// Parses the key, and lets it sign once: what is wrong with it shows here, and what a backend
+    /// sets up at its first use is set up.
     fn new(parts: PrivateParts) -> Result<Self, InvalidKey> {
         const PROBE: &[u8] = b"session-issuer: a key that is loaded";
         let (signing, public) = Signing::new(parts)?;
         let public = PublicKey::new(public)?;
-        let signature = signing.sign(PROBE).ok_or(InvalidKey::Malformed("the key does not sign"))?;
+        let signature =
+            signing.sign(PROBE).ok_or(InvalidKey::Malformed("the key does not sign"))?;
         public.verify(PROBE, &signature).map_err(|_| InvalidKey::Mismatch)?;
         let id = Arc::clone(public.shared_id());
         Ok(Self { id, material: Material::Pair(Arc::new(signing), public) })
@@ -305,7 +331,10 @@ impl SecretKey {
 fn generate_hs256(entropy: &dyn Entropy) -> Result<GeneratedKey, InvalidKey> {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let (mut secret, mut id) = (zeroize::Zeroizing::new([0; 32]), [0; 12]);
-    entropy.fill(&mut *secret).and_then(|()| entropy.fill(&mut id)).map_err(|_| InvalidKey::NoEntropy)?;
+    entropy
+        .fill(&mut *secret)
+        .and_then(|()| entropy.fill(&mut id))
+        .map_err(|_| InvalidKey::NoEntropy)?;
     let id = URL_SAFE_NO_PAD.encode(id);
     let k = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.encode(*secret));
     let jwk = format!(r#"{{"kty":"oct","use":"sig","alg":"HS256","kid":"{id}","k":"{}"}}"#, *k);

@@ -43,7 +43,9 @@ pub(super) fn ask_subject(
         Admission::Full => SubjectAnswer::Full,
         Admission::Admit(ids) => {
             let goes = |other: &&Snapshot| ids.contains(&other.record.id());
-            SubjectAnswer::Open(others.iter().filter(goes).map(|other| other.record.clone()).collect())
+            SubjectAnswer::Open(
+                others.iter().filter(goes).map(|other| other.record.clone()).collect(),
+            )
         }
     }
 }
@@ -70,7 +72,11 @@ pub(super) fn compare_subject(
 }
 
 /// Writes the end of a record, its log entry first; the record with its tombstone.
-pub(super) fn write_end(writes: &mut Writes, record: &Record, tombstone: &Tombstone) -> Arc<Record> {
+pub(super) fn write_end(
+    writes: &mut Writes,
+    record: &Record,
+    tombstone: &Tombstone,
+) -> Arc<Record> {
     let ended = Arc::new(record.ended(tombstone));
     let until = ended.tokens_end_at().unwrap_or(Timestamp::MAX);
     writes.push(Write::Log(RevocationEntry::Session { key: ended.key(), until }));

@@ -34,7 +34,11 @@ pub fn change_subject_wants<'a>(subject: &'a SubjectKey, change: &'a SubjectChan
 }
 
 /// Revokes all sessions of a subject but one, or voids factors, or both.
-pub fn change_subject(subject: &SubjectKey, change: &SubjectChange, facts: Facts) -> Plan<SubjectChanged> {
+pub fn change_subject(
+    subject: &SubjectKey,
+    change: &SubjectChange,
+    facts: Facts,
+) -> Plan<SubjectChanged> {
     let SubjectChange { bump, floors, now } = change;
     let is_new = facts.stamp.is_none();
     let compares_nothing = facts.basis == Basis::Held;

@@ -87,7 +87,11 @@ pub(crate) enum Alone {
 
 /// Decides what [`commit`] decides for such a change. `epoch` is that of the record's subject.
 #[inline]
-pub(crate) fn commit_alone(mut change: Change, record: &Record, epoch: Epoch) -> Result<Alone, StoreError> {
+pub(crate) fn commit_alone(
+    mut change: Change,
+    record: &Record,
+    epoch: Epoch,
+) -> Result<Alone, StoreError> {
     if is_about_another(&change) {
         return Err(StoreError::new(StoreErrorKind::Broken));
     }

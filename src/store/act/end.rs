@@ -20,7 +20,9 @@ pub fn end_wants(key: &SessionKey) -> Wants<'_> {
 pub fn end(key: &SessionKey, tombstone: &Tombstone, facts: Facts) -> Plan<Ended> {
     match facts.current {
         Row::Absent => Plan::answer(Ended::Gone),
-        Row::Record(current) if current.record.tombstone().is_some() => Plan::answer(Ended::AlreadyEnded),
+        Row::Record(current) if current.record.tombstone().is_some() => {
+            Plan::answer(Ended::AlreadyEnded)
+        }
         Row::Record(current) => {
             let mut plan = Plan::answer(Ended::AlreadyEnded);
             if facts.basis != Basis::Held {

@@ -65,7 +65,8 @@ pub struct Facts {
 /// The degree to which a store is sure of the facts that it hands to an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// It holds the rows until the writes are done, by a lock or a transaction. Nothing is compared.
+    /// It holds the rows until the writes are done, by a lock or a transaction. Nothing is
+    /// compared.
     Held,
     /// It has read them in this call, all as of one moment.
     Read,
@@ -146,7 +147,11 @@ impl Facts {
 }
 
 /// The cap that a record meets when it becomes a session of its subject.
-pub(super) fn cap_on(rule: Option<CapRule>, before: Option<&Record>, record: &Record) -> Option<CapRule> {
+pub(super) fn cap_on(
+    rule: Option<CapRule>,
+    before: Option<&Record>,
+    record: &Record,
+) -> Option<CapRule> {
     let is_new = is_session_of_subject(record) && !before.is_some_and(is_session_of_subject);
     let counts = record.session().is_some_and(|session| !session.is_impersonation());
     rule.filter(|_| is_new && counts)

@@ -70,7 +70,9 @@ pub fn insert(mut new: NewRecord, facts: Facts) -> Plan<Inserted> {
     }
     let mut evicted = write_ends(&mut writes, leaving, RevokeReason::Limit, now);
     match facts.slot_holder.map(|holder| *holder) {
-        Some(Row::Record(held_by)) if life(&held_by.record, held_by.subject.as_ref(), now) == Life::Live => {
+        Some(Row::Record(held_by))
+            if life(&held_by.record, held_by.subject.as_ref(), now) == Life::Live =>
+        {
             if !replace_device {
                 return Plan::answer(Inserted::DeviceTaken(held_by));
             }

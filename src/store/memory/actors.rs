@@ -63,6 +63,7 @@ impl Counts<'_> {
 }
 
 fn actors_of(record: &Record) -> impl Iterator<Item = SubjectKey> {
-    let key = |subject: &crate::id::SubjectId| SubjectKey::new(record.tenant().clone(), subject.clone());
+    let key =
+        |subject: &crate::id::SubjectId| SubjectKey::new(record.tenant().clone(), subject.clone());
     record.index().actors.iter().map(move |actor| key(actor.subject()))
 }

@@ -19,8 +19,8 @@ type Slots = HashMap<(TenantId, DeviceId), SessionId>;
 
 /// Which record took a device's slot last.
 ///
-/// An entry is only a hint: a commit that clears the slot leaves it behind. Who reads one asks the record whether it
-/// still holds the slot. A stripe is locked before any shard, and never after.
+/// An entry is only a hint: a commit that clears the slot leaves it behind. Who reads one asks the
+/// record whether it still holds the slot. A stripe is locked before any shard, and never after.
 pub(super) struct Devices {
     hasher: RandomState,
     stripes: Box<[Mutex<Slots>]>,
@@ -28,12 +28,17 @@ pub(super) struct Devices {
 
 impl Devices {
     pub(super) fn new() -> Self {
-        Self { hasher: RandomState::new(), stripes: (0..STRIPES).map(|_| Mutex::default()).collect() }
+        Self {
+            hasher: RandomState::new(),
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+        }
     }
 
     /// Forgets a record that is gone.
     pub(super) fn forget(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(device) = record.session().and_then(|session| session.device()) else { return Ok(()) };
+        let Some(device) = record.session().and_then(|session| session.device()) else {
+            return Ok(());
+        };
         let mut slot = self.lock(record.tenant(), device)?;
         if slot.holder() == Some(record.id()) {
             slot.stripe.remove(&slot.key);
@@ -49,10 +54,15 @@ impl Devices {
     }
 
     /// The slot of a device, locked.
-    pub(super) fn lock(&self, tenant: &TenantId, device: &DeviceId) -> Result<DeviceSlot<'_>, StoreError> {
+    pub(super) fn lock(
+        &self,
+        tenant: &TenantId,
+        device: &DeviceId,
+    ) -> Result<DeviceSlot<'_>, StoreError> {
         let key = (tenant.clone(), device.clone());
         let at = self.hasher.hash_one(&key) % STRIPES as u64;
-        let stripe = usize::try_from(at).ok().and_then(|at| self.stripes.get(at)).ok_or_else(broken)?;
+        let stripe =
+            usize::try_from(at).ok().and_then(|at| self.stripes.get(at)).ok_or_else(broken)?;
         Ok(DeviceSlot { stripe: stripe.lock().map_err(poisoned)?, key })
     }
 }

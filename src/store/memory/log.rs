@@ -11,7 +11,8 @@ use crate::{
 };
 
 pub(super) struct Log {
-    /// Tells this log's cursors from those of another process or store, whose numbers mean something else.
+    /// Tells this log's cursors from those of another process or store, whose numbers mean
+    /// something else.
     instance: u64,
     entries: VecDeque<RevocationEntry>,
     capacity: usize,
@@ -52,7 +53,8 @@ impl Log {
     /// Forgets entries in front that no token can need any more.
     pub(super) fn forget(&mut self, now: Timestamp) {
         while let Some(entry) = self.entries.front() {
-            let (RevocationEntry::Session { until, .. } | RevocationEntry::Subject { until, .. }) = entry;
+            let (RevocationEntry::Session { until, .. } | RevocationEntry::Subject { until, .. }) =
+                entry;
             if now < *until {
                 break;
             }
@@ -106,7 +108,9 @@ mod tests {
     #[test]
     fn an_entry_that_fell_out_is_a_reason_to_reset_for_those_who_had_not_read_it() {
         let mut log = Log::new(2);
-        let RevocationBatch::Entries { next: early, .. } = log.since(&Cursor::start(), 1) else { panic!() };
+        let RevocationBatch::Entries { next: early, .. } = log.since(&Cursor::start(), 1) else {
+            panic!()
+        };
         log.push(entry(1, 9));
         let RevocationBatch::Entries { next: later, .. } = log.since(&early, 1) else { panic!() };
         log.push(entry(2, 9));
@@ -122,7 +126,9 @@ mod tests {
         let (mut ours, mut theirs) = (Log::new(8), Log::new(8));
         ours.push(entry(1, 9));
         theirs.push(entry(2, 9));
-        let RevocationBatch::Entries { next, .. } = theirs.since(&Cursor::start(), 1) else { panic!() };
+        let RevocationBatch::Entries { next, .. } = theirs.since(&Cursor::start(), 1) else {
+            panic!()
+        };
         assert!(matches!(ours.since(&next, 1), RevocationBatch::Reset { .. }));
     }
 }

@@ -49,12 +49,13 @@ const DEFAULT_LOG_CAPACITY: usize = 65_536;
 
 /// A store in memory: all of it is forgotten when the process ends.
 ///
-/// It has 64 locks, and no task ever waits while it holds one. A session that is born with its subject lies behind
-/// the same lock as what is known of that subject, so most calls take one lock. A page of a list shows each record
-/// as of some moment within the call, and not all of them as of the same one.
+/// It has 64 locks, and no task ever waits while it holds one. A session that is born with its
+/// subject lies behind the same lock as what is known of that subject, so most calls take one lock.
+/// A page of a list shows each record as of some moment within the call, and not all of them as of
+/// the same one.
 ///
-/// Listing by subject or by ids does not grow with the number of other sessions; every other selection reads all
-/// sessions of the tenant.
+/// Listing by subject or by ids does not grow with the number of other sessions; every other
+/// selection reads all sessions of the tenant.
 ///
 /// # Examples
 /// ```
@@ -110,8 +111,8 @@ impl fmt::Display for MemoryStore {
     }
 }
 
-/// No body awaits anything: each call runs from end to end when it is first polled, so dropping it before leaves
-/// nothing behind, and dropping it after undoes nothing.
+/// No body awaits anything: each call runs from end to end when it is first polled, so dropping it
+/// before leaves nothing behind, and dropping it after undoes nothing.
 #[async_trait]
 impl SessionStore for MemoryStore {
     async fn insert(&self, new: NewRecord) -> Result<Inserted, StoreError> {
@@ -122,7 +123,11 @@ impl SessionStore for MemoryStore {
         self.load_now(key)
     }
 
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         self.stamp_now(subject, now)
     }
 
@@ -150,7 +155,11 @@ impl SessionStore for MemoryStore {
         self.list_now(query)
     }
 
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         Ok(self.log.lock().map_err(poisoned)?.since(cursor, limit))
     }
 

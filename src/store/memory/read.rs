@@ -15,18 +15,25 @@ impl MemoryStore {
         self.shards.snapshot(&key.tenant, key.id)
     }
 
-    pub(super) fn stamp_now(&self, key: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    pub(super) fn stamp_now(
+        &self,
+        key: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         let named = Named::new(&key.tenant, &key.subject);
         {
             let shard = self.shards.read_subject(named)?;
-            if let Some(row) = shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject)) {
+            if let Some(row) =
+                shard.tenants.get(named.tenant).and_then(|shard| shard.row(named.subject))
+            {
                 return Ok(row.stamp());
             }
         }
         self.begin_subject_now(key, now)
     }
 
-    /// Finds the places of the page first, and then reads each record with its subject as of one moment.
+    /// Finds the places of the page first, and then reads each record with its subject as of one
+    /// moment.
     pub(super) fn list_now(&self, query: &Query) -> Result<RecordPage, StoreError> {
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         if limit == 0 {
@@ -60,7 +67,8 @@ impl MemoryStore {
             | Select::Tenant => {
                 for index in 0..SHARDS {
                     let shard = self.shards.read(index)?;
-                    let records = shard.tenants.get(&query.tenant).into_iter().flat_map(|s| &s.records);
+                    let records =
+                        shard.tenants.get(&query.tenant).into_iter().flat_map(|s| &s.records);
                     records.for_each(|slot| page.offer(&slot.0));
                 }
             }

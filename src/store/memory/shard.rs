@@ -11,9 +11,9 @@ pub(super) const SHARDS: usize = 64;
 #[derive(Default)]
 pub(super) struct Shard {
     pub(super) tenants: Tenants,
-    /// Fast path. While a tag is NOT in this set, every record with it satisfies: its subject lives in
-    /// this shard, the subject's epoch equals the record's, nothing of it was ever revoked. The stamp
-    /// need not be read.
+    /// Fast path. While a tag is NOT in this set, every record with it satisfies: its subject lives
+    /// in this shard, the subject's epoch equals the record's, nothing of it was ever revoked. The
+    /// stamp need not be read.
     eventful: Tags,
 }
 

@@ -1,7 +1,8 @@
 //! 64 locks, their one order, and what lies behind each.
 //!
-//! A record lies in the shard of its id's tag, what is known of a subject in the shard of the subject's tag. Those are
-//! the same for a session that was born with its subject. Whoever needs several shards takes them in rising order.
+//! A record lies in the shard of its id's tag, what is known of a subject in the shard of the
+//! subject's tag. Those are the same for a session that was born with its subject. Whoever needs
+//! several shards takes them in rising order.
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -157,17 +158,27 @@ impl Shards {
     }
 
     /// Changes the shard of a record.
-    pub(super) fn write_record(&self, id: SessionId) -> Result<RwLockWriteGuard<'_, Shard>, StoreError> {
+    pub(super) fn write_record(
+        &self,
+        id: SessionId,
+    ) -> Result<RwLockWriteGuard<'_, Shard>, StoreError> {
         self.write(ShardSet::of(id).lowest())
     }
 
     /// Reads the shard of a subject.
-    pub(super) fn read_subject(&self, named: Named<'_>) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
+    pub(super) fn read_subject(
+        &self,
+        named: Named<'_>,
+    ) -> Result<RwLockReadGuard<'_, Shard>, StoreError> {
         self.read(named.shard().lowest())
     }
 
     /// Reads a record and the stamp of its subject as of one moment.
-    pub(super) fn snapshot(&self, tenant: &TenantId, id: SessionId) -> Result<Option<Snapshot>, StoreError> {
+    pub(super) fn snapshot(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+    ) -> Result<Option<Snapshot>, StoreError> {
         let own = ShardSet::of(id);
         {
             let shard = self.read(own.lowest())?;
@@ -177,7 +188,10 @@ impl Shards {
                 return Ok(Some(Snapshot::new(Arc::clone(record), None)));
             }
             if let Some(epoch) = shard.known_epoch(record) {
-                return Ok(Some(Snapshot::new(Arc::clone(record), Some(SubjectStamp::unmoved(epoch)))));
+                return Ok(Some(Snapshot::new(
+                    Arc::clone(record),
+                    Some(SubjectStamp::unmoved(epoch)),
+                )));
             }
         }
         self.eventful_snapshot(tenant, id, own)
@@ -198,7 +212,8 @@ impl Shards {
                 true => (&first, &second),
                 false => (&second, &first),
             };
-            let Some(own_tenant) = own_shard.as_ref().and_then(|shard| shard.tenants.get(tenant)) else {
+            let Some(own_tenant) = own_shard.as_ref().and_then(|shard| shard.tenants.get(tenant))
+            else {
                 return Ok(None);
             };
             let Some(record) = own_tenant.record(id) else { return Ok(None) };
@@ -240,7 +255,11 @@ impl Held<'_> {
         }
     }
 
-    pub(super) fn record(&self, tenant: &TenantId, id: SessionId) -> Result<Option<&Arc<Record>>, Halt> {
+    pub(super) fn record(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+    ) -> Result<Option<&Arc<Record>>, Halt> {
         let shard = self.shard(ShardSet::of(id))?;
         Ok(shard.tenants.get(tenant).and_then(|shard| shard.record(id)))
     }
@@ -255,7 +274,8 @@ impl Held<'_> {
         Ok(Snapshot::new(record.clone(), self.stamp_of(record)?))
     }
 
-    /// The stamp of the subject of a record that is held; none when it has no subject, or nothing is known of it.
+    /// The stamp of the subject of a record that is held; none when it has no subject, or nothing
+    /// is known of it.
     pub(super) fn stamp_of(&self, record: &Record) -> Result<Option<SubjectStamp>, Halt> {
         let Some((subject, _)) = record.bound() else { return Ok(None) };
         if let Some(epoch) = self.shard(ShardSet::of(record.id()))?.known_epoch(record) {
@@ -339,7 +359,8 @@ impl Held<'_> {
         let shard = self.shard_mut(named.shard())?;
         shard.look_up(named.tag);
         let rows = &mut shard.tenants.get_or_insert(named.tenant).subjects;
-        let first = || SubjectSlot::new(SubjectRow::first(named.subject.clone(), stamp.epoch, None));
+        let first =
+            || SubjectSlot::new(SubjectRow::first(named.subject.clone(), stamp.epoch, None));
         let mut slot = rows.take(named.subject.as_str()).unwrap_or_else(first);
         slot.row_mut().set_stamp(stamp);
         rows.insert(slot);

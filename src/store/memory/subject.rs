@@ -199,8 +199,11 @@ mod tests {
 
     #[test]
     fn a_row_knows_its_records_and_is_kept_while_one_names_it() {
-        let mut row =
-            SubjectRow::first(SubjectId::new("alice").unwrap(), Epoch::first(Timestamp::from_secs(0)), None);
+        let mut row = SubjectRow::first(
+            SubjectId::new("alice").unwrap(),
+            Epoch::first(Timestamp::from_secs(0)),
+            None,
+        );
         let late = Timestamp::from_secs(1_000_000);
         (1..=3).for_each(|number| row.add(id(number)));
         assert_eq!(row.ids(), [id(1), id(2), id(3)]);

@@ -19,8 +19,8 @@ use crate::{
 const SHRINK_BELOW: usize = 8;
 
 impl MemoryStore {
-    /// Goes once around the shards, beginning where the last sweep stopped. Looks under a lock that lets others read,
-    /// and then removes one record at a time.
+    /// Goes once around the shards, beginning where the last sweep stopped. Looks under a lock that
+    /// lets others read, and then removes one record at a time.
     pub(super) fn sweep_now(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
         self.log.lock().map_err(poisoned)?.forget(now);
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
@@ -34,17 +34,28 @@ impl MemoryStore {
             if removed.len() >= limit || !self.forget_subjects(index, now, limit)? {
                 return Ok(Swept::new(removed, true));
             }
-            // A sweep that runs beside this one may have moved on already; then it looks at that shard.
+            // A sweep that runs beside this one may have moved on already; then it looks at that
+            // shard.
             let next = from.wrapping_add(1);
-            let _ = self.sweep_from.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+            let _ =
+                self.sweep_from.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
         }
         Ok(Swept::new(removed, false))
     }
 
-    fn purgeable(&self, index: usize, now: Timestamp, limit: usize) -> Result<Vec<SessionKey>, StoreError> {
+    fn purgeable(
+        &self,
+        index: usize,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<SessionKey>, StoreError> {
         let shard = self.shards.read(index)?;
         let slots = shard.tenants.iter().flat_map(|(_, tenant)| &tenant.records);
-        Ok(slots.filter(|slot| slot.0.is_purgeable(now)).take(limit).map(|slot| slot.0.key()).collect())
+        Ok(slots
+            .filter(|slot| slot.0.is_purgeable(now))
+            .take(limit)
+            .map(|slot| slot.0.key())
+            .collect())
     }
 
     fn remove(&self, key: &SessionKey, now: Timestamp) -> Result<Option<Snapshot>, StoreError> {
@@ -63,7 +74,12 @@ impl MemoryStore {
     }
 
     /// Forgets subjects of one shard that nothing names; false when there may be more.
-    fn forget_subjects(&self, index: usize, now: Timestamp, limit: usize) -> Result<bool, StoreError> {
+    fn forget_subjects(
+        &self,
+        index: usize,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<bool, StoreError> {
         let idle: Vec<SubjectKey> = {
             let shard = self.shards.read(index)?;
             let rows = shard
@@ -142,8 +158,9 @@ mod tests {
         insert(&store, fixtures::session().device(DeviceId::new("d").unwrap()).build());
         let _ = store.end_now(&ended, &Tombstone::new(RevokeReason::Logout, NOW)).unwrap();
 
-        let swept =
-            store.sweep_now(NOW.saturating_add(Duration::from_secs(100 * 24 * 60 * 60)), 100).unwrap();
+        let swept = store
+            .sweep_now(NOW.saturating_add(Duration::from_secs(100 * 24 * 60 * 60)), 100)
+            .unwrap();
         assert!(swept.removed.len() == 3 && !swept.more);
         for index in 0..SHARDS {
             assert!(store.shards.read(index).unwrap().tenants.iter().count() == 0);

@@ -38,7 +38,9 @@ impl Tenants {
     }
 
     pub(super) fn get_or_insert(&mut self, tenant: &TenantId) -> &mut TenantShard {
-        if self.others.contains_key(tenant) || self.first.as_ref().is_some_and(|(first, _)| first != tenant) {
+        if self.others.contains_key(tenant)
+            || self.first.as_ref().is_some_and(|(first, _)| first != tenant)
+        {
             return self.others.entry(tenant.clone()).or_default();
         }
         &mut self.first.get_or_insert_with(|| (tenant.clone(), TenantShard::default())).1
@@ -63,7 +65,8 @@ pub(super) struct TenantShard {
 /// A record in a set, found by its id: a bucket is one pointer.
 pub(super) struct RecordSlot(pub(super) Arc<Record>);
 
-/// Hashes session ids, under random keys: an id is made here and mostly random, so one multiplication is enough.
+/// Hashes session ids, under random keys: an id is made here and mostly random, so one
+/// multiplication is enough.
 #[derive(Clone)]
 pub(super) struct IdState(u64, u64);
 
@@ -159,7 +162,9 @@ mod tests {
         for name in &names {
             tenants.get_or_insert(name);
         }
-        assert!(names.iter().all(|name| tenants.get(name).is_some() && tenants.get_mut(name).is_some()));
+        assert!(
+            names.iter().all(|name| tenants.get(name).is_some() && tenants.get_mut(name).is_some())
+        );
         let mut seen = 0;
         tenants.retain(|_| {
             seen += 1;

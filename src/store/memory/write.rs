@@ -86,7 +86,11 @@ impl MemoryStore {
         self.carry_out(locked, act::commit(change, facts))
     }
 
-    pub(super) fn end_now(&self, key: &SessionKey, tombstone: &Tombstone) -> Result<Ended, StoreError> {
+    pub(super) fn end_now(
+        &self,
+        key: &SessionKey,
+        tombstone: &Tombstone,
+    ) -> Result<Ended, StoreError> {
         let mut facts = Facts::held();
         let locked = self.look(&act::end_wants(key), &mut facts)?;
         self.carry_out(locked, act::end(key, tombstone, facts))
@@ -142,7 +146,9 @@ impl MemoryStore {
         for write in writes.iter() {
             match write {
                 Write::Log(_) if log.is_none() => log = Some(self.log.lock().map_err(poisoned)?),
-                Write::Insert { record: next } | Write::Replace { next, .. } if actors.is_none() => {
+                Write::Insert { record: next } | Write::Replace { next, .. }
+                    if actors.is_none() =>
+                {
                     actors = self.actors.lock_for(next)?;
                 }
                 _ => {}

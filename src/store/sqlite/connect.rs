@@ -26,7 +26,8 @@ pub(super) fn connect(file: &Path, options: &SqliteOptions) -> rusqlite::Result<
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    // Plans do not look at what is bound, else a statement over tables with partial indexes is compiled at every use.
+    // Plans do not look at what is bound, else a statement over tables with partial indexes is
+    // compiled at every use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -35,8 +36,8 @@ pub(super) fn connect(file: &Path, options: &SqliteOptions) -> rusqlite::Result<
     Ok(connection)
 }
 
-/// Connections that read. A read takes one, or opens one where none waits, so there are at most as many as threads
-/// that read at once.
+/// Connections that read. A read takes one, or opens one where none waits, so there are at most as
+/// many as threads that read at once.
 pub(super) struct Readers {
     identity: FileIdentity,
     options: SqliteOptions,

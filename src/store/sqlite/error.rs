@@ -64,7 +64,9 @@ impl From<rusqlite::Error> for OpenError {
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Self::ReadOnly
+            }
             _ => Self::Failed(error.into()),
         }
     }

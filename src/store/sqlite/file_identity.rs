@@ -7,7 +7,8 @@ use std::{
 
 use crate::store::{StoreError, StoreErrorKind};
 
-/// What tells one file from another. Where an open file can be neither moved nor replaced, nothing needs to.
+/// What tells one file from another. Where an open file can be neither moved nor replaced, nothing
+/// needs to.
 #[cfg(unix)]
 type Which = (u64, u64);
 #[cfg(not(unix))]
@@ -15,7 +16,8 @@ type Which = ();
 
 /// The path of a store, and the file that stood there when it was opened.
 ///
-/// SQLite goes on writing to a file that has been removed or moved, where nobody will look for what was answered.
+/// SQLite goes on writing to a file that has been removed or moved, where nobody will look for what
+/// was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     path: PathBuf,
@@ -37,7 +39,9 @@ impl FileIdentity {
         let unavailable = || StoreError::new(StoreErrorKind::Unavailable);
         match which(&self.path) {
             Ok(which) if which == self.which => Ok(()),
-            Ok(_) => Err(unavailable().with_source("the file was replaced by another while it was open")),
+            Ok(_) => {
+                Err(unavailable().with_source("the file was replaced by another while it was open"))
+            }
             Err(error) => Err(unavailable().with_source(error)),
         }
     }

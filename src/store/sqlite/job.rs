@@ -1,4 +1,5 @@
-//! A job that a call hands to the writer: what it does, where its answer goes, and what a drop means.
+//! A job that a call hands to the writer: what it does, where its answer goes, and what a drop
+//! means.
 
 use std::{
     pin::Pin,
@@ -21,8 +22,8 @@ pub(super) trait Job: Send {
     fn run(&mut self, tables: &Connection) -> bool;
     /// The transaction is on the disk: gives the answer, and says whom to wake.
     fn finish(&mut self) -> Option<Waker>;
-    /// The job did not happen, or nobody can say, for this reason: answers that, or why the job itself failed, and says
-    /// whom to wake.
+    /// The job did not happen, or nobody can say, for this reason: answers that, or why the job
+    /// itself failed, and says whom to wake.
     fn fail(&mut self, error: StoreError) -> Option<Waker>;
 }
 
@@ -32,7 +33,8 @@ where
     T: Send + 'static,
     F: FnOnce(&Connection) -> Answer<T> + Send + 'static,
 {
-    let slot = Arc::new(Mailbox { state: Mutex::new(JobState::Waiting(None)), answered: Condvar::new() });
+    let slot =
+        Arc::new(Mailbox { state: Mutex::new(JobState::Waiting(None)), answered: Condvar::new() });
     (Box::new(Task { slot: slot.clone(), act: Some(act), answer: None }), PendingAnswer(slot))
 }
 
@@ -110,7 +112,9 @@ impl<T> Mailbox<T> {
     /// Gives the answer, if none was given; says whom to wake.
     fn answer(&self, answer: Answer<T>) -> Option<Waker> {
         let mut state = self.lock();
-        let (JobState::Waiting(waker) | JobState::Running(waker)) = &mut *state else { return None };
+        let (JobState::Waiting(waker) | JobState::Running(waker)) = &mut *state else {
+            return None;
+        };
         let waker = waker.take();
         *state = JobState::Answered(Some(answer));
         self.answered.notify_all();
@@ -133,14 +137,16 @@ impl<T> Future for PendingAnswer<T> {
                 }
                 Poll::Pending
             }
-            JobState::Answered(answer) => Poll::Ready(answer.take().unwrap_or_else(|| Err(broken()))),
+            JobState::Answered(answer) => {
+                Poll::Ready(answer.take().unwrap_or_else(|| Err(broken())))
+            }
             JobState::Dropped => Poll::Ready(Err(broken())),
         }
     }
 }
 
-/// What was not begun does not happen. What was begun is waited for: a transaction takes some milliseconds, and whoever
-/// reads after the drop sees whether it happened.
+/// What was not begun does not happen. What was begun is waited for: a transaction takes some
+/// milliseconds, and whoever reads after the drop sees whether it happened.
 impl<T> Drop for PendingAnswer<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();

@@ -1,4 +1,5 @@
-//! The revocation log: one writer at a time gives numbers in the order of commits, so a number passes nothing.
+//! The revocation log: one writer at a time gives numbers in the order of commits, so a number
+//! passes nothing.
 
 use rusqlite::{Connection, Row, params};
 
@@ -25,8 +26,8 @@ pub(super) fn push(tables: &Connection, entry: &RevocationEntry) -> Result<(), S
             None::<i64>,
             until.as_millis(),
         ])?,
-        RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => {
-            statement.execute(params![
+        RevocationEntry::Subject { key, epoch, kept, factors_changed_at, until } => statement
+            .execute(params![
                 key.tenant.as_str(),
                 None::<&str>,
                 key.subject.as_str(),
@@ -34,14 +35,13 @@ pub(super) fn push(tables: &Connection, entry: &RevocationEntry) -> Result<(), S
                 kept.map(|kept| kept.to_string()),
                 factors_changed_at.map(Timestamp::as_millis),
                 until.as_millis(),
-            ])?
-        }
+            ])?,
     };
     Ok(())
 }
 
-/// Forgets entries that nobody needs any more, at most so many; true when there may be more. Whoever has not read them
-/// needs them no more either, so no cursor is too old.
+/// Forgets entries that nobody needs any more, at most so many; true when there may be more.
+/// Whoever has not read them needs them no more either, so no cursor is too old.
 pub(super) fn forget(tables: &Connection, now: Timestamp, limit: u32) -> Result<bool, StoreError> {
     let mut statement = tables.prepare_cached(
         "DELETE FROM log WHERE number IN (SELECT number FROM log WHERE until <= ?1 ORDER BY until LIMIT ?2)",
@@ -50,7 +50,11 @@ pub(super) fn forget(tables: &Connection, now: Timestamp, limit: u32) -> Result<
     Ok(u32::try_from(gone).is_ok_and(|gone| gone >= limit))
 }
 
-pub(super) fn since(tables: &Connection, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+pub(super) fn since(
+    tables: &Connection,
+    cursor: &Cursor,
+    limit: u32,
+) -> Result<RevocationBatch, StoreError> {
     let position = LogPosition::of(tables)?;
     let Some(from) = position.number(cursor) else {
         return Ok(RevocationBatch::Reset { next: position.cursor(position.last) });
@@ -76,12 +80,14 @@ fn entry(row: &Row<'_>) -> Result<RevocationEntry, StoreError> {
         let id = text.map(|text| text.parse::<SessionId>()).transpose();
         id.map_err(|_| damaged("an entry of the log without an id of ours"))
     };
-    let tenant = TenantId::new(row.get::<_, String>(1)?).map_err(|_| damaged("an entry of no tenant"))?;
+    let tenant =
+        TenantId::new(row.get::<_, String>(1)?).map_err(|_| damaged("an entry of no tenant"))?;
     let until = Timestamp::from_millis(row.get(7)?);
     if let Some(session) = id(row.get(2)?)? {
         return Ok(RevocationEntry::Session { key: SessionKey::new(tenant, session), until });
     }
-    let subject = SubjectId::new(row.get::<_, String>(3)?).map_err(|_| damaged("an entry of no subject"))?;
+    let subject =
+        SubjectId::new(row.get::<_, String>(3)?).map_err(|_| damaged("an entry of no subject"))?;
     Ok(RevocationEntry::Subject {
         key: SubjectKey::new(tenant, subject),
         epoch: Epoch::from_number(row.get(4)?),
@@ -109,7 +115,8 @@ impl LogPosition {
         Cursor::from_bytes(format!("{}:{number}", self.store))
     }
 
-    /// The number that a cursor stands for; none when it is of another log, or of a time that this one has not seen.
+    /// The number that a cursor stands for; none when it is of another log, or of a time that this
+    /// one has not seen.
     fn number(&self, cursor: &Cursor) -> Option<i64> {
         if cursor.as_bytes().is_empty() {
             return Some(0);

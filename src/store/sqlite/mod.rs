@@ -1,4 +1,5 @@
-//! Sessions in one SQLite file: they survive the process, and what was answered survives a loss of power.
+//! Sessions in one SQLite file: they survive the process, and what was answered survives a loss of
+//! power.
 //!
 //! | file | what is there |
 //! | --- | --- |
@@ -38,8 +39,9 @@ use async_trait::async_trait;
 use self::{connect::Readers, writer::Writer};
 pub use self::{error::OpenError, options::SqliteOptions};
 use super::{
-    Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query, RecordPage,
-    RevocationBatch, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged, Swept,
+    Binding, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, Query,
+    RecordPage, RevocationBatch, SessionStore, Snapshot, StoreError, SubjectChange, SubjectChanged,
+    Swept,
 };
 use crate::{
     clock::Timestamp,
@@ -49,22 +51,25 @@ use crate::{
 
 /// A store in one SQLite file.
 ///
-/// A call that writes is answered when its transaction is on the disk (`synchronous=FULL`): neither a crash nor a loss of
-/// power takes it back. One thread writes, and commits together what waits together. Reads run on the thread that
-/// calls, some microseconds each, and neither wait for writers nor hold them up.
+/// A call that writes is answered when its transaction is on the disk (`synchronous=FULL`): neither
+/// a crash nor a loss of power takes it back. One thread writes, and commits together what waits
+/// together. Reads run on the thread that calls, some microseconds each, and neither wait for
+/// writers nor hold them up.
 ///
-/// Several processes may open one file: each call is one transaction, so all of them see one order of things. A call
-/// that waits longer than the busy timeout for another process is
+/// Several processes may open one file: each call is one transaction, so all of them see one order
+/// of things. A call that waits longer than the busy timeout for another process is
 /// [`Busy`](super::StoreErrorKind::Busy), and did nothing.
 ///
 /// While the file is not where it was opened, or another stands there, writes are
 /// [`Unavailable`](super::StoreErrorKind::Unavailable); once it is back they go on.
 ///
-/// A call whose future is dropped did not happen, or has happened when the drop returns; the drop waits at most for the
-/// transaction that is under way. Dropping the store finishes what was begun, and closes the file. A process that is
-/// forked opens its own: the thread that writes stays behind.
+/// A call whose future is dropped did not happen, or has happened when the drop returns; the drop
+/// waits at most for the transaction that is under way. Dropping the store finishes what was begun,
+/// and closes the file. A process that is forked opens its own: the thread that writes stays
+/// behind.
 ///
-/// What the tables hold, and what an operator may do with them: [`guide::stores`](crate::guide::stores).
+/// What the tables hold, and what an operator may do with them:
+/// [`guide::stores`](crate::guide::stores).
 ///
 /// # Examples
 /// ```
@@ -97,11 +102,13 @@ impl SqliteOptions {
 impl SqliteStore {
     /// Opens the file, or makes it where there is none, for its owner alone (mode 0600).
     ///
-    /// It may wait for another process as long as the busy timeout, and blocks the thread meanwhile: open a store before
-    /// you serve. The path is a path and nothing else: no URI, and no name with a meaning of its own.
+    /// It may wait for another process as long as the busy timeout, and blocks the thread
+    /// meanwhile: open a store before you serve. The path is a path and nothing else: no URI, and
+    /// no name with a meaning of its own.
     ///
     /// # Errors
-    /// [`OpenError`] says what is in the way. Nothing is written to a file that is not a store of this crate.
+    /// [`OpenError`] says what is in the way. Nothing is written to a file that is not a store of
+    /// this crate.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(path)
     }
@@ -114,7 +121,9 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("file", &self.readers.identity().path()).finish_non_exhaustive()
+        f.debug_struct("SqliteStore")
+            .field("file", &self.readers.identity().path())
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,11 +133,13 @@ impl fmt::Display for SqliteStore {
     }
 }
 
-/// Reads block their thread for some microseconds; writes go to the writer and wait for it without blocking.
+/// Reads block their thread for some microseconds; writes go to the writer and wait for it without
+/// blocking.
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn insert(&self, mut new: NewRecord) -> Result<Inserted, StoreError> {
-        // What revokes all sessions of its subject while this call waits for its turn wins: the epoch is that of now.
+        // What revokes all sessions of its subject while this call waits for its turn wins: the
+        // epoch is that of now.
         if new.binding == Binding::Adopt
             && let Some(key) = new.record.subject_key()
         {
@@ -145,7 +156,11 @@ impl SessionStore for SqliteStore {
         self.readers.read(|tables| read::load(tables, key))
     }
 
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         if let Some(stamp) = self.readers.read(|tables| subjects::stamp(tables, subject))? {
             return Ok(stamp);
         }
@@ -180,7 +195,11 @@ impl SessionStore for SqliteStore {
         self.readers.read(|tables| read::list(tables, query))
     }
 
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         self.readers.read(|tables| log::since(tables, cursor, limit))
     }
 

@@ -16,8 +16,9 @@ use super::{
     file_identity::FileIdentity,
 };
 
-/// What each version of the tables adds to the one before. A file says in `user_version` how many of them it has, and
-/// keeps their text: once released, no word of one changes, and no comment in it.
+/// What each version of the tables adds to the one before. A file says in `user_version` how many
+/// of them it has, and keeps their text: once released, no word of one changes, and no comment in
+/// it.
 const VERSIONS: &[&str] = &[include_str!("schema/1.sql")];
 
 /// `application_id` of every file of ours: "sess".
@@ -26,7 +27,10 @@ const APPLICATION: i64 = 0x7365_7373;
 /// How often the mode of the file is asked for while others open it too.
 const ATTEMPTS: u32 = 100;
 
-pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, Readers), OpenError> {
+pub(super) fn open(
+    path: &Path,
+    options: SqliteOptions,
+) -> Result<(Connection, Readers), OpenError> {
     let file = claim(path)?;
     look(&file, &options)?;
     let identity = FileIdentity::new(file)?;
@@ -43,8 +47,8 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<(Connection, R
 
 /// Finds the file, or makes an empty one.
 ///
-/// A file that may be open in this process is never opened but by SQLite: closing it would drop the locks that SQLite
-/// has on it (POSIX, `fcntl`).
+/// A file that may be open in this process is never opened but by SQLite: closing it would drop the
+/// locks that SQLite has on it (POSIX, `fcntl`).
 fn claim(path: &Path) -> Result<PathBuf, OpenError> {
     if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(OpenError::InvalidPath);
@@ -55,14 +59,16 @@ fn claim(path: &Path) -> Result<PathBuf, OpenError> {
         Ok(found) if !found.is_file() => return Err(OpenError::NotAFile),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => make(&path)?,
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(OpenError::MissingDirectory),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(OpenError::MissingDirectory);
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(path)
 }
 
-/// Makes an empty file that its owner alone may read: SQLite gives the files beside it the same mode. It is closed
-/// before it gets its name, so that nobody can have it open.
+/// Makes an empty file that its owner alone may read: SQLite gives the files beside it the same
+/// mode. It is closed before it gets its name, so that nobody can have it open.
 fn make(path: &Path) -> Result<(), OpenError> {
     if !path.parent().is_some_and(Path::is_dir) {
         return Err(OpenError::MissingDirectory);
@@ -111,7 +117,8 @@ fn look(file: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
     // As of one moment: another process may be making its tables.
     let moment = connection.unchecked_transaction()?;
     match whose(&moment) {
-        // A process died while it wrote. What it began is taken back first, and for that it must be opened to write.
+        // A process died while it wrote. What it began is taken back first, and for that it must be
+        // opened to write.
         Err(OpenError::ReadOnly) => Ok(()),
         // What cannot be opened may be the files beside it, where none can be made.
         Err(OpenError::Failed(source)) => {
@@ -125,8 +132,8 @@ fn look(file: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
 fn whose(connection: &Connection) -> Result<i64, OpenError> {
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let objects =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+    let objects = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
     match (application, version, objects) {
         (APPLICATION, 0, 1..) => Err(OpenError::DamagedSchema),
         (APPLICATION, ..) | (0, 0, 0) => Ok(version),
@@ -140,7 +147,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Brings the tables to the last version, all at once or not at all. Who comes second finds it done.
+/// Brings the tables to the last version, all at once or not at all. Who comes second finds it
+/// done.
 fn migrate(connection: &mut Connection, versions: &[&str]) -> Result<(), OpenError> {
     let known = i64::try_from(versions.len()).unwrap_or(i64::MAX);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
@@ -169,9 +177,14 @@ fn is_whole(connection: &Connection, versions: &[&str]) -> rusqlite::Result<bool
         ours.execute_batch(version)?;
     }
     let objects = |connection: &Connection| {
-        let mut statement = connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")?;
+        let mut statement =
+            connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")?;
         let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
         })?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
@@ -179,15 +192,20 @@ fn is_whole(connection: &Connection, versions: &[&str]) -> rusqlite::Result<bool
     Ok(objects(&ours)?.iter().all(|object| found.contains(object)))
 }
 
-/// Switches to the write-ahead log. SQLite does not wait where others are just opening the file, so wait for them.
+/// Switches to the write-ahead log. SQLite does not wait where others are just opening the file, so
+/// wait for them.
 fn write_ahead(connection: &mut Connection) -> Result<(), OpenError> {
     for _ in 0..ATTEMPTS {
-        let mode =
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        let mode = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
         match mode {
             Ok(mode) if mode == "wal" => {
                 // What the log grew to in a bad hour is given back.
-                return Ok(connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?);
+                return Ok(connection.pragma_update(
+                    None,
+                    "journal_size_limit",
+                    16 * 1024 * 1024,
+                )?);
             }
             Ok(_) => return Err(OpenError::NoWriteAheadLog),
             Err(error) if is_busy(&error) => {
@@ -204,7 +222,8 @@ mod tests {
     use super::*;
 
     fn tables(connection: &Connection) -> Vec<String> {
-        let mut statement = connection.prepare("SELECT name FROM sqlite_schema ORDER BY 1").unwrap();
+        let mut statement =
+            connection.prepare("SELECT name FROM sqlite_schema ORDER BY 1").unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
@@ -216,7 +235,10 @@ mod tests {
         let versions = ["CREATE TABLE a (x)", "CREATE TABLE b (x); INSERT INTO b SELECT x FROM a"];
         migrate(&mut connection, &versions).unwrap();
         assert_eq!(tables(&connection), ["a", "b"]);
-        assert_eq!(connection.query_row("SELECT x FROM b", [], |row| row.get::<_, i64>(0)).unwrap(), 7);
+        assert_eq!(
+            connection.query_row("SELECT x FROM b", [], |row| row.get::<_, i64>(0)).unwrap(),
+            7
+        );
         let newer = migrate(&mut connection, &versions[..1]).unwrap_err();
         assert!(matches!(newer, OpenError::NewerSchema { found: 2, known: 1 }));
     }

@@ -85,7 +85,9 @@ fn statement(query: &Query) -> (&'static str, String) {
             );
             (sql, format!("[{}]", ids.join(",")))
         }
-        Select::Subject(subject) => (both_ways!(query, "r.subject = ?2"), subject.as_str().to_owned()),
+        Select::Subject(subject) => {
+            (both_ways!(query, "r.subject = ?2"), subject.as_str().to_owned())
+        }
         Select::Device(device) => (both_ways!(query, "r.device = ?2"), device.as_str().to_owned()),
         Select::Actor(actor) => {
             let sql = both_ways!(
@@ -95,7 +97,9 @@ fn statement(query: &Query) -> (&'static str, String) {
             );
             (sql, actor.as_str().to_owned())
         }
-        Select::Creator(creator) => (both_ways!(query, "r.creator = ?2"), creator.as_str().to_owned()),
+        Select::Creator(creator) => {
+            (both_ways!(query, "r.creator = ?2"), creator.as_str().to_owned())
+        }
         Select::Fingerprint(print) => (both_ways!(query, "r.fingerprint = ?2"), print.clone()),
         Select::Tenant => (both_ways!(query, "?2 = ''"), String::new()),
     }
@@ -129,10 +133,12 @@ mod tests {
     #[test]
     fn ids_that_share_a_place_are_listed_one_by_one() {
         let folder = tempfile::tempdir().unwrap();
-        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let (tables, _) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
         let tenants = [TenantId::default(), TenantId::new("other").unwrap()];
-        let ids: Vec<_> =
-            (0..9).map(|tag| SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], tag)).collect();
+        let ids: Vec<_> = (0..9)
+            .map(|tag| SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], tag))
+            .collect();
         for id in &ids {
             for tenant in &tenants {
                 let record = fixtures::session().tenant(tenant.clone()).id(*id).build();
@@ -145,7 +151,8 @@ mod tests {
             let mut query = Query::new(tenant.clone(), Select::Ids(asked.to_vec()));
             query.limit = 9;
             let items = list(&tables, &query).unwrap().items;
-            let mut found: Vec<_> = items.iter().map(|on| (on.record.tenant(), on.record.id())).collect();
+            let mut found: Vec<_> =
+                items.iter().map(|on| (on.record.tenant(), on.record.id())).collect();
             found.sort_unstable();
             assert_eq!(found, [1, 4, 8].map(|number| (&tenant, ids[number])));
         }
@@ -154,12 +161,16 @@ mod tests {
     #[test]
     fn a_list_looks_at_what_was_named_and_walks_through_the_tenant_when_that_was_asked_for_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let (tables, _) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
         let subject = SubjectId::new("alice").unwrap();
         for (select, first) in [
             (Select::Ids(Vec::new()), "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
             (Select::Actor(subject.clone()), "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"),
-            (Select::Subject(subject), "SEARCH r USING INDEX records_by_subject (tenant=? AND subject=?"),
+            (
+                Select::Subject(subject),
+                "SEARCH r USING INDEX records_by_subject (tenant=? AND subject=?",
+            ),
             (
                 Select::Device(DeviceId::new("d").unwrap()),
                 "SEARCH r USING INDEX records_by_device (tenant=? AND device=?",

@@ -13,8 +13,8 @@ use crate::{
     store::{Snapshot, StoreError, StoreErrorKind},
 };
 
-/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of one moment. Those
-/// that are named `by number` are found by nothing else.
+/// The statement that reads records of the tenant `?1` with the stamps of their subjects, all as of
+/// one moment. Those that are named `by number` are found by nothing else.
 macro_rules! records_where {
     // The columns that `found` reads, of records `r` and the subjects `s` that they name.
     (columns) => {
@@ -64,8 +64,9 @@ fn snapshot(
     tombstone: Option<Tombstone>,
     row: &Row<'_>,
 ) -> Result<Snapshot, StoreError> {
-    let bytes =
-        |column| row.get_ref(column).map_err(StoreError::from)?.as_bytes().map_err(|_| damaged("no text"));
+    let bytes = |column| {
+        row.get_ref(column).map_err(StoreError::from)?.as_bytes().map_err(|_| damaged("no text"))
+    };
     let record = Record::decode(bytes(2)?, columns(tombstone, row)?)?;
     if Some(record.id()) != id || Some(record.tenant()) != tenant {
         return Err(damaged("a row under another's id"));
@@ -75,7 +76,8 @@ fn snapshot(
     if subject != beside.as_bytes_or_null().map_err(|_| damaged("a subject that is no text"))? {
         return Err(damaged("a row under another's subject"));
     }
-    let stamp = row.get::<_, Option<i64>>(9)?.map(|epoch| subjects::stamp_of(epoch, row.get_ref(7)?));
+    let stamp =
+        row.get::<_, Option<i64>>(9)?.map(|epoch| subjects::stamp_of(epoch, row.get_ref(7)?));
     Ok(Snapshot::new(record.into(), stamp.transpose()?))
 }
 
@@ -83,7 +85,8 @@ fn columns(ended: Option<Tombstone>, row: &Row<'_>) -> Result<Columns, StoreErro
     let counters = row.get_ref(14)?.as_bytes_or_null();
     let counters = counters.map_err(|_| damaged("counters that are no text"))?;
     Ok(Columns {
-        version: u64::try_from(row.get::<_, i64>(10)?).map_err(|_| damaged("a version below zero"))?,
+        version: u64::try_from(row.get::<_, i64>(10)?)
+            .map_err(|_| damaged("a version below zero"))?,
         epoch: row.get::<_, Option<i64>>(11)?.map(Epoch::from_number),
         ended,
         last_seen_at: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_millis),
@@ -98,15 +101,18 @@ fn tombstone(row: &Row<'_>) -> Result<Option<Tombstone>, StoreError> {
     let reason = reason.as_deref().and_then(RevokeReason::from_code);
     let by = row.get::<_, Option<String>>(5)?.map(SubjectId::new).transpose();
     match (reason, by) {
-        (Some(reason), Ok(by)) => Ok(Some(Tombstone::new(reason, Timestamp::from_millis(at)).by(by))),
+        (Some(reason), Ok(by)) => {
+            Ok(Some(Tombstone::new(reason, Timestamp::from_millis(at)).by(by)))
+        }
         _ => Err(damaged("a tombstone that is none of ours")),
     }
 }
 
-/// The numbers that the row of this id may have: the table itself is in the order of births, and needs no index of ids.
+/// The numbers that the row of this id may have: the table itself is in the order of births, and
+/// needs no index of ids.
 ///
-/// The first of them is made of the id's milliseconds, its counter, and three bits of chance. Where two ids share it, the
-/// later takes the next that is free.
+/// The first of them is made of the id's milliseconds, its counter, and three bits of chance. Where
+/// two ids share it, the later takes the next that is free.
 pub(super) fn row_numbers(id: SessionId) -> RangeInclusive<i64> {
     let [m0, m1, m2, m3, m4, m5, c0, c1, _, chance, ..] = id.to_bytes();
     let millis = i64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]);
@@ -136,18 +142,23 @@ pub(super) fn find_all(
     text: &str,
 ) -> Result<Vec<FoundRow>, StoreError> {
     let mut statement = tables.prepare_cached(sql)?;
-    let rows = statement.query_map(params![tenant.as_str(), text], |row| found(Some(tenant), row))?;
+    let rows =
+        statement.query_map(params![tenant.as_str(), text], |row| found(Some(tenant), row))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A number for the row of this key. None when there is such a row, readable or not, or no place left for its id: which
-/// is as good as taken.
-pub(super) fn free_row_number(tables: &Connection, key: &SessionKey) -> Result<Option<i64>, StoreError> {
+/// A number for the row of this key. None when there is such a row, readable or not, or no place
+/// left for its id: which is as good as taken.
+pub(super) fn free_row_number(
+    tables: &Connection,
+    key: &SessionKey,
+) -> Result<Option<i64>, StoreError> {
     let (mut free, last) = row_numbers(key.id).into_inner();
     let mut statement = tables.prepare_cached(
         "SELECT number, id = ?4 AND tenant = ?3 FROM records WHERE number BETWEEN ?1 AND ?2 ORDER BY number",
     )?;
-    let mut taken = statement.query(params![free, last, key.tenant.as_str(), key.id.to_string()])?;
+    let mut taken =
+        statement.query(params![free, last, key.tenant.as_str(), key.id.to_string()])?;
     while let Some(row) = taken.next()? {
         if row.get(1)? {
             return Ok(None);
@@ -161,7 +172,12 @@ pub(super) fn free_row_number(tables: &Connection, key: &SessionKey) -> Result<O
 }
 
 /// Adds a row in this place.
-pub(super) fn insert(tables: &Connection, number: i64, record: &Record, row: &str) -> Result<(), StoreError> {
+pub(super) fn insert(
+    tables: &Connection,
+    number: i64,
+    record: &Record,
+    row: &str,
+) -> Result<(), StoreError> {
     let Index {
         subject,
         device,
@@ -292,12 +308,23 @@ pub(super) fn end(
     )?;
     let by = by.as_ref().map(SubjectId::as_str);
     let version = record.map(|record| number_of(record.version())).transpose()?;
-    statement.execute(params![number, at.as_millis(), reason.code(), by, version, sweep_at(purge_at)])?;
+    statement.execute(params![
+        number,
+        at.as_millis(),
+        reason.code(),
+        by,
+        version,
+        sweep_at(purge_at)
+    ])?;
     Ok(())
 }
 
 /// Takes the slot of a device from whoever holds it.
-pub(super) fn free_slot(tables: &Connection, tenant: &TenantId, device: &DeviceId) -> Result<(), StoreError> {
+pub(super) fn free_slot(
+    tables: &Connection,
+    tenant: &TenantId,
+    device: &DeviceId,
+) -> Result<(), StoreError> {
     let sql = "UPDATE records SET device_slot = NULL WHERE tenant = ?1 AND device_slot = ?2";
     tables.prepare_cached(sql)?.execute(params![tenant.as_str(), device.as_str()])?;
     Ok(())
@@ -319,8 +346,13 @@ pub(super) fn are_fewer(
     Ok(count < limit)
 }
 
-pub(super) fn sweep_later(tables: &Connection, number: i64, at: Timestamp) -> Result<(), StoreError> {
-    let mut statement = tables.prepare_cached("UPDATE records SET sweep_at = ?2 WHERE number = ?1")?;
+pub(super) fn sweep_later(
+    tables: &Connection,
+    number: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut statement =
+        tables.prepare_cached("UPDATE records SET sweep_at = ?2 WHERE number = ?1")?;
     statement.execute(params![number, sweep_at(at)])?;
     Ok(())
 }
@@ -373,24 +405,33 @@ mod tests {
                 assert!(find(tables, &SessionKey::new(TenantId::default(), id))?.is_none());
             }
             let statement = tables.prepare_cached(BY_ID)?;
-            Ok((statement.get_status(StatementStatus::Run), statement.get_status(StatementStatus::RePrepare)))
+            Ok((
+                statement.get_status(StatementStatus::Run),
+                statement.get_status(StatementStatus::RePrepare),
+            ))
         };
         assert_eq!(readers.read(read).unwrap(), (9, 0));
     }
 
     /// Ids that differ in bits that make no place.
     fn sharing_a_place(number: u16) -> SessionKey {
-        SessionKey::new(TenantId::default(), SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], number))
+        SessionKey::new(
+            TenantId::default(),
+            SessionId::assemble(Timestamp::from_secs(1), 7, [1; 6], number),
+        )
     }
 
     #[test]
     fn ids_that_share_a_place_stand_side_by_side_and_none_is_another() {
         let folder = tempfile::tempdir().unwrap();
-        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let (tables, _) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
         let insert = |key: &SessionKey| {
             let place = free_row_number(&tables, key).unwrap();
             let record = fixtures::session().at(Timestamp::from_secs(1)).id(key.id).build();
-            place.map(|place| super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap())
+            place.map(|place| {
+                super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap()
+            })
         };
         let keys: Vec<_> = (0..64).map(sharing_a_place).collect();
         assert!(keys.iter().all(|key| row_numbers(key.id) == row_numbers(keys[0].id)));
@@ -400,7 +441,8 @@ mod tests {
             insert(&sharing_a_place(64)).is_none(),
             "no room is as good as taken: the issuer draws another id"
         );
-        let read = |key: &SessionKey| find(&tables, key).unwrap().map(|found| (found.number, found.id));
+        let read =
+            |key: &SessionKey| find(&tables, key).unwrap().map(|found| (found.number, found.id));
         for (key, number) in keys.iter().zip(row_numbers(keys[0].id)) {
             assert_eq!(read(key), Some((number, Some(key.id))));
         }
@@ -417,11 +459,13 @@ mod tests {
     #[test]
     fn behind_the_last_place_of_all_there_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let (tables, _) = open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
+        let (tables, _) =
+            open::open(&folder.path().join("sessions.db"), SqliteStore::options()).unwrap();
         let end = Timestamp::from_millis((1 << 48) - 1);
         let place = |number| {
             let id = SessionId::assemble(end, 0xFFF, [255; 6], number);
-            let place = free_row_number(&tables, &SessionKey::new(TenantId::default(), id)).unwrap()?;
+            let place =
+                free_row_number(&tables, &SessionKey::new(TenantId::default(), id)).unwrap()?;
             let record = fixtures::session().id(id).build();
             super::insert(&tables, place, &record, &record.encode().unwrap()).unwrap();
             Some(place)
@@ -432,7 +476,8 @@ mod tests {
     #[test]
     fn places_are_in_the_order_of_births_and_the_last_of_all_is_one_too() {
         let place = |millis, counter, random| {
-            *row_numbers(SessionId::assemble(Timestamp::from_millis(millis), counter, random, 0)).start()
+            *row_numbers(SessionId::assemble(Timestamp::from_millis(millis), counter, random, 0))
+                .start()
         };
         assert!(place(1_000, 0xFFF, [255; 6]) < place(1_001, 0, [0; 6]));
         assert!(place(1_000, 1, [255; 6]) < place(1_000, 2, [0; 6]));
@@ -440,8 +485,12 @@ mod tests {
         assert_eq!(place(1_000, 2, [0; 6]) - place(1_000, 1, [0; 6]), 8);
         assert_eq!(place(1_001, 0, [0; 6]) - place(1_000, 0xFFF, [0; 6]), 8);
         assert_ne!(place(1_000, 1, [0; 6]), place(1_000, 1, [0, 1, 2, 3, 4, 5]), "of two issuers");
-        let last =
-            row_numbers(SessionId::assemble(Timestamp::from_millis((1 << 48) - 1), 0xFFF, [255; 6], 0));
+        let last = row_numbers(SessionId::assemble(
+            Timestamp::from_millis((1 << 48) - 1),
+            0xFFF,
+            [255; 6],
+            0,
+        ));
         assert!(*last.start() > 0 && last.contains(last.start()));
     }
 }

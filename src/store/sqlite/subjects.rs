@@ -14,9 +14,12 @@ use crate::{
 };
 
 /// What is known of a subject; none when nothing is.
-pub(super) fn stamp(tables: &Connection, key: &SubjectKey) -> Result<Option<SubjectStamp>, StoreError> {
-    let mut statement =
-        tables.prepare_cached("SELECT epoch, stamp FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
+pub(super) fn stamp(
+    tables: &Connection,
+    key: &SubjectKey,
+) -> Result<Option<SubjectStamp>, StoreError> {
+    let mut statement = tables
+        .prepare_cached("SELECT epoch, stamp FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
     let mut rows = statement.query(params![key.tenant.as_str(), key.subject.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     stamp_of(row.get(0)?, row.get_ref(1)?).map(Some)
@@ -38,7 +41,11 @@ pub(super) fn stamp_of(epoch: i64, stamp: ValueRef<'_>) -> Result<SubjectStamp, 
 }
 
 /// Keeps what is known of a subject, new or not.
-pub(super) fn put(tables: &Connection, key: &SubjectKey, stamp: &SubjectStamp) -> Result<(), StoreError> {
+pub(super) fn put(
+    tables: &Connection,
+    key: &SubjectKey,
+    stamp: &SubjectStamp,
+) -> Result<(), StoreError> {
     let mut statement = tables.prepare_cached(
         "INSERT INTO subjects (tenant, subject, epoch, stamp, sweep_at) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (tenant, subject) DO UPDATE SET epoch = excluded.epoch, stamp = excluded.stamp",
@@ -66,14 +73,15 @@ pub(super) fn look_at(
     at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let text = |bytes| ToSqlOutput::Borrowed(ValueRef::Text(bytes));
-    let mut statement =
-        tables.prepare_cached("UPDATE subjects SET sweep_at = ?3 WHERE tenant = ?1 AND subject = ?2")?;
+    let mut statement = tables
+        .prepare_cached("UPDATE subjects SET sweep_at = ?3 WHERE tenant = ?1 AND subject = ?2")?;
     statement.execute(params![text(tenant), text(subject), at.map(Timestamp::as_millis)])?;
     Ok(())
 }
 
 pub(super) fn forget(tables: &Connection, key: &SubjectKey) -> Result<(), StoreError> {
-    let mut statement = tables.prepare_cached("DELETE FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
+    let mut statement =
+        tables.prepare_cached("DELETE FROM subjects WHERE tenant = ?1 AND subject = ?2")?;
     statement.execute(params![key.tenant.as_str(), key.subject.as_str()])?;
     Ok(())
 }

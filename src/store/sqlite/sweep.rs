@@ -1,4 +1,5 @@
-//! What may be forgotten: records a while after their end, subjects that no record names, and what the log says of both.
+//! What may be forgotten: records a while after their end, subjects that no record names, and what
+//! the log says of both.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,8 +17,8 @@ use crate::{
     store::{StoreError, Swept},
 };
 
-/// How many one transaction removes: others write between two of them. With four times as many a sweep takes half as long,
-/// and leaves live traffic half as much.
+/// How many one transaction removes: others write between two of them. With four times as many a
+/// sweep takes half as long, and leaves live traffic half as much.
 pub(super) const AT_ONCE: u32 = 25;
 /// A row that cannot be read is looked at, and reported, once a day.
 const LOOK_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,7 +37,9 @@ pub(super) fn sweep(tables: &Connection, now: Timestamp, limit: u32) -> Result<S
             Ok(snapshot) => rows::sweep_later(tables, found.number, snapshot.record.purge_at())?,
             Err(_) => {
                 rows::sweep_later(tables, found.number, now.saturating_add(LOOK_AGAIN))?;
-                swept.damaged.extend(tenant.zip(found.id).map(|(tenant, id)| SessionKey::new(tenant, id)));
+                swept
+                    .damaged
+                    .extend(tenant.zip(found.id).map(|(tenant, id)| SessionKey::new(tenant, id)));
             }
         }
     }
@@ -65,7 +68,11 @@ fn due_records(
 }
 
 /// Has the subjects looked at that a record named which is gone.
-fn look_at_subjects(tables: &Connection, record: &Record, now: Timestamp) -> Result<(), StoreError> {
+fn look_at_subjects(
+    tables: &Connection,
+    record: &Record,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let index = record.index();
     let named: BTreeSet<&SubjectId> =
         index.subject.into_iter().chain(index.actors.iter().map(|actor| actor.subject())).collect();
@@ -76,7 +83,8 @@ fn look_at_subjects(tables: &Connection, record: &Record, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Forgets subjects that nothing names and to which nothing happened for a day; true when there may be more.
+/// Forgets subjects that nothing names and to which nothing happened for a day; true when there may
+/// be more.
 fn forget_subjects(tables: &Connection, now: Timestamp, limit: u32) -> Result<bool, StoreError> {
     let mut statement = tables.prepare_cached(
         "SELECT tenant, subject, epoch, stamp FROM subjects WHERE sweep_at <= ?1 ORDER BY sweep_at LIMIT ?2",

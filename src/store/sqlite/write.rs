@@ -122,7 +122,12 @@ fn others(
 }
 
 /// Does the writes of a plan. `text` is that of the record which it inserts.
-fn carry_out<T>(tables: &Connection, numbers: &Numbers, text: Option<&str>, plan: Plan<T>) -> Answer<T> {
+fn carry_out<T>(
+    tables: &Connection,
+    numbers: &Numbers,
+    text: Option<&str>,
+    plan: Plan<T>,
+) -> Answer<T> {
     let Plan { answer, compares: _, writes } = plan;
     let number = |id: SessionId| {
         let found = numbers.iter().find(|(known, _)| *known == id);

@@ -25,16 +25,19 @@ use crate::store::{StoreError, StoreErrorKind};
 
 /// How many jobs may wait. One more is `Busy`.
 const QUEUE: usize = 8192;
-/// How many jobs one transaction does at most, so that the first of them does not wait long for the last.
+/// How many jobs one transaction does at most, so that the first of them does not wait long for the
+/// last.
 const BATCH: usize = 256;
 /// From how many pages on the write-ahead log is copied into the file, beside the writer (16 MiB).
 const COPY_FROM: i32 = 4_000;
-/// From how many pages on the writer waits for that (64 MiB): else a log grows without end under load.
+/// From how many pages on the writer waits for that (64 MiB): else a log grows without end under
+/// load.
 const WAIT_FROM: i32 = 16_000;
 
 type Queue = Receiver<Box<dyn Job>>;
 
-/// Takes jobs to the thread that writes. Dropped, it waits until all of them are done and the file is closed.
+/// Takes jobs to the thread that writes. Dropped, it waits until all of them are done and the file
+/// is closed.
 pub(super) struct Writer {
     jobs: Option<SyncSender<Box<dyn Job>>>,
     threads: Vec<JoinHandle<()>>,
@@ -53,7 +56,8 @@ impl Writer {
         }))?;
         let (jobs, queue) = sync_channel(QUEUE);
         let (copy, copies) = sync_channel(1);
-        let tables = WriteConnection { connection, identity: readers.identity().clone(), pages, copy };
+        let tables =
+            WriteConnection { connection, identity: readers.identity().clone(), pages, copy };
         Ok(Self {
             jobs: Some(jobs),
             threads: vec![
@@ -71,7 +75,9 @@ impl Writer {
         let (job, answer) = job(act);
         let jobs = self.jobs.as_ref().ok_or_else(broken)?;
         jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::new(StoreErrorKind::Busy).with_source("too many jobs wait"),
+            TrySendError::Full(_) => {
+                StoreError::new(StoreErrorKind::Busy).with_source("too many jobs wait")
+            }
             TrySendError::Disconnected(_) => broken(),
         })?;
         answer.await
@@ -83,7 +89,8 @@ impl Drop for Writer {
         drop(self.jobs.take());
         let own = thread::current().id();
         if self.threads.iter().any(|thread| thread.thread().id() == own) {
-            // Whoever was woken has dropped the store on the thread that writes, and the other one waits for that one.
+            // Whoever was woken has dropped the store on the thread that writes, and the other one
+            // waits for that one.
             return;
         }
         for thread in self.threads.drain(..) {
@@ -123,7 +130,10 @@ impl WriteConnection {
         let begun = self.identity.still_there().and_then(|()| Ok(self.step("BEGIN IMMEDIATE")?));
         if let Err(error) = begun {
             // Whoever waits has waited as long as this one; each would wait as long again.
-            return fail(std::iter::once(first).chain(queue.try_iter()).collect(), error.not_done());
+            return fail(
+                std::iter::once(first).chain(queue.try_iter()).collect(),
+                error.not_done(),
+            );
         }
         let mut done = Vec::new();
         let mut next = Some(first);
@@ -165,9 +175,10 @@ impl WriteConnection {
         }
         fail(done, error);
         if by_itself {
-            // What SQLite takes back by itself could not be written, for want of room most often. Much of the log may
-            // be pages that later ones in it replace: copied, it is begun anew by the next commit, in the room that it
-            // has. Where the file would have to grow for that, this fails too.
+            // What SQLite takes back by itself could not be written, for want of room most often.
+            // Much of the log may be pages that later ones in it replace: copied, it is begun anew
+            // by the next commit, in the room that it has. Where the file would have to grow for
+            // that, this fails too.
             let _ = copied(&self.connection, "PASSIVE");
         }
     }
@@ -203,12 +214,14 @@ fn fail(mut jobs: Vec<Box<dyn Job>>, error: StoreError) {
     wake(jobs.iter_mut().map(|job| job.fail(each())));
 }
 
-/// Wakes whoever waits once all are answered: who is woken may drop what another waits for, here and now.
+/// Wakes whoever waits once all are answered: who is woken may drop what another waits for, here
+/// and now.
 fn wake(waiting: impl Iterator<Item = Option<Waker>>) {
     waiting.collect::<Vec<_>>().into_iter().flatten().for_each(Waker::wake);
 }
 
-/// Copies the log into the file whenever it is told to, and once more at the end, when it empties the log.
+/// Copies the log into the file whenever it is told to, and once more at the end, when it empties
+/// the log.
 fn copy_log(connection: &Connection, copies: &Receiver<()>) {
     while copies.recv().is_ok() {
         let _ = copied(connection, "PASSIVE");

@@ -16,7 +16,8 @@ async fn revoke_all(store: &Store, name: &SubjectId, now: u64) -> SubjectStamp {
     }
 }
 
-/// Inserts a record that nobody verified anything for. The epoch that it is made with is never the right one.
+/// Inserts a record that nobody verified anything for. The epoch that it is made with is never the
+/// right one.
 async fn adopting(store: &Store, record: SessionBuilder, cap: Option<CapRule>) -> Inserted {
     insert_with(store, record.build(), |new| {
         new.binding = Binding::Adopt;
@@ -46,9 +47,11 @@ pub async fn a_record_that_adopts_comes_under_the_epoch_that_its_subject_has(sto
     assert_eq!(load(&store, &after.key()).await.record, after, "what is answered is what is there");
     assert!(is_live(&store, &after.key(), 6).await && !is_live(&store, &before.key(), 6).await);
     assert_eq!(stamp(&store, &alice, 7).await, known, "and nothing of what is known has changed");
-    // An approved request has a subject too; here it claims an epoch that no revocation would reach.
+    // An approved request has a subject too; here it claims an epoch that no revocation would
+    // reach.
     let request = fixtures::request(AppId::new("tv").unwrap()).at(at(6)).build();
-    let approved = fixtures::approved(&request, alice.clone(), Epoch::from_number(i64::MAX), at(6)).unwrap();
+    let approved =
+        fixtures::approved(&request, alice.clone(), Epoch::from_number(i64::MAX), at(6)).unwrap();
     let adopting = insert_with(&store, approved, |new| {
         new.binding = Binding::Adopt;
     });
@@ -134,7 +137,10 @@ pub async fn a_record_that_adopts_beside_a_bump_is_dead_or_under_the_new_epoch(s
         for record in records.into_iter().flatten() {
             let is_new = record.bound().is_some_and(|(_, epoch)| epoch == bumped);
             assert_eq!(is_live(&store, &record.key(), 2).await, is_new);
-            assert!(listed.as_ref().is_none_or(|listed| listed.contains(&record.id())), "never unlisted");
+            assert!(
+                listed.as_ref().is_none_or(|listed| listed.contains(&record.id())),
+                "never unlisted"
+            );
         }
     }
 }

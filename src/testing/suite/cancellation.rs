@@ -1,10 +1,13 @@
-//! The future of every verb is dropped at every await: its call happened whole, or not at all, and the next one works.
+//! The future of every verb is dropped at every await: its call happened whole, or not at all, and
+//! the next one works.
 //!
-//! A store may go on with a call whose future is gone. So a case only asks what must hold at every moment after.
+//! A store may go on with a call whose future is gone. So a case only asks what must hold at every
+//! moment after.
 
 use super::tools::*;
 
-/// Drops a call at its first await, the next one at its second, and so on, until one comes to its end.
+/// Drops a call at its first await, the next one at its second, and so on, until one comes to its
+/// end.
 async fn at_every_await(mut act: impl AsyncFnMut(usize) -> bool) {
     for polls in 0..10_000 {
         if act(polls).await {
@@ -214,18 +217,26 @@ pub async fn reads_that_are_dropped_leave_no_trace(store: Store) {
     let key = login(&store, &alice, 0).await;
     let before = load(&store, &key).await;
     at_every_await(async |polls| drop_at(polls, store.load(&key)).await.is_some()).await;
-    at_every_await(async |polls| drop_at(polls, store.stamp(&of(&bob), at(1))).await.is_some()).await;
+    at_every_await(async |polls| drop_at(polls, store.stamp(&of(&bob), at(1))).await.is_some())
+        .await;
     if !skips_lists(&store) {
         let query = Query::new(TenantId::default(), Select::Tenant);
         at_every_await(async |polls| drop_at(polls, store.list(&query)).await.is_some()).await;
     }
     if !skips_log(&store) {
         let start = Cursor::start();
-        at_every_await(async |polls| drop_at(polls, store.revoked_since(&start, 10)).await.is_some()).await;
+        at_every_await(async |polls| {
+            drop_at(polls, store.revoked_since(&start, 10)).await.is_some()
+        })
+        .await;
     }
     let after = load(&store, &key).await;
     assert!(*after.record == *before.record && after.subject == before.subject);
-    assert_eq!(store.stamp(&of(&bob), at(9)).await.unwrap(), SubjectStamp::first(at(1)), "known once");
+    assert_eq!(
+        store.stamp(&of(&bob), at(9)).await.unwrap(),
+        SubjectStamp::first(at(1)),
+        "known once"
+    );
 }
 
 pub async fn calls_that_are_dropped_in_numbers_leave_the_store_at_work(store: Store) {

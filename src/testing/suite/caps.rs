@@ -177,7 +177,8 @@ pub async fn an_exchange_keeps_the_cap(store: Store) {
     let approved = fixtures::approved(&on.record, alice.clone(), known, at(2)).unwrap();
     done(commit_under(&store, &on, approved, Some(known), 2).await);
     let on = load(&store, &key).await;
-    let mut change = Change::new(on.clone(), fixtures::exchanged(&on.record, at(3)).unwrap(), at(3));
+    let mut change =
+        Change::new(on.clone(), fixtures::exchanged(&on.record, at(3)).unwrap(), at(3));
     change.observed_epoch = Some(known);
     change.admit = cap(1, OnFull::EvictOldest);
     match store.commit(change).await.unwrap() {

@@ -1,4 +1,5 @@
-//! Every case by its group: each is listed here once, and becomes one named test wherever the suite runs.
+//! Every case by its group: each is listed here once, and becomes one named test wherever the suite
+//! runs.
 
 /// What every store proves.
 #[doc(hidden)]

@@ -79,7 +79,10 @@ pub async fn a_commit_under_an_epoch_that_moved_stores_nothing(store: Store) {
 pub async fn a_commit_of_a_record_with_a_subject_needs_an_epoch(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     let on = load(&store, &key).await;
-    assert!(matches!(commit_under(&store, &on, refreshed(&on, 1), None, 1).await, Committed::EpochMoved));
+    assert!(matches!(
+        commit_under(&store, &on, refreshed(&on, 1), None, 1).await,
+        Committed::EpochMoved
+    ));
     assert_eq!(load(&store, &key).await.record.version(), 1);
 }
 
@@ -108,7 +111,10 @@ pub async fn a_commit_that_names_a_subject_nobody_knows_is_refused(store: Store)
     let on = load(&store, &key).await;
     let guessed = Epoch::first(at(0));
     let next = fixtures::bound(&on.record, subject("nobody"), guessed, at(1)).unwrap();
-    assert!(matches!(commit_under(&store, &on, next, Some(guessed), 1).await, Committed::EpochMoved));
+    assert!(matches!(
+        commit_under(&store, &on, next, Some(guessed), 1).await,
+        Committed::EpochMoved
+    ));
 }
 
 pub async fn a_session_is_listed_from_the_commit_on_that_names_its_subject(store: Store) {

@@ -1,4 +1,5 @@
-//! A row that cannot be read is an error to whoever asks for it, and keeps nobody else from anything.
+//! A row that cannot be read is an error to whoever asks for it, and keeps nobody else from
+//! anything.
 
 use super::{
     errors::{shown, shows_nothing},
@@ -20,9 +21,17 @@ const DAMAGES: &[Damage] = &[
     ("zeroed", |row| row.fill(0), StoreErrorKind::Damaged),
     ("no text", |row| row.fill(0xff), StoreErrorKind::Damaged),
     ("other words", |row| *row = b"telltale-row 192.0.2.77".to_vec(), StoreErrorKind::Damaged),
-    ("another object", |row| *row = br#"{"telltale":"telltale-row"}"#.to_vec(), StoreErrorKind::Damaged),
+    (
+        "another object",
+        |row| *row = br#"{"telltale":"telltale-row"}"#.to_vec(),
+        StoreErrorKind::Damaged,
+    ),
     ("null", |row| *row = b"null".to_vec(), StoreErrorKind::Damaged),
-    ("of a version without end", |row| set_version(row, "99999999999999999999"), StoreErrorKind::Damaged),
+    (
+        "of a version without end",
+        |row| set_version(row, "99999999999999999999"),
+        StoreErrorKind::Damaged,
+    ),
     ("of no version", |row| set_version(row, "0"), StoreErrorKind::Damaged),
     ("of a later release", |row| set_version(row, "4711"), StoreErrorKind::UnknownVersion),
 ];
@@ -42,7 +51,8 @@ fn telltale(name: &SubjectId, known: Epoch, born: u64) -> Record {
         .build()
 }
 
-/// A place with the sessions of one subject, the one in the middle not yet damaged; no handle is open.
+/// A place with the sessions of one subject, the one in the middle not yet damaged; no handle is
+/// open.
 async fn three(place: &Place) -> (SubjectId, Vec<SessionKey>) {
     let store = place.open().await;
     let name = subject("telltale-subject");
@@ -125,7 +135,8 @@ pub async fn nothing_is_done_to_a_row_that_cannot_be_read(place: Place) {
     is_damage(store.commit(change).await);
     is_damage(store.end(&keys[1], &Tombstone::new(RevokeReason::Admin, at(5))).await);
     is_damage(store.note_use(&on, seen(5)).await);
-    let again = NewRecord::new(fixtures::session().id(keys[1].id).subject(name, known).build(), at(5));
+    let again =
+        NewRecord::new(fixtures::session().id(keys[1].id).subject(name, known).build(), at(5));
     match store.insert(again).await {
         Ok(Inserted::DuplicateId) => {}
         Ok(other) => panic!("its id is taken: {other:?}"),
@@ -133,7 +144,9 @@ pub async fn nothing_is_done_to_a_row_that_cannot_be_read(place: Place) {
     }
     drop(store);
     place
-        .tamper(&keys[1], &mut |row| assert!(*row == wrecked, "its bytes stay for whoever repairs it"))
+        .tamper(&keys[1], &mut |row| {
+            assert!(*row == wrecked, "its bytes stay for whoever repairs it")
+        })
         .await;
 }
 
@@ -145,7 +158,8 @@ pub async fn a_list_reports_a_damaged_row_and_goes_on(place: Place) {
         return;
     }
     let ids = keys.iter().map(|key| key.id).collect();
-    let selects = [(Select::Tenant, true), (Select::Ids(ids), true), (Select::Subject(name), false)];
+    let selects =
+        [(Select::Tenant, true), (Select::Ids(ids), true), (Select::Subject(name), false)];
     for (select, is_sure) in selects {
         for limit in [1, 2, 100] {
             let mut query = Query::new(TenantId::default(), select.clone());
@@ -179,7 +193,8 @@ pub async fn a_damaged_row_keeps_nobody_out(place: Place) {
     let store = place.open().await;
     let known = epoch(&store, &name).await;
     let record = telltale(&name, known, 5);
-    let evicted = created(insert_with(&store, record, |new| new.admit = cap(3, OnFull::Refuse)).await);
+    let evicted =
+        created(insert_with(&store, record, |new| new.admit = cap(3, OnFull::Refuse)).await);
     assert!(evicted.is_empty(), "a cap does not count what is not live");
     let next = fixtures::session().at(at(5)).device(device("d")).build();
     created(insert(&store, next).await);
@@ -193,9 +208,15 @@ pub async fn a_subject_with_a_damaged_row_can_be_revoked(place: Place) {
     let store = place.open().await;
     let kept = Bump::all_but(keys[1].id, RevokeReason::Admin);
     let changed = store.change_subject(&of(&name), SubjectChange::bump(kept, at(5))).await;
-    assert!(!matches!(changed, Ok(SubjectChanged::Done(_))), "what cannot be read is no session to keep");
+    assert!(
+        !matches!(changed, Ok(SubjectChanged::Done(_))),
+        "what cannot be read is no session to keep"
+    );
     assert!(is_live(&store, &keys[0], 5).await, "and nothing changed");
-    assert!(matches!(bump(&store, &name, Bump::all(RevokeReason::Admin), 6).await, SubjectChanged::Done(_)));
+    assert!(matches!(
+        bump(&store, &name, Bump::all(RevokeReason::Admin), 6).await,
+        SubjectChanged::Done(_)
+    ));
     drop(store);
     place.tamper(&keys[1], &mut |row| row.clone_from(&whole)).await;
     let store = place.open().await;

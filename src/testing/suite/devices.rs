@@ -88,10 +88,15 @@ pub async fn a_session_born_with_a_subject_takes_no_slot(store: Store) {
     let alice = subject("alice");
     let known = epoch(&store, &alice).await;
     for _ in 0..2 {
-        create(&store, fixtures::session().subject(alice.clone(), known).device(device("d")).build()).await;
+        create(
+            &store,
+            fixtures::session().subject(alice.clone(), known).device(device("d")).build(),
+        )
+        .await;
     }
     create(&store, on_device("d", 0)).await;
-    create(&store, fixtures::session().subject(alice.clone(), known).device(device("d")).build()).await;
+    create(&store, fixtures::session().subject(alice.clone(), known).device(device("d")).build())
+        .await;
 }
 
 pub async fn the_slot_of_a_swept_holder_is_free(store: Store) {
@@ -104,7 +109,8 @@ pub async fn the_slot_of_a_swept_holder_is_free(store: Store) {
 
 pub async fn sweeping_an_old_holder_does_not_free_the_slot_of_the_new_one(store: Store) {
     create(&store, on_device("d", 0)).await;
-    let long = fixtures::session().at(at(700)).device(device("d")).lifetime(None).idle(None).build();
+    let long =
+        fixtures::session().at(at(700)).device(device("d")).lifetime(None).idle(None).build();
     let second = create(&store, long).await;
     let _ = store.sweep(at(30 * DAY), 10).await.unwrap();
     match insert(&store, on_device("d", 30 * DAY)).await {

@@ -22,7 +22,8 @@ pub async fn an_end_needs_no_version_and_answers_what_was(store: Store) {
 
 pub async fn a_tombstone_says_who_and_why(store: Store) {
     let key = create(&store, fixtures::session().build()).await;
-    let tombstone = Tombstone::new(RevokeReason::CredentialChange, at(1)).by(Some(subject("admin")));
+    let tombstone =
+        Tombstone::new(RevokeReason::CredentialChange, at(1)).by(Some(subject("admin")));
     assert!(matches!(store.end(&key, &tombstone).await.unwrap(), Ended::Ended { .. }));
     assert_eq!(load(&store, &key).await.record.tombstone(), Some(&tombstone));
 }
@@ -42,7 +43,8 @@ pub async fn an_end_of_what_is_not_there_is_gone(store: Store) {
 }
 
 pub async fn an_expired_session_can_still_be_ended(store: Store) {
-    let key = create(&store, fixtures::session().lifetime(Some(Duration::from_secs(60))).build()).await;
+    let key =
+        create(&store, fixtures::session().lifetime(Some(Duration::from_secs(60))).build()).await;
     assert_eq!(life_of(&store, &key, 60).await, Life::Expired);
     assert!(matches!(end(&store, &key, RevokeReason::Logout, 61).await, Ended::Ended { .. }));
 }
@@ -50,7 +52,10 @@ pub async fn an_expired_session_can_still_be_ended(store: Store) {
 pub async fn a_use_moves_last_seen_forward_only_and_no_version(store: Store) {
     let key = login(&store, &subject("alice"), 0).await;
     assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
-    assert_eq!(note(&store, &key, Use { seen_at: Some(at(20)), ..Use::new(at(50)) }).await, Noted::Done);
+    assert_eq!(
+        note(&store, &key, Use { seen_at: Some(at(20)), ..Use::new(at(50)) }).await,
+        Noted::Done
+    );
     let record = load(&store, &key).await.record;
     assert_eq!((record.session().unwrap().last_seen_at(), record.version()), (at(50), 1));
 }
@@ -60,7 +65,11 @@ pub async fn a_use_counts_for_the_current_generation_alone(store: Store) {
     let used = |generation| Use::new(at(1)).of_generation(generation);
     for (generation, seen) in [(0, false), (2, false), (1, true)] {
         assert_eq!(note(&store, &key, used(generation)).await, Noted::Done);
-        assert_eq!(load(&store, &key).await.record.session().unwrap().successor_seen(), seen, "{generation}");
+        assert_eq!(
+            load(&store, &key).await.record.session().unwrap().successor_seen(),
+            seen,
+            "{generation}"
+        );
     }
 }
 

@@ -28,7 +28,9 @@ pub async fn a_record_of_a_subject_nobody_knows_is_refused(store: Store) {
     assert!(store.load(&key).await.unwrap().is_none());
 }
 
-pub async fn a_record_of_a_subject_that_was_unknown_begins_it_until_something_is_revoked(store: Store) {
+pub async fn a_record_of_a_subject_that_was_unknown_begins_it_until_something_is_revoked(
+    store: Store,
+) {
     let alice = subject("alice");
     let login = |born| fixtures::session().at(at(born)).subject(alice.clone(), Epoch::first(at(0)));
     let unknown = |new: &mut NewRecord| new.binding = Binding::Unknown;
@@ -169,7 +171,8 @@ pub async fn a_bump_and_floors_are_one_act(store: Store) {
     let alice = subject("alice");
     let key = login(&store, &alice, 0).await;
     let missing = fixtures::session().build().id();
-    let mut change = SubjectChange::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
+    let mut change =
+        SubjectChange::bump(Bump::all_but(missing, RevokeReason::CredentialChange), at(5));
     change.floors = vec![FactorKind::Password, FactorKind::Totp];
     let refused = store.change_subject(&of(&alice), change.clone()).await.unwrap();
     assert_eq!(refused, SubjectChanged::KeepNotLive);

@@ -7,7 +7,8 @@ use crate::{client::ClientInfo, metadata::Metadata, store::StoreError};
 async fn telltale(store: &Store) -> SessionKey {
     let name = subject("telltale-subject");
     let known = epoch(store, &name).await;
-    let client = ClientInfo::new().with_user_agent("telltale-agent").with_ip("192.0.2.77".parse().unwrap());
+    let client =
+        ClientInfo::new().with_user_agent("telltale-agent").with_ip("192.0.2.77".parse().unwrap());
     let record = fixtures::session()
         .subject(name, known)
         .device(device("telltale-device"))
@@ -61,7 +62,8 @@ pub async fn a_change_under_another_key_is_an_error_and_stores_nothing(store: St
 pub async fn nothing_is_born_ended(store: Store) {
     let record = fixtures::session().build();
     let ended = record.ended(&Tombstone::new(RevokeReason::Admin, at(0)));
-    let error = store.insert(NewRecord::new(ended, at(0))).await.expect_err("a tombstone is put by an end");
+    let error =
+        store.insert(NewRecord::new(ended, at(0))).await.expect_err("a tombstone is put by an end");
     shows_nothing(&shown(&error));
     assert!(store.load(&record.key()).await.unwrap().is_none());
 }

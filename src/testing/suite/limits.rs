@@ -105,7 +105,8 @@ pub async fn naughty_names_come_back_byte_for_byte(store: Store) {
 }
 
 pub async fn names_that_look_alike_are_different_names(store: Store) {
-    let names = ["ada", "Ada", "ADA", "ada ", " ada", "adа", "\u{e9}", "e\u{301}", "ß", "ss"].map(subject);
+    let names =
+        ["ada", "Ada", "ADA", "ada ", " ada", "adа", "\u{e9}", "e\u{301}", "ß", "ss"].map(subject);
     let mut last = Vec::new();
     for name in &names {
         last.push(login(&store, name, 0).await);
@@ -118,7 +119,8 @@ pub async fn names_that_look_alike_are_different_names(store: Store) {
     assert_eq!(live, 9, "only the one that was meant");
 }
 
-/// As many characters as a name may have, four bytes each; two that end differently differ nowhere else.
+/// As many characters as a name may have, four bytes each; two that end differently differ nowhere
+/// else.
 fn longest(end: char) -> String {
     std::iter::repeat_n('\u{2070e}', MAX_ID_CHARS - 1).chain([end]).collect()
 }
@@ -144,8 +146,9 @@ fn largest(name: &SubjectId, known: Epoch) -> Record {
         metadata.set(&number.to_string(), vec![255; bytes]).unwrap();
     }
     let _ = (0..MAX_VALUE_BYTES).rev().find(|bytes| metadata.set("3", vec![255; *bytes]).is_ok());
-    let claims =
-        (0..MAX_CLAIMS_BYTES).rev().find_map(|bytes| HostClaims::of([("c", "\"".repeat(bytes))]).ok());
+    let claims = (0..MAX_CLAIMS_BYTES)
+        .rev()
+        .find_map(|bytes| HostClaims::of([("c", "\"".repeat(bytes))]).ok());
     fixtures::session()
         .tenant(tenant(&longest('t')))
         .subject(name.clone(), known)
@@ -170,7 +173,8 @@ pub async fn the_largest_record_of_all_comes_back_whole(store: Store) {
     match store.insert(new).await {
         Ok(inserted) => assert!(created(inserted).is_empty()),
         Err(error) => {
-            let bytes = store.capabilities().max_record_bytes.expect("a store without a bound takes it");
+            let bytes =
+                store.capabilities().max_record_bytes.expect("a store without a bound takes it");
             assert_eq!(
                 error.kind(),
                 StoreErrorKind::TooLarge,
@@ -202,9 +206,13 @@ pub async fn the_longest_names_are_kept_apart_to_their_last_character(store: Sto
         let (of, name) = (tenant(&longest(of)), subject(&longest(name)));
         let key = SubjectKey::new(of.clone(), name.clone());
         let known = store.stamp(&key, at(0)).await.unwrap().epoch;
-        let own =
-            create(&store, fixtures::session().tenant(of.clone()).subject(name.clone(), known).build()).await;
-        create(&store, fixtures::session().tenant(of.clone()).device(device(&longest(on))).build()).await;
+        let own = create(
+            &store,
+            fixtures::session().tenant(of.clone()).subject(name.clone(), known).build(),
+        )
+        .await;
+        create(&store, fixtures::session().tenant(of.clone()).device(device(&longest(on))).build())
+            .await;
         if !skips_lists(&store) {
             assert_eq!(list(&store, Query::new(of, Select::Subject(name))).await, [own.id]);
         }
@@ -214,7 +222,8 @@ pub async fn the_longest_names_are_kept_apart_to_their_last_character(store: Sto
         .change_subject(&first, SubjectChange::bump(Bump::all(RevokeReason::Admin), at(1)))
         .await
         .unwrap();
-    let stamp = store.stamp(&SubjectKey::new(first.tenant, subject(&longest('y'))), at(1)).await.unwrap();
+    let stamp =
+        store.stamp(&SubjectKey::new(first.tenant, subject(&longest('y'))), at(1)).await.unwrap();
     assert_eq!(stamp, SubjectStamp::first(at(0)));
 }
 
@@ -262,7 +271,8 @@ pub async fn the_first_and_the_last_times_keep_their_order(store: Store) {
     }
     let alice = subject("alice");
     let change = SubjectChange::bump(Bump::all(RevokeReason::Admin), last);
-    let SubjectChanged::Done(stamp) = store.change_subject(&of(&alice), change).await.unwrap() else {
+    let SubjectChanged::Done(stamp) = store.change_subject(&of(&alice), change).await.unwrap()
+    else {
         panic!("nothing was to be kept")
     };
     assert_eq!(store.stamp(&of(&alice), last).await.unwrap(), stamp);

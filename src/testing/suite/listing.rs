@@ -111,7 +111,9 @@ pub async fn no_ids_select_nothing(store: Store) {
         return;
     }
     some(&store, 3).await;
-    assert!(list(&store, Query::new(TenantId::default(), Select::Ids(Vec::new()))).await.is_empty());
+    assert!(
+        list(&store, Query::new(TenantId::default(), Select::Ids(Vec::new()))).await.is_empty()
+    );
 }
 
 pub async fn sessions_are_found_by_what_they_carry(store: Store) {
@@ -145,10 +147,15 @@ pub async fn sessions_are_found_by_what_they_carry(store: Store) {
             "{select:?}"
         );
     }
-    for select in
-        [Select::Actor(subject("alice")), Select::Subject(subject("root")), Select::Device(device("print"))]
-    {
-        assert!(list(&store, Query::new(TenantId::default(), select.clone())).await.is_empty(), "{select:?}");
+    for select in [
+        Select::Actor(subject("alice")),
+        Select::Subject(subject("root")),
+        Select::Device(device("print")),
+    ] {
+        assert!(
+            list(&store, Query::new(TenantId::default(), select.clone())).await.is_empty(),
+            "{select:?}"
+        );
     }
 }
 
@@ -174,9 +181,11 @@ pub async fn what_has_a_tombstone_is_not_listed_and_what_is_dead_otherwise_is(st
     let expired = create(&store, short.lifetime(Some(Duration::from_secs(1))).build()).await;
     let dead = login(&store, &alice, 3).await;
     let _ = bump(&store, &alice, Bump::all(RevokeReason::Admin), 4).await;
-    for select in
-        [Select::Subject(alice.clone()), Select::Tenant, Select::Ids(vec![ended.id, expired.id, dead.id])]
-    {
+    for select in [
+        Select::Subject(alice.clone()),
+        Select::Tenant,
+        Select::Ids(vec![ended.id, expired.id, dead.id]),
+    ] {
         let query = Query::new(TenantId::default(), select);
         assert_eq!(list(&store, query).await, [dead.id, expired.id]);
     }
@@ -191,7 +200,10 @@ pub async fn listed_records_come_with_the_stamp_of_their_subject(store: Store) {
     create(&store, fixtures::session().at(at(1)).build()).await;
     let page = store.list(&all(10, false)).await.unwrap();
     let stamp = store.stamp(&of(&alice), at(2)).await.unwrap();
-    assert_eq!(page.items.iter().map(|item| item.subject.clone()).collect::<Vec<_>>(), [Some(stamp), None]);
+    assert_eq!(
+        page.items.iter().map(|item| item.subject.clone()).collect::<Vec<_>>(),
+        [Some(stamp), None]
+    );
     assert!(page.damaged.is_empty());
 }
 

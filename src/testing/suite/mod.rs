@@ -1,4 +1,5 @@
-//! The suite that proves a store: every promise of [`SessionStore`](crate::store::SessionStore), each as one case.
+//! The suite that proves a store: every promise of [`SessionStore`](crate::store::SessionStore),
+//! each as one case.
 //!
 //! A case is declared once, in the file of its group, and listed once, in `cases`.
 
@@ -40,8 +41,10 @@ use super::{DurableStore, block_on};
 use crate::store::SessionStore;
 
 /// Runs one case on a new store.
-pub fn run<S, Made, Done>(make: impl FnOnce() -> Made, case: impl FnOnce(Arc<dyn SessionStore>) -> Done)
-where
+pub fn run<S, Made, Done>(
+    make: impl FnOnce() -> Made,
+    case: impl FnOnce(Arc<dyn SessionStore>) -> Done,
+) where
     S: SessionStore,
     Made: Future<Output = S>,
     Done: Future<Output = ()>,
@@ -79,14 +82,16 @@ pub fn run_durable<P, Made, Done>(
     block_on(async { case(Box::new(make().await)).await });
 }
 
-/// Proves a store: makes a module with one named test for each promise of `SessionStore`, in a module for each group.
+/// Proves a store: makes a module with one named test for each promise of `SessionStore`, in a
+/// module for each group.
 ///
-/// `store` is a closure without arguments whose future makes a store. Every case calls it once, and it must answer a
-/// store of its own that is empty: cases run at the same time, and move time by years.
+/// `store` is a closure without arguments whose future makes a store. Every case calls it once, and
+/// it must answer a store of its own that is empty: cases run at the same time, and move time by
+/// years.
 ///
-/// `durable`, in its place, is such a closure whose future makes a [`DurableStore`](crate::testing::DurableStore): an
-/// empty place of its own for each case. Then all cases run on a handle of it, and three more groups prove what
-/// outlives a handle.
+/// `durable`, in its place, is such a closure whose future makes a
+/// [`DurableStore`](crate::testing::DurableStore): an empty place of its own for each case. Then
+/// all cases run on a handle of it, and three more groups prove what outlives a handle.
 ///
 /// | group | proves |
 /// | --- | --- |
@@ -110,8 +115,9 @@ pub fn run_durable<P, Made, Done>(
 /// | `reopening` (durable) | what was acknowledged is there when the place is opened anew |
 /// | `damage` (durable) | a row that cannot be read is an error, never a default, and stops nobody else |
 ///
-/// Cases run without a runtime, and some from many threads at once: a store that needs a runtime enters it by itself.
-/// A case that a store cannot pass because it [lacks the ability](crate::store::Capabilities) is skipped, and says so.
+/// Cases run without a runtime, and some from many threads at once: a store that needs a runtime
+/// enters it by itself. A case that a store cannot pass because it [lacks the
+/// ability](crate::store::Capabilities) is skipped, and says so.
 ///
 /// # Examples
 /// ```
@@ -124,7 +130,8 @@ pub fn run_durable<P, Made, Done>(
 /// # fn main() {}
 /// ```
 ///
-/// A store that is kept in a file, whole: `examples/own_store.rs`. `cargo test races::` runs one group.
+/// A store that is kept in a file, whole: `examples/own_store.rs`. `cargo test races::` runs one
+/// group.
 #[doc(hidden)] // shown as `testing::store_suite!`
 #[macro_export]
 macro_rules! store_suite {

@@ -51,7 +51,8 @@ pub async fn what_was_revoked_stays_revoked(place: Place) {
     let (kept, dead) = (login(&store, &bob, 0).await, login(&store, &bob, 0).await);
     let _ = end(&store, &ended, RevokeReason::Logout, 1).await;
     let old = epoch(&store, &bob).await;
-    let mut change = SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
+    let mut change =
+        SubjectChange::bump(Bump::all_but(kept.id, RevokeReason::CredentialChange), at(1));
     change.floors = vec![FactorKind::Password];
     let SubjectChanged::Done(stamp) = store.change_subject(&of(&bob), change).await.unwrap() else {
         panic!("the session to keep was live")
@@ -73,7 +74,8 @@ pub async fn an_epoch_goes_on_where_it_was(place: Place) {
     let mut last = store.stamp(&of(&alice), at(1000)).await.unwrap().epoch;
     for now in [1000, 5, 0] {
         store = reopen(&place, store).await;
-        let SubjectChanged::Done(stamp) = bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await
+        let SubjectChanged::Done(stamp) =
+            bump(&store, &alice, Bump::all(RevokeReason::Admin), now).await
         else {
             panic!("nothing was to be kept")
         };
@@ -96,7 +98,8 @@ pub async fn slots_and_caps_hold_over_a_restart(place: Place) {
     let record = || fixtures::session().at(at(1)).subject(alice.clone(), known).build();
     let refused = insert_with(&store, record(), |new| new.admit = cap(1, OnFull::Refuse)).await;
     assert!(matches!(refused, Inserted::CapReached));
-    let evicted = created(insert_with(&store, record(), |new| new.admit = cap(1, OnFull::EvictOldest)).await);
+    let evicted =
+        created(insert_with(&store, record(), |new| new.admit = cap(1, OnFull::EvictOldest)).await);
     assert_eq!(evicted.iter().map(|record| record.id()).collect::<Vec<_>>(), [old.id]);
 }
 
@@ -121,7 +124,8 @@ pub async fn what_ended_while_the_place_was_closed_is_swept(place: Place) {
     let store = place.open().await;
     let alice = subject("alice");
     let known = epoch(&store, &alice).await;
-    let brief = fixtures::session().subject(alice.clone(), known).lifetime(Some(Duration::from_secs(60)));
+    let brief =
+        fixtures::session().subject(alice.clone(), known).lifetime(Some(Duration::from_secs(60)));
     let brief = create(&store, brief.build()).await;
     let lasting = create(&store, fixtures::session().lifetime(None).idle(None).build()).await;
     let store = reopen(&place, store).await;

@@ -27,7 +27,8 @@ pub async fn a_request_is_opened_approved_and_exchanged_in_one_row(store: Store)
     done(commit_under(&store, &on, next, Some(known), 1).await);
     let on = load(&store, &key).await;
     assert!(matches!(on.record.state(), State::Approved(..)) && on.subject.is_some());
-    let session = done(commit(&store, &on, fixtures::exchanged(&on.record, at(2)).unwrap(), 2).await);
+    let session =
+        done(commit(&store, &on, fixtures::exchanged(&on.record, at(2)).unwrap(), 2).await);
     assert_eq!((session.id(), session.version(), session.generation()), (key.id, 3, 3));
     assert!(matches!(load(&store, &key).await.record.state(), State::Active(_)));
 }
@@ -48,7 +49,9 @@ pub async fn of_two_decisions_the_first_stands(store: Store) {
     done(commit_under(&store, &on, first, Some(known), 1).await);
     let other = epoch(&store, &mallory).await;
     let second = fixtures::approved(&on.record, mallory, other, at(2)).unwrap();
-    for (next, observed) in [(second, Some(other)), (fixtures::denied(&on.record, at(2)).unwrap(), None)] {
+    for (next, observed) in
+        [(second, Some(other)), (fixtures::denied(&on.record, at(2)).unwrap(), None)]
+    {
         let late = commit_under(&store, &on, next, observed, 2).await;
         assert!(matches!(late, Committed::Conflict(_)), "{late:?}");
     }

@@ -79,7 +79,9 @@ pub async fn the_log_is_read_page_by_page_and_skips_nothing(store: Store) {
     let (mut entries, mut cursor) = (Vec::new(), Cursor::start());
     loop {
         let batch = store.revoked_since(&cursor, 4).await.unwrap();
-        let RevocationBatch::Entries { entries: some, next, more } = batch else { panic!("{batch:?}") };
+        let RevocationBatch::Entries { entries: some, next, more } = batch else {
+            panic!("{batch:?}")
+        };
         assert!(some.len() <= 4 && (!some.is_empty() || !more), "every page brings one on");
         entries.extend(some);
         cursor = Cursor::from_bytes(next.as_bytes());

@@ -28,14 +28,18 @@ pub async fn what_is_swept_comes_with_the_stamp_of_its_subject(store: Store) {
     let (alice, bob) = (subject("alice"), subject("bob"));
     let known = epoch(&store, &alice).await;
     let ended = create(&store, brief(0).subject(alice.clone(), known).build()).await;
-    let spared = create(&store, brief(0).subject(bob.clone(), epoch(&store, &bob).await).build()).await;
+    let spared =
+        create(&store, brief(0).subject(bob.clone(), epoch(&store, &bob).await).build()).await;
     let nobodys = create(&store, brief(0).build()).await;
     let _ = bump(&store, &alice, Bump::all(RevokeReason::CredentialChange), 1).await;
-    let stamps =
-        [store.stamp(&of(&alice), at(1)).await.unwrap(), store.stamp(&of(&bob), at(1)).await.unwrap()];
+    let stamps = [
+        store.stamp(&of(&alice), at(1)).await.unwrap(),
+        store.stamp(&of(&bob), at(1)).await.unwrap(),
+    ];
     let gone = sweep_all(&store, DAY, 10).await;
-    let stamp_of =
-        |key: &SessionKey| gone.iter().find(|gone| gone.record.key() == *key).unwrap().subject.clone();
+    let stamp_of = |key: &SessionKey| {
+        gone.iter().find(|gone| gone.record.key() == *key).unwrap().subject.clone()
+    };
     let [of_alice, of_bob] = stamps;
     assert_eq!((stamp_of(&ended), stamp_of(&spared)), (Some(of_alice), Some(of_bob)));
     assert_eq!(stamp_of(&nobodys), None);
@@ -55,20 +59,25 @@ pub async fn live_records_are_never_swept(store: Store) {
 
 pub async fn use_puts_the_sweep_off(store: Store) {
     let idle = Some(Duration::from_secs(60));
-    let key = create(&store, fixtures::session().idle(idle).keep(Duration::from_secs(HOUR)).build()).await;
+    let key =
+        create(&store, fixtures::session().idle(idle).keep(Duration::from_secs(HOUR)).build())
+            .await;
     assert_eq!(note(&store, &key, seen(50)).await, Noted::Done);
     assert_eq!(sweep_all(&store, 60 + HOUR, 10).await.len(), 0);
     assert_eq!(sweep_all(&store, 110 + HOUR, 10).await.len(), 1);
 }
 
 pub async fn a_commit_that_moves_the_end_moves_the_sweep(store: Store) {
-    let (longer, shorter) = (create(&store, brief(0).build()).await, create(&store, brief(0).build()).await);
+    let (longer, shorter) =
+        (create(&store, brief(0).build()).await, create(&store, brief(0).build()).await);
     let on = load(&store, &longer).await;
     let next = fixtures::proved(&on.record, FactorKind::Totp, at(1)).unwrap();
     done(commit(&store, &on, next, 1).await);
     let on = load(&store, &shorter).await;
-    let change =
-        SessionChange { lifetime: Some(Lifetime::After(Duration::from_secs(1))), ..SessionChange::default() };
+    let change = SessionChange {
+        lifetime: Some(Lifetime::After(Duration::from_secs(1))),
+        ..SessionChange::default()
+    };
     done(commit(&store, &on, on.record.updated(change, at(1), 1).unwrap(), 1).await);
     let end = |record: &Record| record.effective_end().unwrap();
     assert!(end(&load(&store, &longer).await.record) > at(DAY));
@@ -123,7 +132,8 @@ pub async fn a_swept_session_leaves_the_lists(store: Store) {
 
 pub async fn an_epoch_outlives_every_record_that_names_it(store: Store) {
     let alice = subject("alice");
-    let endless = |epoch| fixtures::session().subject(alice.clone(), epoch).lifetime(None).idle(None).build();
+    let endless =
+        |epoch| fixtures::session().subject(alice.clone(), epoch).lifetime(None).idle(None).build();
     let known = epoch(&store, &alice).await;
     let live = create(&store, endless(known)).await;
     sweep_all(&store, 5 * DAY, 10).await;
@@ -133,7 +143,11 @@ pub async fn an_epoch_outlives_every_record_that_names_it(store: Store) {
     let _ = bump(&store, &alice, Bump::all(RevokeReason::Admin), 6 * DAY).await;
     let bumped = store.stamp(&of(&alice), at(6 * DAY)).await.unwrap();
     sweep_all(&store, 400 * DAY, 10).await;
-    assert_eq!(load(&store, &dead).await.subject, Some(bumped), "a record that never ends names it");
+    assert_eq!(
+        load(&store, &dead).await.subject,
+        Some(bumped),
+        "a record that never ends names it"
+    );
 }
 
 pub async fn a_tombstone_alone_keeps_the_epoch(store: Store) {

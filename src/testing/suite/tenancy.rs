@@ -31,7 +31,10 @@ pub async fn one_id_in_two_tenants_is_two_records(store: Store) {
 
 pub async fn a_bump_does_not_reach_another_tenant(store: Store) {
     let alice = subject("alice");
-    let keys = [login_in(&store, &tenant("a"), &alice).await, login_in(&store, &tenant("b"), &alice).await];
+    let keys = [
+        login_in(&store, &tenant("a"), &alice).await,
+        login_in(&store, &tenant("b"), &alice).await,
+    ];
     let change = SubjectChange::bump(Bump::all(RevokeReason::Admin), at(1));
     let _ = store.change_subject(&SubjectKey::new(tenant("a"), alice), change).await.unwrap();
     assert!(!is_live(&store, &keys[0], 1).await && is_live(&store, &keys[1], 1).await);
@@ -39,8 +42,10 @@ pub async fn a_bump_does_not_reach_another_tenant(store: Store) {
 
 pub async fn a_session_of_another_tenant_cannot_be_kept(store: Store) {
     let alice = subject("alice");
-    let (own, other) =
-        (login_in(&store, &tenant("a"), &alice).await, login_in(&store, &tenant("b"), &alice).await);
+    let (own, other) = (
+        login_in(&store, &tenant("a"), &alice).await,
+        login_in(&store, &tenant("b"), &alice).await,
+    );
     let change = SubjectChange::bump(Bump::all_but(other.id, RevokeReason::Admin), at(1));
     let changed = store.change_subject(&SubjectKey::new(tenant("a"), alice), change).await.unwrap();
     assert_eq!(changed, SubjectChanged::KeepNotLive);
@@ -63,7 +68,8 @@ pub async fn pairs_that_read_the_same_joined_stay_apart(store: Store) {
         keys.push(login_in(&store, &tenant(of), &subject(name)).await);
     }
     let change = SubjectChange::bump(Bump::all(RevokeReason::Admin), at(1));
-    let _ = store.change_subject(&SubjectKey::new(tenant("a:b"), subject("c")), change).await.unwrap();
+    let _ =
+        store.change_subject(&SubjectKey::new(tenant("a:b"), subject("c")), change).await.unwrap();
     for (number, key) in keys.iter().enumerate() {
         assert_eq!(is_live(&store, key, 1).await, number != 0, "{:?}", pairs[number]);
     }

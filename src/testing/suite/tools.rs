@@ -15,8 +15,9 @@ pub(super) use crate::{
     policy::{OnFull, Spend},
     session::{CapRule, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use},
     store::{
-        Binding, Bump, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey, Query,
-        RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SubjectChange, SubjectChanged,
+        Binding, Bump, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, PageKey,
+        Query, RevocationBatch, RevocationEntry, Select, SessionStore, Snapshot, SubjectChange,
+        SubjectChanged,
     },
 };
 use crate::{
@@ -163,7 +164,12 @@ pub(super) async fn end(store: &Store, key: &SessionKey, reason: RevokeReason, n
     store.end(key, &Tombstone::new(reason, at(now))).await.unwrap()
 }
 
-pub(super) async fn bump(store: &Store, subject: &SubjectId, bump: Bump, now: u64) -> SubjectChanged {
+pub(super) async fn bump(
+    store: &Store,
+    subject: &SubjectId,
+    bump: Bump,
+    now: u64,
+) -> SubjectChanged {
     store.change_subject(&of(subject), SubjectChange::bump(bump, at(now))).await.unwrap()
 }
 
@@ -255,7 +261,9 @@ pub(super) async fn sweep_all(store: &Store, now: u64, limit: u32) -> Vec<Snapsh
 
 /// True when the log says that this session ended.
 pub(super) fn names(entries: &[RevocationEntry], session: &SessionKey) -> bool {
-    entries.iter().any(|entry| matches!(entry, RevocationEntry::Session { key, .. } if key == session))
+    entries
+        .iter()
+        .any(|entry| matches!(entry, RevocationEntry::Session { key, .. } if key == session))
 }
 
 /// True, and says so, when a case needs what the store does not have.
@@ -288,12 +296,14 @@ pub(super) fn together<T: Send>(threads: usize, act: impl Fn(usize) -> T + Sync)
             barrier.wait();
             act(number)
         };
-        let running: Vec<_> = (0..threads).map(|number| scope.spawn(move || begin(number))).collect();
+        let running: Vec<_> =
+            (0..threads).map(|number| scope.spawn(move || begin(number))).collect();
         running.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
     })
 }
 
-/// Polls a future at most so often, waiting to be woken in between, and drops it; its answer, if it came.
+/// Polls a future at most so often, waiting to be woken in between, and drops it; its answer, if it
+/// came.
 pub(super) async fn drop_at<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
     let mut left = polls;

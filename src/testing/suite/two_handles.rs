@@ -1,9 +1,10 @@
-//! Two handles on one place are one store: what one did, the other knows, and they race as two threads would.
+//! Two handles on one place are one store: what one did, the other knows, and they race as two
+//! threads would.
 
 use super::{
     races::{
-        a_reader_misses_nothing, an_end_wins, each_is_swept_once, hundred_against_five, one_commit_wins,
-        one_takes_the_slot,
+        a_reader_misses_nothing, an_end_wins, each_is_swept_once, hundred_against_five,
+        one_commit_wins, one_takes_the_slot,
     },
     tools::*,
 };

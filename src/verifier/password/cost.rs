@@ -111,8 +111,11 @@ impl StoredCost {
         let (Some(salt), Some(output)) = (&hash.salt, &hash.hash) else {
             return Err(VerifyError::new("a stored hash has no salt or no output"));
         };
-        let cost =
-            PasswordCost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
+        let cost = PasswordCost {
+            memory_kib: params.m_cost(),
+            passes: params.t_cost(),
+            lanes: params.p_cost(),
+        };
         let cost = cost.checked().map_err(VerifyError::new)?;
         let current = algorithm == Algorithm::Argon2id
             && version == Some(Version::V0x13)
@@ -121,8 +124,11 @@ impl StoredCost {
         Ok((hash, Self { cost, current }))
     }
 
-    /// True when a hash of that cost would be the stronger one: by its memory, or by its work in all.
+    /// True when a hash of that cost would be the stronger one: by its memory, or by its work in
+    /// all.
     pub(super) fn is_below(self, wanted: PasswordCost) -> bool {
-        !self.current || self.cost.memory_kib < wanted.memory_kib || self.cost.work() < wanted.work()
+        !self.current
+            || self.cost.memory_kib < wanted.memory_kib
+            || self.cost.work() < wanted.work()
     }
 }

@@ -20,7 +20,9 @@ pub use self::{
     cost::{InvalidCost, PasswordCost},
     offload::{Job, Offload},
 };
-use super::{Attempt, FactorVerifier, Gate, Guess, Holder, Lockout, Outcome, VerifyError, lockout::settle};
+use super::{
+    Attempt, FactorVerifier, Gate, Guess, Holder, Lockout, Outcome, VerifyError, lockout::settle,
+};
 use crate::{
     entropy::{Entropy, SystemEntropy},
     error::{Error, ErrorKind, Operation},
@@ -33,17 +35,20 @@ const SALT_BYTES: usize = 16;
 
 /// Verifies passwords against the hashes that the host keeps.
 ///
-/// Hashes are PHC strings (`$argon2id$v=19$m=19456,t=2,p=1$...`), so those of other Argon2 libraries are read as well.
-/// After a right password whose hash is weaker than the [cost](PasswordCost) of today, the store is told a new one.
+/// Hashes are PHC strings (`$argon2id$v=19$m=19456,t=2,p=1$...`), so those of other Argon2
+/// libraries are read as well. After a right password whose hash is weaker than the
+/// [cost](PasswordCost) of today, the store is told a new one.
 ///
 /// # Security
-/// - Every attempt costs one hash: for unknown subjects, for those without a password and for locked ones too, so that
-///   nobody learns by time who exists. Hashes of an older cost take their own time until they are renewed.
+/// - Every attempt costs one hash: for unknown subjects, for those without a password and for
+///   locked ones too, so that nobody learns by time who exists. Hashes of an older cost take their
+///   own time until they are renewed.
 /// - Attempts are counted before they are judged. One that ends in a fault stays counted.
-/// - A stored hash that cannot be read, or that asks for more than the [bounds](PasswordCost), is a fault and never a
-///   wrong password: somebody must look at it.
-/// - A password is the bytes of its UTF-8 as given, and nothing is normalised: the same letters typed in another form
-///   are another password. Hosts that want NFC apply it at sign-up and at login.
+/// - A stored hash that cannot be read, or that asks for more than the [bounds](PasswordCost), is a
+///   fault and never a wrong password: somebody must look at it.
+/// - A password is the bytes of its UTF-8 as given, and nothing is normalised: the same letters
+///   typed in another form are another password. Hosts that want NFC apply it at sign-up and at
+///   login.
 ///
 /// # Examples
 /// ```
@@ -78,11 +83,11 @@ const SALT_BYTES: usize = 16;
 /// }
 ///
 /// # pollster::block_on(async {
-/// let hashes = Arc::new(Hashes::default());
-/// let passwords = Passwords::new(Arc::clone(&hashes), AttemptLimit::new(10, Duration::from_secs(15 * 60))?);
-/// let hash = passwords.hash("correct horse battery staple").await?; // at sign-up
-/// assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-/// let verifiers = Verifiers::new().password(passwords);
+/// let hashes = Arc::new(Hashes::default()); let passwords = Passwords::new(Arc::clone(&hashes),
+/// AttemptLimit::new(10, Duration::from_secs(15 * 60))?); let hash = passwords.hash("correct horse
+/// battery staple").await?; // at sign-up
+/// assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$")); let verifiers =
+/// Verifiers::new().password(passwords);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
@@ -98,8 +103,9 @@ pub struct Passwords {
 ///
 /// # Contract
 /// - [`find`](Self::find) MUST give the string as it was stored.
-/// - [`replace`](Self::replace) MUST change nothing unless the stored hash is still the old one: the password may have
-///   been changed in between. When it fails, the login goes on, and the next one tries again.
+/// - [`replace`](Self::replace) MUST change nothing unless the stored hash is still the old one:
+///   the password may have been changed in between. When it fails, the login goes on, and the next
+///   one tries again.
 #[async_trait]
 pub trait PasswordStore: fmt::Debug + Send + Sync {
     /// The PHC string of a subject; none where it has no password.
@@ -169,13 +175,16 @@ impl Passwords {
 
     /// Makes the hash of a new password: for sign-up and for changes.
     ///
-    /// How good a password must be, and whether it is on a list of leaked ones, is the host's to judge.
+    /// How good a password must be, and whether it is on a list of leaked ones, is the host's to
+    /// judge.
     ///
     /// # Errors
-    /// `InvalidInput` where [`Check::password`] would refuse it, `Unavailable` without randomness or a pool.
+    /// `InvalidInput` where [`Check::password`] would refuse it, `Unavailable` without randomness
+    /// or a pool.
     pub async fn hash(&self, password: &str) -> Result<Secret, Error> {
         Check::password(password)?;
-        let failed = |error| Error::new(ErrorKind::Unavailable, Operation::Input).with_source(error);
+        let failed =
+            |error| Error::new(ErrorKind::Unavailable, Operation::Input).with_source(error);
         self.fresh(password).await.map_err(failed)
     }
 

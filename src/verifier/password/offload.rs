@@ -15,11 +15,12 @@ pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Runs blocking work away from the threads that drive futures.
 ///
-/// One hash at the default cost keeps a core busy for some 20 ms: too long for a thread that serves others. A pool also
-/// bounds how many run at once, and so how much memory they take.
+/// One hash at the default cost keeps a core busy for some 20 ms: too long for a thread that serves
+/// others. A pool also bounds how many run at once, and so how much memory they take.
 ///
 /// # Contract
-/// - [`run`](Self::run) MUST return after the job has run. A job that is dropped instead is a fault of that login.
+/// - [`run`](Self::run) MUST return after the job has run. A job that is dropped instead is a fault
+///   of that login.
 ///
 /// # Examples
 /// With tokio:

@@ -77,7 +77,8 @@ fn each(act: impl Fn(&str, &World, &dyn Fn(&Issuer) -> Result<(), (u16, Value)>)
     act("zitadel", &world, &|issuer| {
         let service = zitadel::Service::new(issuer.clone());
         let caller = zitadel::Caller::new(CreatorId::new("login").unwrap(), "acme").unwrap();
-        let checks = json!({ "user": { "userId": USER }, "password": { "password": "V3ryS3cure!" } });
+        let checks =
+            json!({ "user": { "userId": USER }, "password": { "password": "V3ryS3cure!" } });
         let request = body(json!({ "checks": checks }));
         block_on(service.create_session(&caller, request)).map(drop).map_err(split)
     });
@@ -111,7 +112,8 @@ fn split<B: Serialize>(error: ApiError<B>) -> (u16, Value) {
 fn every_create_call_emits_one_new_session_exactly_once() {
     each(|system, world, create| {
         create(&world.issuer).unwrap();
-        let born = world.count(|kind| matches!(kind, EventKind::Created | EventKind::RequestExchanged));
+        let born =
+            world.count(|kind| matches!(kind, EventKind::Created | EventKind::RequestExchanged));
         assert_eq!(born, 1, "{system}: {:?}", world.events());
     });
 }
@@ -128,9 +130,10 @@ fn a_store_that_fails_stores_nothing_and_is_shown_as_each_system_shows_it() {
             "stack auth" => {
                 (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }))
             }
-            "zitadel" => {
-                (503, json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }))
-            }
+            "zitadel" => (
+                503,
+                json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }),
+            ),
             "tmdb" => (
                 503,
                 json!({
@@ -163,8 +166,7 @@ fn requests_and_answers_never_show_what_they_hold() {
     let hanko: hanko::CreateSession =
         body(json!({ "user_id": USER, "user_agent": "agent-007", "ip_address": "192.0.2.7" }));
     let stack: stack_auth::CreateSession = body(json!({ "user_id": USER }));
-    let checks =
-        json!({ "user": { "userId": USER, "loginName": "mini" }, "password": { "password": "hunter2" } });
+    let checks = json!({ "user": { "userId": USER, "loginName": "mini" }, "password": { "password": "hunter2" } });
     let zitadel: zitadel::CreateSession = body(json!({ "checks": checks }));
     let tmdb: tmdb::CreateSession = body(json!({ "request_token": "hunter2" }));
     let zelf: zelf::CreateSession = body(json!({ "identifier": "device-1" }));

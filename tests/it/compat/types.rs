@@ -1,4 +1,5 @@
-//! Every field of every request of four systems, with a value of every JSON type that it does not take.
+//! Every field of every request of four systems, with a value of every JSON type that it does not
+//! take.
 
 use std::net::IpAddr;
 
@@ -56,7 +57,9 @@ fn hanko_names_a_field_of_a_wrong_type_and_evicts_nobody() {
     unchanged(&world, || {
         for field in ["user_id", "user_agent", "ip_address"] {
             // In Go, null leaves a text as it is: empty.
-            for (name, value) in not("string").filter(|(name, _)| field == "user_id" || *name != "null") {
+            for (name, value) in
+                not("string").filter(|(name, _)| field == "user_id" || *name != "null")
+            {
                 let outcome = create(with(&json!({ "user_id": USER }), field, value));
                 assert_eq!(shown(outcome), expected(name, field), "{field}: {name}");
             }
@@ -86,9 +89,11 @@ fn stack_auth_names_every_field_of_a_wrong_type() {
     };
     let post = "POST /api/v1/auth/sessions";
     unchanged(&world, || {
-        for (field, wanted) in
-            [("user_id", "string"), ("expires_in_millis", "number"), ("is_impersonation", "boolean")]
-        {
+        for (field, wanted) in [
+            ("user_id", "string"),
+            ("expires_in_millis", "number"),
+            ("is_impersonation", "boolean"),
+        ] {
             for (name, value) in not(wanted) {
                 let outcome = create(with(&json!({ "user_id": USER }), field, value));
                 let rule = rule(&format!("body.{field}"), wanted, name);
@@ -100,14 +105,19 @@ fn stack_auth_names_every_field_of_a_wrong_type() {
             rule("body.expires_in_millis", "number", "string"),
             rule("body.is_impersonation", "boolean", "null"),
         ];
-        let outcome =
-            create(body(json!({ "user_id": 7, "expires_in_millis": "1", "is_impersonation": null })));
+        let outcome = create(body(
+            json!({ "user_id": 7, "expires_in_millis": "1", "is_impersonation": null }),
+        ));
         assert_eq!(shown(outcome), schema_error(post, &all));
         for (name, value) in not("string") {
             let request = with(&json!({}), "user_id", value);
             let outcome = block_on(service.list_sessions(&server, request));
             let rule = rule("query.user_id", "string", name);
-            assert_eq!(shown(outcome), schema_error("GET /api/v1/auth/sessions", &[rule]), "{name}");
+            assert_eq!(
+                shown(outcome),
+                schema_error("GET /api/v1/auth/sessions", &[rule]),
+                "{name}"
+            );
         }
     });
 }
@@ -116,19 +126,23 @@ fn stack_auth_names_every_field_of_a_wrong_type() {
 fn tmdb_calls_every_field_of_a_wrong_type_an_invalid_parameter() {
     let world = world_of(Policy::tmdb());
     let service = tmdb::Service::new(world.issuer.clone());
-    let (app, user) = (tmdb::Caller::app(AppId::new("films").unwrap()), tmdb::Caller::user(id(USER)));
+    let (app, user) =
+        (tmdb::Caller::app(AppId::new("films").unwrap()), tmdb::Caller::user(id(USER)));
     let opened = block_on(service.create_request_token(&app)).unwrap();
     let token = opened.request_token.expose();
     let no = line(tmdb::Status::InvalidParameters);
     unchanged(&world, || {
         let wrong = || not("string");
-        let login = json!({ "username": "mini", "password": "V3ryS3cure!", "request_token": token });
+        let login =
+            json!({ "username": "mini", "password": "V3ryS3cure!", "request_token": token });
         for field in ["username", "password", "request_token"] {
             for (name, value) in wrong() {
-                let outcome = block_on(service.validate_with_login(&app, with(&login, field, value)));
+                let outcome =
+                    block_on(service.validate_with_login(&app, with(&login, field, value)));
                 // An empty name or password has a line of its own, and null counts as empty.
                 let empty = name == "null" && field != "request_token";
-                let expected = if empty { line(tmdb::Status::CredentialsMissing) } else { no.clone() };
+                let expected =
+                    if empty { line(tmdb::Status::CredentialsMissing) } else { no.clone() };
                 assert_eq!(shown(outcome), expected, "{field}: {name}");
             }
         }
@@ -139,11 +153,19 @@ fn tmdb_calls_every_field_of_a_wrong_type_an_invalid_parameter() {
             let request = with(&none, "session_id", value.clone());
             assert_eq!(shown(block_on(service.delete_session(&app, request))), no, "{name}");
             let request = with(&none, "request_token", value.clone());
-            assert_eq!(shown(block_on(service.v4().create_access_token(&app, request))), no, "{name}");
+            assert_eq!(
+                shown(block_on(service.v4().create_access_token(&app, request))),
+                no,
+                "{name}"
+            );
             let request = || with(&none, "access_token", value.clone());
             assert_eq!(shown(block_on(service.v4().check_access_token(&app, request()))), no);
             assert_eq!(shown(block_on(service.v4().delete_access_token(&app, request()))), no);
-            assert_eq!(shown(block_on(service.v4().convert_session(&app, request()))), no, "{name}");
+            assert_eq!(
+                shown(block_on(service.v4().convert_session(&app, request()))),
+                no,
+                "{name}"
+            );
             let request = || with(&none, "request_token", value.clone());
             assert_eq!(shown(block_on(service.read_request_token(&user, request()))), no, "{name}");
             assert_eq!(shown(block_on(service.approve_request_token(&user, request()))), no);
@@ -191,7 +213,8 @@ fn zelf_names_a_field_of_a_wrong_type_and_kills_no_session() {
                     "object" => "Object",
                     scalar => scalar,
                 };
-                let rule = format!("Cast to {wanted} failed for a value (type {got}) at path \"{field}\"");
+                let rule =
+                    format!("Cast to {wanted} failed for a value (type {got}) at path \"{field}\"");
                 let message = format!("Session validation failed: {field}: {rule}");
                 let expected = (409, json!({ "validationError": message }));
                 assert_eq!(shown(create(with(&kill, field, value))), expected, "{field}: {name}");

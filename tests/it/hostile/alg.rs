@@ -68,10 +68,23 @@ fn names(rows: &mut Vec<Row>) {
         let header = with_alg(keys, &format!("\"{alg}\""));
         sheet.bad(format!("{alg:?} over the right MAC"), token(keys, header, &payload), ALGORITHM);
     }
-    for alg in
-        ["null", "[]", r#"["HS256"]"#, r#"["HS256","none"]"#, "{}", r#"{"HS256":1}"#, "0", "5", "-4", "true"]
-    {
-        sheet.bad(format!("{alg} over the right MAC"), token(keys, with_alg(keys, alg), &payload), HEADER);
+    for alg in [
+        "null",
+        "[]",
+        r#"["HS256"]"#,
+        r#"["HS256","none"]"#,
+        "{}",
+        r#"{"HS256":1}"#,
+        "0",
+        "5",
+        "-4",
+        "true",
+    ] {
+        sheet.bad(
+            format!("{alg} over the right MAC"),
+            token(keys, with_alg(keys, alg), &payload),
+            HEADER,
+        );
     }
     for (name, header) in [
         ("missing", r#"{"typ":"at+jwt","kid":"k1"}"#),
@@ -100,7 +113,11 @@ fn none(rows: &mut Vec<Row>) {
         for alg in ["none", "None", "NONE", "nOnE", ""] {
             let input = format!("{}.{payload}", encode(with_alg(keys, &format!("\"{alg}\""))));
             sheet.bad(format!("{alg:?}, no signature"), format!("{input}."), ALGORITHM);
-            sheet.bad(format!("{alg:?}, a signature of one byte"), format!("{input}.AA"), ALGORITHM);
+            sheet.bad(
+                format!("{alg:?}, a signature of one byte"),
+                format!("{input}.AA"),
+                ALGORITHM,
+            );
         }
         let header = encode(r#"{"typ":"JWT","alg":"none"}"#);
         sheet.bad("the header of RFC 7519's example", format!("{header}.{payload}."), HEADER);
@@ -111,7 +128,8 @@ fn none(rows: &mut Vec<Row>) {
 fn families(rows: &mut Vec<Row>) {
     let families = [Keys::Hs256, Keys::Es256, Keys::EdDsa, Keys::Rs256];
     for keys in families.into_iter().filter(|keys| keys.are_known()) {
-        Sheet { rows, class: "alg-family", req: "R01", keys }.good("signed by its own key", good(keys));
+        Sheet { rows, class: "alg-family", req: "R01", keys }
+            .good("signed by its own key", good(keys));
         for other in families.into_iter().filter(|other| *other != keys && other.are_known()) {
             let mut sheet = Sheet { rows, class: "alg-family", req: "R01", keys };
             let header = with_alg(keys, &format!("{:?}", algorithm(other)));
@@ -126,7 +144,8 @@ fn families(rows: &mut Vec<Row>) {
 /// HS256 under a public key that everybody knows (CVE-2015-9235 and its kin).
 fn confusion(rows: &mut Vec<Row>) {
     #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-    for keys in [Keys::Es256, Keys::EdDsa, Keys::Rs256].into_iter().filter(|keys| keys.are_known()) {
+    for keys in [Keys::Es256, Keys::EdDsa, Keys::Rs256].into_iter().filter(|keys| keys.are_known())
+    {
         let secret = secret_key(keys);
         let jwk = secret.public().unwrap().to_jwk();
         let (pem, der) = super::make::public_forms(keys);
@@ -146,10 +165,17 @@ fn confusion(rows: &mut Vec<Row>) {
             ("id", key_id(keys).as_bytes().to_vec()),
             ("nothing", Vec::new()),
         ] {
-            let input =
-                format!("{}.{}", encode(with_alg(keys, r#""HS256""#)), encode(Payload::good().text()));
+            let input = format!(
+                "{}.{}",
+                encode(with_alg(keys, r#""HS256""#)),
+                encode(Payload::good().text())
+            );
             let token = format!("{input}.{}", encode(hmac(&secret, input.as_bytes())));
-            sheet.bad(format!("HS256 with the public key as secret: {name}"), token, KEYS_ALGORITHM);
+            sheet.bad(
+                format!("HS256 with the public key as secret: {name}"),
+                token,
+                KEYS_ALGORITHM,
+            );
         }
     }
     let _ = rows;
@@ -160,7 +186,11 @@ fn key_ids(rows: &mut Vec<Row>) {
     let keys = Keys::Hs256;
     let mut sheet = Sheet { rows, class: "kid", req: "R03", keys };
     let named = |kid: &str| {
-        token(keys, format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":{kid}}}"#), Payload::good().text())
+        token(
+            keys,
+            format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":{kid}}}"#),
+            Payload::good().text(),
+        )
     };
     sheet.good("escaped", named(r#""\u006b1""#));
     let long = "k".repeat(65);
@@ -229,7 +259,8 @@ fn key_ids(rows: &mut Vec<Row>) {
     sheet.bad("5 kB", named(&format!("\"{}\"", "k".repeat(5000))), HEADER_LONG);
 }
 
-/// A key, or the place of one, in the header: with the right signature, and with that of the key it brings.
+/// A key, or the place of one, in the header: with the right signature, and with that of the key it
+/// brings.
 fn keys_in_the_header(rows: &mut Vec<Row>) {
     let keys = Keys::Hs256;
     let mut sheet = Sheet { rows, class: "key-in-header", req: "R04", keys };
@@ -248,7 +279,10 @@ fn keys_in_the_header(rows: &mut Vec<Row>) {
         ("jwk, escaped", format!(r#""\u006awk":{oct}"#)),
         ("jwks", format!(r#""jwks":{{"keys":[{oct}]}}"#)),
         ("jku", r#""jku":"https://evil.example/jwks.json""#.to_owned()),
-        ("jku, of the metadata service", r#""jku":"http://169.254.169.254/latest/meta-data""#.to_owned()),
+        (
+            "jku, of the metadata service",
+            r#""jku":"http://169.254.169.254/latest/meta-data""#.to_owned(),
+        ),
         ("jku, a file", r#""jku":"file:///etc/passwd""#.to_owned()),
         ("x5u", r#""x5u":"https://evil.example/cert.pem""#.to_owned()),
         ("x5c", r#""x5c":["MIIB"]"#.to_owned()),
@@ -264,5 +298,9 @@ fn keys_in_the_header(rows: &mut Vec<Row>) {
         sheet.bad(format!("{name}, signed by it"), forged, HEADER);
     }
     let header = r#"{"typ":"dpop+jwt","alg":"HS256","kid":"k1"}"#;
-    sheet.bad("the type of a token that brings its key", token(keys, header, Payload::good().text()), TYP);
+    sheet.bad(
+        "the type of a token that brings its key",
+        token(keys, header, Payload::good().text()),
+        TYP,
+    );
 }

@@ -3,7 +3,8 @@
 use super::{
     make::*,
     row::{
-        ACTORS, AUDIENCE, CLAIMS, EPOCH, ISSUER, Keys, LEVEL, MISSING, Row, SIGNATURE, SUBJECT, Sheet, TENANT,
+        ACTORS, AUDIENCE, CLAIMS, EPOCH, ISSUER, Keys, LEVEL, MISSING, Row, SIGNATURE, SUBJECT,
+        Sheet, TENANT,
     },
 };
 
@@ -21,7 +22,8 @@ pub fn rows(rows: &mut Vec<Row>) {
 }
 
 fn missing_and_twice(rows: &mut Vec<Row>) {
-    let mut sheet = Sheet { rows, class: "claim-missing", req: "R25 R27 R28 R30 R31 R32", keys: KEYS };
+    let mut sheet =
+        Sheet { rows, class: "claim-missing", req: "R25 R27 R28 R30 R31 R32", keys: KEYS };
     for (name, refusal) in [
         ("iss", ISSUER),
         ("tenant", TENANT),
@@ -37,8 +39,9 @@ fn missing_and_twice(rows: &mut Vec<Row>) {
     ] {
         sheet.bad(name, claiming(KEYS, &Payload::good().without(name)), refusal);
         let (first, rest) = name.split_at(1);
-        let capital =
-            Payload::good().without(name).with(&(first.to_uppercase() + rest), Payload::good().get(name));
+        let capital = Payload::good()
+            .without(name)
+            .with(&(first.to_uppercase() + rest), Payload::good().get(name));
         sheet.bad(format!("{name}, in capitals instead"), claiming(KEYS, &capital), refusal);
     }
     sheet.good(
@@ -55,8 +58,16 @@ fn missing_and_twice(rows: &mut Vec<Row>) {
         let value = good.get(name);
         let escaped = format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]);
         sheet.bad(name, claiming(KEYS, &good.clone().first(name, value)), CLAIMS);
-        sheet.bad(format!("{name}, null first"), claiming(KEYS, &good.clone().first(name, "null")), CLAIMS);
-        sheet.bad(format!("{name}, escaped"), claiming(KEYS, &good.clone().first(&escaped, value)), CLAIMS);
+        sheet.bad(
+            format!("{name}, null first"),
+            claiming(KEYS, &good.clone().first(name, "null")),
+            CLAIMS,
+        );
+        sheet.bad(
+            format!("{name}, escaped"),
+            claiming(KEYS, &good.clone().first(&escaped, value)),
+            CLAIMS,
+        );
     }
     for (name, value) in [
         ("within a claim of the host's", r#"{"a":1,"a":1}"#),
@@ -71,11 +82,22 @@ fn missing_and_twice(rows: &mut Vec<Row>) {
 fn wrong_types(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "claim-type", req: "R27 R29 R33", keys: KEYS };
     sheet.good("each of its own type", claiming(KEYS, &Payload::good()));
-    for (name, value) in [("gen", "4294967295"), ("epo", "0"), ("amr", "[]"), ("acr", r#""aal3""#)] {
+    for (name, value) in [("gen", "4294967295"), ("epo", "0"), ("amr", "[]"), ("acr", r#""aal3""#)]
+    {
         sheet.good(format!("{name} {value}"), claiming(KEYS, &Payload::good().with(name, value)));
     }
-    let every =
-        ["null", "true", "-1", "1.5", "18446744073709551615", "1e400", "[]", "{}", "[null]", r#"{"a":1}"#];
+    let every = [
+        "null",
+        "true",
+        "-1",
+        "1.5",
+        "18446744073709551615",
+        "1e400",
+        "[]",
+        "{}",
+        "[null]",
+        r#"{"a":1}"#,
+    ];
     for name in ["iss", "sub", "aud", "jti", "sid", "gen", "epo", "tenant", "amr", "acr"] {
         for value in every {
             let refusal = match (name, value) {
@@ -84,7 +106,11 @@ fn wrong_types(rows: &mut Vec<Row>) {
                 ("amr", "[]") => continue, // no method at all, which may be
                 _ => CLAIMS,
             };
-            sheet.bad(format!("{name} {value}"), claiming(KEYS, &Payload::good().with(name, value)), refusal);
+            sheet.bad(
+                format!("{name} {value}"),
+                claiming(KEYS, &Payload::good().with(name, value)),
+                refusal,
+            );
         }
     }
     for (name, value, refusal) in [
@@ -123,13 +149,20 @@ fn wrong_types(rows: &mut Vec<Row>) {
         ("typ", r#""at+jwt""#, CLAIMS),
         ("typ", r#""refresh""#, CLAIMS),
     ] {
-        sheet.bad(format!("{name} {value}"), claiming(KEYS, &Payload::good().with(name, value)), refusal);
+        sheet.bad(
+            format!("{name} {value}"),
+            claiming(KEYS, &Payload::good().with(name, value)),
+            refusal,
+        );
     }
 }
 
 fn issuers(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "iss", req: "R30 R34", keys: KEYS };
-    sheet.good("escaped", claiming(KEYS, &Payload::good().with("iss", r#""https:\/\/id\u002eexample""#)));
+    sheet.good(
+        "escaped",
+        claiming(KEYS, &Payload::good().with("iss", r#""https:\/\/id\u002eexample""#)),
+    );
     for iss in [
         "",
         " ",
@@ -190,7 +223,8 @@ fn issuers(rows: &mut Vec<Row>) {
     // Another issuer's key, which has the same name there.
     let input = format!("{}.{}", encode(header(KEYS)), encode(Payload::good().text()));
     for (name, seed) in [("another tenant's key under our id", 3), ("a key of token keys", 1)] {
-        let token = format!("{input}.{}", encode(hmac(&crate::world::secret(seed), input.as_bytes())));
+        let token =
+            format!("{input}.{}", encode(hmac(&crate::world::secret(seed), input.as_bytes())));
         sheet.bad(name, token, SIGNATURE);
     }
 }
@@ -281,7 +315,8 @@ fn actors(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "act", req: "R08 R33 R37", keys: KEYS };
     let acting = |act: &str| claiming(KEYS, &Payload::good().with("act", act));
     let chain = |depth: usize| {
-        (1..depth).fold(r#"{"sub":"a"}"#.to_owned(), |inner, _| format!(r#"{{"sub":"a","act":{inner}}}"#))
+        (1..depth)
+            .fold(r#"{"sub":"a"}"#.to_owned(), |inner, _| format!(r#"{{"sub":"a","act":{inner}}}"#))
     };
     sheet.good("four of them", acting(&chain(4)));
     let long = format!(r#"{{"sub":"{}"}}"#, "x".repeat(201));
@@ -344,9 +379,11 @@ fn actors(rows: &mut Vec<Row>) {
 fn shapes(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "payload-json", req: "R08 R12 R14", keys: KEYS };
     let good = Payload::good();
-    let (text, deep) = (good.text(), |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
-    let many =
-        |count: usize| (0..count).fold(Payload::good(), |payload, n| payload.with(&format!("c{n}"), n));
+    let (text, deep) =
+        (good.text(), |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+    let many = |count: usize| {
+        (0..count).fold(Payload::good(), |payload, n| payload.with(&format!("c{n}"), n))
+    };
     sheet.good("128 claims of the host's", claiming(KEYS, &many(128)));
     sheet.good("16 levels", claiming(KEYS, &Payload::good().with("deep", deep(16))));
     sheet.bad("129 claims of the host's", claiming(KEYS, &many(129)), CLAIMS);
@@ -358,7 +395,11 @@ fn shapes(rows: &mut Vec<Row>) {
         );
     }
     let objects = format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100));
-    sheet.bad("100 levels of objects", claiming(KEYS, &Payload::good().with("deep", objects)), CLAIMS);
+    sheet.bad(
+        "100 levels of objects",
+        claiming(KEYS, &Payload::good().with("deep", objects)),
+        CLAIMS,
+    );
     sheet.bad("2000 levels that do not end", token(KEYS, header(KEYS), "[".repeat(2000)), CLAIMS);
     let inner = text.trim_matches(['{', '}']);
     for (name, payload) in [

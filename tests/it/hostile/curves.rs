@@ -1,5 +1,5 @@
-//! Signatures that only the arithmetic of a curve can make: ECDSA with r or s above the order, Ed25519 with S above it
-//! or R of small order.
+//! Signatures that only the arithmetic of a curve can make: ECDSA with r or s above the order,
+//! Ed25519 with S above it or R of small order.
 
 use curve25519_dalek::{
     constants::EIGHT_TORSION,
@@ -27,7 +27,8 @@ pub fn rows(rows: &mut Vec<Row>) {
 const SMALL_S: u64 = 7;
 const SMALL_R: u8 = 5;
 
-/// A key that was chosen after its one signature: (id, point, token, the same token with the order added).
+/// A key that was chosen after its one signature: (id, point, token, the same token with the order
+/// added).
 pub struct Chosen {
     pub id: &'static str,
     pub point: Vec<u8>,
@@ -55,7 +56,8 @@ fn chosen_r() -> Chosen {
             let mut bytes = [0; 33];
             (bytes[0], bytes[32]) = (2, x);
             let point = p256::Sec1Point::from_bytes(bytes).ok()?;
-            let point: Option<p256::AffinePoint> = p256::AffinePoint::from_sec1_point(&point).into();
+            let point: Option<p256::AffinePoint> =
+                p256::AffinePoint::from_sec1_point(&point).into();
             Some((x, ProjectivePoint::from(point?)))
         })
         .unwrap();
@@ -120,17 +122,23 @@ impl Ed {
         let hash: [u8; 64] = Sha512::digest(from_code(ED_SEED)).into();
         let (low, high) = hash.split_at(32);
         let secret = Scalar::from_bytes_mod_order(clamp_integer(low.try_into().unwrap()));
-        Self { secret, prefix: high.try_into().unwrap(), public: from_code(ED_PUBLIC).try_into().unwrap() }
+        Self {
+            secret,
+            prefix: high.try_into().unwrap(),
+            public: from_code(ED_PUBLIC).try_into().unwrap(),
+        }
     }
 
     fn hash(&self, domain: &[u8], random: &[u8; 32], message: &[u8]) -> Scalar {
-        let hash = Sha512::new().chain_update(domain).chain_update(random).chain_update(self.public);
+        let hash =
+            Sha512::new().chain_update(domain).chain_update(random).chain_update(self.public);
         Scalar::from_bytes_mod_order_wide(&hash.chain_update(message).finalize().into())
     }
 
     /// With this R for a commitment of zero, and for one that is as it should be where `honest`.
     fn sign(&self, domain: &[u8], torsion: EdwardsPoint, honest: bool, message: &[u8]) -> Vec<u8> {
-        let hash = Sha512::new().chain_update(domain).chain_update(self.prefix).chain_update(message);
+        let hash =
+            Sha512::new().chain_update(domain).chain_update(self.prefix).chain_update(message);
         let r = match honest {
             true => Scalar::from_bytes_mod_order_wide(&hash.finalize().into()),
             false => Scalar::ZERO,
@@ -148,13 +156,16 @@ fn from_code(text: &str) -> Vec<u8> {
 
 fn ed25519(rows: &mut Vec<Row>) {
     const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let keys = Keys::EdDsa;
     let mut sheet = Sheet { rows, class: "signature-eddsa", req: "R01 R19", keys };
     let header = |alg: &str| format!(r#"{{"typ":"at+jwt","alg":"{alg}","kid":"d1"}}"#);
-    sheet.good("Ed25519, its name in RFC 9864", token(keys, header("Ed25519"), Payload::good().text()));
+    sheet.good(
+        "Ed25519, its name in RFC 9864",
+        token(keys, header("Ed25519"), Payload::good().text()),
+    );
     let whole = good(keys);
     let input = whole.rsplit_once('.').unwrap().0;
     let (ed, right) = (Ed::new(), sign(keys, input.as_bytes()));
@@ -191,7 +202,12 @@ fn ed25519(rows: &mut Vec<Row>) {
         ("R the public key", [&ed.public, s].concat()),
         (
             "Ed25519ctx",
-            ed.sign(b"SigEd25519 no Ed25519 collisions\0\x01x", EIGHT_TORSION[0], true, input.as_bytes()),
+            ed.sign(
+                b"SigEd25519 no Ed25519 collisions\0\x01x",
+                EIGHT_TORSION[0],
+                true,
+                input.as_bytes(),
+            ),
         ),
         (
             "Ed25519ph",
@@ -207,7 +223,11 @@ fn ed25519(rows: &mut Vec<Row>) {
     }
     for (order, torsion) in EIGHT_TORSION.into_iter().enumerate() {
         let small = ed.sign(b"", torsion, false, input.as_bytes());
-        sheet.bad(format!("R of small order, {order}"), format!("{input}.{}", encode(small)), SIGNATURE);
+        sheet.bad(
+            format!("R of small order, {order}"),
+            format!("{input}.{}", encode(small)),
+            SIGNATURE,
+        );
         if order > 0 {
             let mixed = ed.sign(b"", torsion, true, input.as_bytes());
             sheet.bad(

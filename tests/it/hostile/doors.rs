@@ -81,7 +81,11 @@ fn records() -> [Record; 3] {
             .build()
     };
     let request = fixtures::request(AppId::new("films").unwrap()).id(REQUEST.parse().unwrap());
-    [session(PAIR, CredentialsKind::Pair), session(SESSION, CredentialsKind::Session), request.build()]
+    [
+        session(PAIR, CredentialsKind::Pair),
+        session(SESSION, CredentialsKind::Session),
+        request.build(),
+    ]
 }
 
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
@@ -96,12 +100,15 @@ fn ring(keys: Keys) -> KeyRing {
     use std::sync::OnceLock;
     static RINGS: [OnceLock<KeyRing>; 5] = [const { OnceLock::new() }; 5];
     let make = || match keys {
-        Keys::Es256 => {
-            super::curves::chosen().into_iter().fold(KeyRing::new(secret_key(keys)), |ring, chosen| {
-                ring.verify_only(PublicKey::from_jwk(&es256_jwk(chosen.id, &chosen.point, None)).unwrap())
-                    .unwrap()
-            })
-        }
+        Keys::Es256 => super::curves::chosen().into_iter().fold(
+            KeyRing::new(secret_key(keys)),
+            |ring, chosen| {
+                ring.verify_only(
+                    PublicKey::from_jwk(&es256_jwk(chosen.id, &chosen.point, None)).unwrap(),
+                )
+                .unwrap()
+            },
+        ),
         _ => KeyRing::new(secret_key(keys)),
     };
     let at = Keys::ALL.iter().position(|own| *own == keys).unwrap();
@@ -112,8 +119,9 @@ fn ring(keys: Keys) -> KeyRing {
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 fn verifier(keys: Keys) -> Option<TokenVerifier> {
     use session_issuer::signer::Jwks;
-    let published =
-        |keys: Keys| serde_json::to_value(ring(keys).jwks(ManualClock::START)).unwrap()["keys"].clone();
+    let published = |keys: Keys| {
+        serde_json::to_value(ring(keys).jwks(ManualClock::START)).unwrap()["keys"].clone()
+    };
     let lists: Vec<_> = match keys {
         Keys::Hs256 | Keys::Opaque => [Keys::Es256, Keys::EdDsa, Keys::Rs256]
             .into_iter()
@@ -208,7 +216,9 @@ impl Door {
             Self::Decide => block_on(issuer.decide(Decide::deny(token))).map(drop),
             Self::Exchange => block_on(issuer.exchange(Exchange::new(token, app()))).map(drop),
             Self::Verifier => house.verifier.as_ref()?.verify(token).map(drop),
-            Self::VerifierFetch => block_on(house.verifier.as_ref()?.verify_or_fetch(token)).map(drop),
+            Self::VerifierFetch => {
+                block_on(house.verifier.as_ref()?.verify_or_fetch(token)).map(drop)
+            }
         })
     }
 
@@ -243,7 +253,8 @@ pub struct Answer<'a> {
     pub why: Option<&'a str>,
 }
 
-/// What this door must say of this row. None where the row is for another door, or this door shall take it.
+/// What this door must say of this row. None where the row is for another door, or this door shall
+/// take it.
 pub fn answer<'a>(row: &'a Row, token: &str, door: Door) -> Option<Answer<'a>> {
     let own = Answer { code: &row.expect, why: (!row.why.is_empty()).then_some(&*row.why) };
     let of = |code| Some(Answer { code, why: None });
@@ -267,8 +278,12 @@ pub fn answer<'a>(row: &'a Row, token: &str, door: Door) -> Option<Answer<'a>> {
     }
     match door {
         Door::Refresh | Door::Decide | Door::Exchange => of("malformed_token"),
-        // It has none of this issuer's symmetric keys: what is well formed is signed by nobody it knows.
-        door if door.is_elsewhere() && row.keys == Keys::Hs256 && row.expect != "malformed_token" => {
+        // It has none of this issuer's symmetric keys: what is well formed is signed by nobody it
+        // knows.
+        door if door.is_elsewhere()
+            && row.keys == Keys::Hs256
+            && row.expect != "malformed_token" =>
+        {
             of("invalid_token")
         }
         _ => Some(own),

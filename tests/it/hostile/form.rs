@@ -3,8 +3,8 @@
 use super::{
     make::*,
     row::{
-        CLAIMS, HEADER, HEADER_CODE, Keys, PARTS, Row, SIGNATURE, SIGNATURE_CODE, SIGNATURE_LENGTH, Sheet,
-        TOO_LONG, Text,
+        CLAIMS, HEADER, HEADER_CODE, Keys, PARTS, Row, SIGNATURE, SIGNATURE_CODE, SIGNATURE_LENGTH,
+        Sheet, TOO_LONG, Text,
     },
 };
 
@@ -47,11 +47,15 @@ fn parts(rows: &mut Vec<Row>) {
         ("JSON, flattened", format!(r#"{{"protected":"{h}","payload":"{p}","signature":"{s}"}}"#)),
         (
             "JSON, general",
-            format!(r#"{{"payload":"{p}","signatures":[{{"protected":"{h}","signature":"{s}"}}]}}"#),
+            format!(
+                r#"{{"payload":"{p}","signatures":[{{"protected":"{h}","signature":"{s}"}}]}}"#
+            ),
         ),
         (
             "JSON, with an unprotected header",
-            format!(r#"{{"header":{{"kid":"k1"}},"protected":"{h}","payload":"{p}","signature":"{s}"}}"#),
+            format!(
+                r#"{{"header":{{"kid":"k1"}},"protected":"{h}","payload":"{p}","signature":"{s}"}}"#
+            ),
         ),
         ("a JSON text", format!("\"{}\"", whole.replace('.', "\\u002e"))),
         ("dots of another script", whole.replace('.', "\u{ff0e}")),
@@ -74,7 +78,8 @@ fn parts(rows: &mut Vec<Row>) {
     }
 }
 
-/// What stands in base64url of none of the three parts. The signature is made over the text as it is.
+/// What stands in base64url of none of the three parts. The signature is made over the text as it
+/// is.
 fn alphabet(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "base64url", req: "R09", keys: KEYS };
     let (h, p, s) = split();
@@ -98,19 +103,47 @@ fn alphabet(rows: &mut Vec<Row>) {
         ("DEL", "\u{7f}"),
     ] {
         let middle = |text: &str| format!("{}{with}{}", &text[..8], &text[8..]);
-        sheet.bad(format!("{name} behind the header"), sealed(KEYS, &format!("{h}{with}.{p}")), HEADER_CODE);
-        sheet.bad(format!("{name} in the header"), sealed(KEYS, &format!("{}.{p}", middle(&h))), HEADER_CODE);
-        sheet.bad(format!("{name} behind the payload"), sealed(KEYS, &format!("{h}.{p}{with}")), CLAIMS);
-        sheet.bad(format!("{name} in the payload"), sealed(KEYS, &format!("{h}.{}", middle(&p))), CLAIMS);
-        sheet.bad(format!("{name} behind the signature"), format!("{h}.{p}.{s}{with}"), SIGNATURE_CODE);
-        sheet.bad(format!("{name} in the signature"), format!("{h}.{p}.{}", middle(&s)), SIGNATURE_CODE);
+        sheet.bad(
+            format!("{name} behind the header"),
+            sealed(KEYS, &format!("{h}{with}.{p}")),
+            HEADER_CODE,
+        );
+        sheet.bad(
+            format!("{name} in the header"),
+            sealed(KEYS, &format!("{}.{p}", middle(&h))),
+            HEADER_CODE,
+        );
+        sheet.bad(
+            format!("{name} behind the payload"),
+            sealed(KEYS, &format!("{h}.{p}{with}")),
+            CLAIMS,
+        );
+        sheet.bad(
+            format!("{name} in the payload"),
+            sealed(KEYS, &format!("{h}.{}", middle(&p))),
+            CLAIMS,
+        );
+        sheet.bad(
+            format!("{name} behind the signature"),
+            format!("{h}.{p}.{s}{with}"),
+            SIGNATURE_CODE,
+        );
+        sheet.bad(
+            format!("{name} in the signature"),
+            format!("{h}.{p}.{}", middle(&s)),
+            SIGNATURE_CODE,
+        );
     }
     let marked = Payload::good().with("x", r#""???>>>""#);
     let text = encode(marked.text());
     assert!(text.contains('-') && text.contains('_'));
     sheet.good("letters that the standard alphabet lacks", claiming(KEYS, &marked));
     let standard = text.replace('-', "+").replace('_', "/");
-    sheet.bad("the standard alphabet in the payload", sealed(KEYS, &format!("{h}.{standard}")), CLAIMS);
+    sheet.bad(
+        "the standard alphabet in the payload",
+        sealed(KEYS, &format!("{h}.{standard}")),
+        CLAIMS,
+    );
     let other = (0..).map(|n| claiming(KEYS, &Payload::good().with("x", n)));
     let mut other = other.filter(|token| token.rsplit('.').next().unwrap().contains(['-', '_']));
     let (input, signature) = {
@@ -118,7 +151,11 @@ fn alphabet(rows: &mut Vec<Row>) {
         let (input, signature) = token.rsplit_once('.').unwrap();
         (input.to_owned(), signature.replace('-', "+").replace('_', "/"))
     };
-    sheet.bad("the standard alphabet in the signature", format!("{input}.{signature}"), SIGNATURE_CODE);
+    sheet.bad(
+        "the standard alphabet in the signature",
+        format!("{input}.{signature}"),
+        SIGNATURE_CODE,
+    );
 }
 
 /// Bits behind the last byte that are not zero, and lengths that no bytes make.
@@ -127,16 +164,34 @@ fn trailing_bits(rows: &mut Vec<Row>) {
     let p = encode(Payload::good().text());
     for spaces in 0..3 {
         let header = header(KEYS).replacen('{', &format!("{{{}", " ".repeat(spaces)), 1);
-        sheet.good(format!("header of {} bytes", header.len()), token(KEYS, &header, Payload::good().text()));
+        sheet.good(
+            format!("header of {} bytes", header.len()),
+            token(KEYS, &header, Payload::good().text()),
+        );
         for other in others(&encode(&header)) {
-            let name = format!("header of {} bytes, ending in {}", header.len(), &other[other.len() - 1..]);
+            let name = format!(
+                "header of {} bytes, ending in {}",
+                header.len(),
+                &other[other.len() - 1..]
+            );
             sheet.bad(name, sealed(KEYS, &format!("{other}.{p}")), HEADER_CODE);
         }
         let payload = format!("{}{}", Payload::good().text(), " ".repeat(spaces));
-        sheet.good(format!("payload of {} bytes", payload.len()), token(KEYS, self::header(KEYS), &payload));
+        sheet.good(
+            format!("payload of {} bytes", payload.len()),
+            token(KEYS, self::header(KEYS), &payload),
+        );
         for other in others(&encode(&payload)) {
-            let name = format!("payload of {} bytes, ending in {}", payload.len(), &other[other.len() - 1..]);
-            sheet.bad(name, sealed(KEYS, &format!("{}.{other}", encode(self::header(KEYS)))), CLAIMS);
+            let name = format!(
+                "payload of {} bytes, ending in {}",
+                payload.len(),
+                &other[other.len() - 1..]
+            );
+            sheet.bad(
+                name,
+                sealed(KEYS, &format!("{}.{other}", encode(self::header(KEYS)))),
+                CLAIMS,
+            );
         }
     }
     let (h, p, s) = split();
@@ -148,7 +203,11 @@ fn trailing_bits(rows: &mut Vec<Row>) {
         // Two letters more may be a byte; three are two; one, to a whole number of fours, is none.
         let whole = |part: &str| (part.len() + extra.len()) % 4 != 1;
         if !whole(&s) {
-            sheet.bad(format!("{extra} behind the signature"), format!("{h}.{p}.{s}{extra}"), SIGNATURE_CODE);
+            sheet.bad(
+                format!("{extra} behind the signature"),
+                format!("{h}.{p}.{s}{extra}"),
+                SIGNATURE_CODE,
+            );
         }
         if !whole(&h) {
             sheet.bad(
@@ -219,7 +278,11 @@ fn around(rows: &mut Vec<Row>) {
     sheet.bad("in small letters", whole.to_lowercase(), HEADER);
     sheet.bad("back to front", whole.chars().rev().collect::<String>(), HEADER_CODE);
     sheet.bad("without its last letter", &whole[..whole.len() - 1], SIGNATURE_CODE);
-    sheet.bad("without its signature's letters", &whole[..whole.len() - last.len()], SIGNATURE_LENGTH);
+    sheet.bad(
+        "without its signature's letters",
+        &whole[..whole.len() - last.len()],
+        SIGNATURE_LENGTH,
+    );
 }
 
 /// Refused by length, before anything is decoded: R12, R13.
@@ -233,7 +296,10 @@ fn sizes(rows: &mut Vec<Row>) {
         assert_eq!(token.len(), bytes);
         token
     };
-    let exact = (8180..=8192).rev().find(|bytes| (bytes - encode(header(KEYS)).len() - 45) % 4 != 1).unwrap();
+    let exact = (8180..=8192)
+        .rev()
+        .find(|bytes| (bytes - encode(header(KEYS)).len() - 45) % 4 != 1)
+        .unwrap();
     sheet.good("as long as a token may be", of(exact));
     let beyond = (8193..).find(|bytes| (bytes - encode(header(KEYS)).len() - 45) % 4 != 1).unwrap();
     let (input, signature) = {
@@ -243,7 +309,11 @@ fn sizes(rows: &mut Vec<Row>) {
     };
     let spaces = input.len() - input.trim_end_matches(['I', 'C', 'A', 'g']).len();
     let (head, four) = (&input[..input.len() - spaces], &input[input.len() - spaces..]);
-    sheet.bad("longer by a letter, with a signature that holds", pieces(head, four, &signature), TOO_LONG);
+    sheet.bad(
+        "longer by a letter, with a signature that holds",
+        pieces(head, four, &signature),
+        TOO_LONG,
+    );
     let whole = good(KEYS);
     for (name, text) in [
         ("64 kB of A", Text::repeat("A", 65_536)),
@@ -266,12 +336,20 @@ fn sizes(rows: &mut Vec<Row>) {
     sheet.bad("8192 of A", Text::repeat("A", 8192), PARTS);
     sheet.bad(
         "a signature of 684 letters",
-        Text(vec![(whole.rsplit_once('.').unwrap().0.to_owned(), 1), (".".into(), 1), ("A".into(), 684)]),
+        Text(vec![
+            (whole.rsplit_once('.').unwrap().0.to_owned(), 1),
+            (".".into(), 1),
+            ("A".into(), 684),
+        ]),
         SIGNATURE_LENGTH,
     );
     sheet.bad(
         "a signature of 683 letters",
-        Text(vec![(whole.rsplit_once('.').unwrap().0.to_owned(), 1), (".".into(), 1), ("A".into(), 683)]),
+        Text(vec![
+            (whole.rsplit_once('.').unwrap().0.to_owned(), 1),
+            (".".into(), 1),
+            ("A".into(), 683),
+        ]),
         SIGNATURE,
     );
 }

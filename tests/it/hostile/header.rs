@@ -70,12 +70,19 @@ fn extensions(rows: &mut Vec<Row>) {
         r#""typ ":"at+jwt""#,
         r#""x":1"#,
     ] {
-        sheet.bad(member, signed(format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"k1",{member}}}"#)), HEADER);
+        sheet.bad(
+            member,
+            signed(format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"k1",{member}}}"#)),
+            HEADER,
+        );
     }
     for (name, header) in [
         ("typ twice, the same", r#"{"typ":"at+jwt","typ":"at+jwt","alg":"HS256","kid":"k1"}"#),
         ("typ twice, another first", r#"{"typ":"JWT","alg":"HS256","kid":"k1","typ":"at+jwt"}"#),
-        ("typ twice, once escaped", r#"{"t\u0079p":"JWT","alg":"HS256","kid":"k1","typ":"at+jwt"}"#),
+        (
+            "typ twice, once escaped",
+            r#"{"t\u0079p":"JWT","alg":"HS256","kid":"k1","typ":"at+jwt"}"#,
+        ),
     ] {
         sheet.bad(name, signed(header), HEADER);
     }
@@ -201,17 +208,23 @@ fn shapes(rows: &mut Vec<Row>) {
 fn sizes(rows: &mut Vec<Row>) {
     let mut sheet = Sheet { rows, class: "header-size", req: "R12", keys: KEYS };
     let length = header(KEYS).len();
-    let padded = |bytes: usize| header(KEYS).replacen('{', &format!("{{{}", " ".repeat(bytes - length)), 1);
+    let padded =
+        |bytes: usize| header(KEYS).replacen('{', &format!("{{{}", " ".repeat(bytes - length)), 1);
     assert_eq!(padded(1024).len(), 1024);
     sheet.good("1024 bytes", signed(padded(1024)));
     for bytes in [1025, 1026, 2048] {
         sheet.bad(format!("{bytes} bytes"), signed(padded(bytes)), HEADER_LONG);
     }
-    let long =
-        |text: &str| format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"k1","x":"{}"}}"#, text.repeat(1100));
+    let long = |text: &str| {
+        format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"k1","x":"{}"}}"#, text.repeat(1100))
+    };
     sheet.bad("a member of 1100 bytes", signed(long("x")), HEADER_LONG);
     let full = encode(header(KEYS));
-    sheet.bad("1366 letters, and no JSON", sealed(KEYS, &format!("{}.e30", "A".repeat(1366))), HEADER);
+    sheet.bad(
+        "1366 letters, and no JSON",
+        sealed(KEYS, &format!("{}.e30", "A".repeat(1366))),
+        HEADER,
+    );
     sheet.bad(
         "1365 letters, which no bytes make",
         sealed(KEYS, &format!("{}.e30", "A".repeat(1365))),
@@ -228,6 +241,8 @@ trait SpliceAll {
 impl SpliceAll for Vec<u8> {
     /// The bytes with others in the place of a mark.
     fn splice_all(self, mark: u8, with: &[u8]) -> Vec<u8> {
-        self.into_iter().flat_map(|byte| if byte == mark { with.to_vec() } else { vec![byte] }).collect()
+        self.into_iter()
+            .flat_map(|byte| if byte == mark { with.to_vec() } else { vec![byte] })
+            .collect()
     }
 }

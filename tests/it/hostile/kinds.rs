@@ -8,8 +8,13 @@ use super::{
 };
 
 pub fn rows(rows: &mut Vec<Row>) {
-    let session =
-        [Door::CheckStore, Door::CheckStateless, Door::CheckAtMost, Door::Update, Door::RevokeOthers];
+    let session = [
+        Door::CheckStore,
+        Door::CheckStateless,
+        Door::CheckAtMost,
+        Door::Update,
+        Door::RevokeOthers,
+    ];
     let requests = [Door::Decide, Door::Exchange];
     let kinds = [
         ("signed access", good(Keys::Hs256), vec![Door::Refresh, Door::Decide, Door::Exchange]),

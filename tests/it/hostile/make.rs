@@ -103,7 +103,8 @@ impl Payload {
     }
 
     pub fn text(&self) -> String {
-        let members: Vec<_> = self.0.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let members: Vec<_> =
+            self.0.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
     }
 }
@@ -184,7 +185,9 @@ pub fn secret_key(keys: Keys) -> session_issuer::signer::SecretKey {
         Keys::EdDsa => SecretKey::from_jwk(&format!(
             r#"{{"kty":"OKP","crv":"Ed25519","kid":"d1","x":"{ED_PUBLIC}","d":"{ED_SEED}"}}"#
         )),
-        Keys::Rs256 => SecretKey::from_pem(Algorithm::Rs256, rsa_pem()).and_then(|key| key.with_id("r1")),
+        Keys::Rs256 => {
+            SecretKey::from_pem(Algorithm::Rs256, rsa_pem()).and_then(|key| key.with_id("r1"))
+        }
     };
     key.unwrap()
 }
@@ -198,7 +201,8 @@ fn ring_signs(keys: Keys, message: &[u8]) -> Vec<u8> {
     };
     use std::sync::OnceLock;
     static RINGS: [OnceLock<KeyRing>; 2] = [const { OnceLock::new() }; 2];
-    let ring = RINGS[usize::from(keys == Keys::Rs256)].get_or_init(|| KeyRing::new(secret_key(keys)));
+    let ring =
+        RINGS[usize::from(keys == Keys::Rs256)].get_or_init(|| KeyRing::new(secret_key(keys)));
     let key = ring.signing_key(ManualClock::START).unwrap();
     block_on(ring.sign(SignRequest::new(&key, message))).unwrap()
 }
@@ -231,6 +235,7 @@ pub fn public_forms(keys: Keys) -> (String, Vec<u8>) {
         }
     };
     let body = STANDARD.encode(&der);
-    let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<_> =
+        body.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
     (format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n")), der)
 }

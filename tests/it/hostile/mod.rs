@@ -1,4 +1,5 @@
-//! Hostile tokens: a table that is checked in, made by fixed keys and a fixed clock, and run through every door.
+//! Hostile tokens: a table that is checked in, made by fixed keys and a fixed clock, and run
+//! through every door.
 //!
 //! | file | what |
 //! | --- | --- |

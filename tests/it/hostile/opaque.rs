@@ -63,7 +63,9 @@ impl Mint {
 
     fn derived<const N: usize>(&self, info: &[u8]) -> [u8; N] {
         let mut key = [0; N];
-        Hkdf::<Sha256>::new(Some(b"session-issuer"), &secret(self.seed)).expand(info, &mut key).unwrap();
+        Hkdf::<Sha256>::new(Some(b"session-issuer"), &secret(self.seed))
+            .expand(info, &mut key)
+            .unwrap();
         key
     }
 
@@ -78,13 +80,15 @@ impl Mint {
     fn mac(&self) -> Vec<u8> {
         let tenant = self.tenant.as_bytes();
         let length = u16::try_from(tenant.len()).unwrap().to_be_bytes();
-        let message = [&[self.version, self.letter][..], &self.head(), &self.salt, &length, tenant].concat();
+        let message =
+            [&[self.version, self.letter][..], &self.head(), &self.salt, &length, tenant].concat();
         hmac(&self.derived::<32>(b"opaque token mac v1"), &message)[..24].to_vec()
     }
 
     /// These bytes with the checksum that they should have.
     fn sealed(&self, mut bytes: Vec<u8>) -> String {
-        let mut hasher = SipHasher24::new_with_key(&self.derived::<16>(b"opaque token checksum v1"));
+        let mut hasher =
+            SipHasher24::new_with_key(&self.derived::<16>(b"opaque token checksum v1"));
         hasher.write(&[self.version, self.letter]);
         hasher.write(&bytes);
         bytes.extend(&hasher.finish().to_be_bytes()[..4]);
@@ -103,14 +107,17 @@ impl Mint {
         self.sealed(self.bytes())
     }
 
-    /// Says something else, under the MAC of what was true, and with the checksum that it should have.
+    /// Says something else, under the MAC of what was true, and with the checksum that it should
+    /// have.
     fn under_the_mac_of(&self, other: &Self) -> String {
         self.sealed([self.head(), other.mac()].concat())
     }
 }
 
 pub fn rows(rows: &mut Vec<Row>) {
-    for (letter, name) in [(b'a', "access"), (b'r', "refresh"), (b's', "session"), (b'q', "request")] {
+    for (letter, name) in
+        [(b'a', "access"), (b'r', "refresh"), (b's', "session"), (b'q', "request")]
+    {
         forms(
             &mut Sheet { rows, class: "opaque-form", req: "R09 R12 R13", keys: Keys::Opaque },
             letter,
@@ -121,12 +128,19 @@ pub fn rows(rows: &mut Vec<Row>) {
             letter,
             name,
         );
-        macs(&mut Sheet { rows, class: "opaque-mac", req: "R34 R39", keys: Keys::Opaque }, letter, name);
+        macs(
+            &mut Sheet { rows, class: "opaque-mac", req: "R34 R39", keys: Keys::Opaque },
+            letter,
+            name,
+        );
     }
     let mut sheet = Sheet { rows, class: "opaque-state", req: "R25 R43", keys: Keys::Opaque };
     let access = Mint::new(b'a');
     let soon = u64::try_from(now() * 1000 + 1).unwrap();
-    sheet.good("access, over in a millisecond", Mint { expires_at: Some(soon), ..access.clone() }.token());
+    sheet.good(
+        "access, over in a millisecond",
+        Mint { expires_at: Some(soon), ..access.clone() }.token(),
+    );
     for (name, ago) in
         [("now", 0), ("a second ago", 1000), ("at the epoch", u64::try_from(now() * 1000).unwrap())]
     {
@@ -144,10 +158,21 @@ fn forms(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
     let whole = mint.token();
     let (head, body) = whole.split_at(7);
     sheet.good(format!("{kind}, right"), whole.as_str());
-    let mut bad = |name: &str, token: Text, refusal| sheet.bad(format!("{kind}, {name}"), token, refusal);
-    for prefix in
-        ["", "ses", "SES_", "Ses_", "ses-", "sess_", "xes_", " ses_", "\u{feff}ses_", "\0ses_", "ѕes_"]
-    {
+    let mut bad =
+        |name: &str, token: Text, refusal| sheet.bad(format!("{kind}, {name}"), token, refusal);
+    for prefix in [
+        "",
+        "ses",
+        "SES_",
+        "Ses_",
+        "ses-",
+        "sess_",
+        "xes_",
+        " ses_",
+        "\u{feff}ses_",
+        "\0ses_",
+        "ѕes_",
+    ] {
         bad(&format!("prefix {prefix:?}"), format!("{prefix}{}", &whole[4..]).into(), OTHER_PREFIX);
     }
     let l = char::from(letter);
@@ -193,9 +218,14 @@ fn forms(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
         bad(name, token.into(), LENGTH);
     }
     for (name, size) in [("64 kB", 65_536), ("1 MB", 1_000_000), ("2 MB", 2_000_000)] {
-        bad(&format!("{name} of A"), Text(vec![(head.to_owned(), 1), ("A".to_owned(), size)]), LENGTH);
+        bad(
+            &format!("{name} of A"),
+            Text(vec![(head.to_owned(), 1), ("A".to_owned(), size)]),
+            LENGTH,
+        );
     }
-    let put = |at: usize, with: &str| format!("{head}{}{with}{}", &body[..at], &body[at + with.len()..]);
+    let put =
+        |at: usize, with: &str| format!("{head}{}{with}{}", &body[..at], &body[at + with.len()..]);
     for (name, token) in [
         ("padding within", put(8, "=")),
         ("padding at its end", put(body.len() - 1, "=")),
@@ -227,7 +257,8 @@ fn checksums(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
         use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
         URL_SAFE_NO_PAD.decode(&sealed[7..]).unwrap()[bytes.len()..].to_vec()
     };
-    let mut bad = |name: &str, token: String, refusal| sheet.bad(format!("{kind}, {name}"), token, refusal);
+    let mut bad =
+        |name: &str, token: String, refusal| sheet.bad(format!("{kind}, {name}"), token, refusal);
     for (name, at) in [
         ("id", 2),
         ("generation", 21),
@@ -237,7 +268,11 @@ fn checksums(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
         for bit in [0, 7] {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1 << bit;
-            bad(&format!("bit {bit} of the {name}"), mint.written(&[&bytes[..], &sum].concat()), SUM);
+            bad(
+                &format!("bit {bit} of the {name}"),
+                mint.written(&[&bytes[..], &sum].concat()),
+                SUM,
+            );
         }
     }
     if letter == b'a' {
@@ -289,7 +324,10 @@ fn macs(sheet: &mut Sheet<'_>, letter: u8, kind: &str) {
         bad(&format!("the MAC {name}"), mint.sealed([mint.head(), mac].concat()));
     }
     for generation in [0, 2, 3, 256, u32::MAX] {
-        bad(&format!("generation {generation}"), Mint { generation, ..mint.clone() }.under_the_mac_of(&mint));
+        bad(
+            &format!("generation {generation}"),
+            Mint { generation, ..mint.clone() }.under_the_mac_of(&mint),
+        );
     }
     let session = |id: &str| -> SessionId { id.parse().unwrap() };
     for (name, id) in [

@@ -108,12 +108,18 @@ impl Legend {
 }
 
 impl Row {
-    /// The row as a line of the table: its members in the order of the alphabet, and marks for what comes often.
+    /// The row as a line of the table: its members in the order of the alphabet, and marks for what
+    /// comes often.
     pub fn line(&self, legend: &Legend) -> String {
         let token = match self.token.0.as_slice() {
             [(text, 1)] => json!(legend.shortened(text)),
             pieces => {
-                json!(pieces.iter().map(|(text, times)| (legend.shortened(text), times)).collect::<Vec<_>>())
+                json!(
+                    pieces
+                        .iter()
+                        .map(|(text, times)| (legend.shortened(text), times))
+                        .collect::<Vec<_>>()
+                )
             }
         };
         let mut row = json!({
@@ -140,7 +146,16 @@ impl Row {
         };
         let keys = Keys::ALL.into_iter().find(|keys| keys.name() == text("keys")).unwrap();
         let (class, name, req) = (text("class"), text("name"), text("req"));
-        Self { class, name, req, keys, token, expect: text("expect"), why: text("why"), door: text("door") }
+        Self {
+            class,
+            name,
+            req,
+            keys,
+            token,
+            expect: text("expect"),
+            why: text("why"),
+            door: text("door"),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! RSA signatures that no signer makes: padding faults of PKCS #1 v1.5, PSS, and numbers above the modulus.
+//! RSA signatures that no signer makes: padding faults of PKCS #1 v1.5, PSS, and numbers above the
+//! modulus.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pkcs8::{PrivateKeyInfoRef, der::Decode};
@@ -9,7 +10,8 @@ use super::{
     row::{Keys, Row, SIGNATURE, Sheet},
 };
 
-/// What stands before a SHA-256 hash in PKCS #1 v1.5: SEQUENCE, SEQUENCE, the hash's OID, NULL, OCTET STRING.
+/// What stands before a SHA-256 hash in PKCS #1 v1.5: SEQUENCE, SEQUENCE, the hash's OID, NULL,
+/// OCTET STRING.
 const SHA256_INFO: [u8; 19] =
     [0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20];
 
@@ -110,7 +112,8 @@ fn pss(hash: &[u8], salt: &[u8]) -> Vec<u8> {
     [&db[..], &inner, &[0xbc]].concat()
 }
 
-/// The private operation by itself, by Montgomery's multiplication in 32-bit limbs. Slow, leaky, and for tests alone.
+/// The private operation by itself, by Montgomery's multiplication in 32-bit limbs. Slow, leaky,
+/// and for tests alone.
 struct Raw {
     n: Vec<u32>,
     d: Vec<u8>,
@@ -125,7 +128,8 @@ impl Raw {
         let info = PrivateKeyInfoRef::from_der(&der).unwrap();
         let key = pkcs1::RsaPrivateKeyRef::from_der(info.private_key.as_bytes()).unwrap();
         let n = limbs(key.modulus.as_bytes());
-        let inverse = (0..5).fold(1_u32, |x, _| x.wrapping_mul(2_u32.wrapping_sub(n[0].wrapping_mul(x))));
+        let inverse =
+            (0..5).fold(1_u32, |x, _| x.wrapping_mul(2_u32.wrapping_sub(n[0].wrapping_mul(x))));
         Self { d: key.private_exponent.as_bytes().to_vec(), inverse: inverse.wrapping_neg(), n }
     }
 
@@ -204,7 +208,10 @@ fn low(number: u64) -> u32 {
 
 /// The lowest first.
 fn limbs(bytes: &[u8]) -> Vec<u32> {
-    bytes.rchunks(4).map(|four| four.iter().fold(0, |limb, byte| limb << 8 | u32::from(*byte))).collect()
+    bytes
+        .rchunks(4)
+        .map(|four| four.iter().fold(0, |limb, byte| limb << 8 | u32::from(*byte)))
+        .collect()
 }
 
 fn bytes(limbs: &[u32]) -> Vec<u8> {

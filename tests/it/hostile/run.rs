@@ -32,14 +32,19 @@ fn table() -> Vec<Row> {
     let count = rows.len();
     rows.retain(|row| row.keys.are_known());
     if rows.len() < count {
-        println!("{} of {count} rows are for algorithms that this build has not", count - rows.len());
+        println!(
+            "{} of {count} rows are for algorithms that this build has not",
+            count - rows.len()
+        );
     }
     rows
 }
 
-/// What stands in many rows: headers, the good payload, its beginning, and its end after each number of bytes.
+/// What stands in many rows: headers, the good payload, its beginning, and its end after each
+/// number of bytes.
 fn legend() -> Legend {
-    let headers = [("<h>", Keys::Hs256), ("<e>", Keys::Es256), ("<d>", Keys::EdDsa), ("<r>", Keys::Rs256)];
+    let headers =
+        [("<h>", Keys::Hs256), ("<e>", Keys::Es256), ("<d>", Keys::EdDsa), ("<r>", Keys::Rs256)];
     let headers = headers.map(|(mark, keys)| (mark, encode(header(keys))));
     let payload = Payload::good().text();
     let (begin, end) = payload.split_at(payload.find("\"iat\"").unwrap());
@@ -93,7 +98,12 @@ fn the_table_has_every_class_and_no_row_twice() {
         } else {
             counts.0 += 1
         }
-        assert!(names.insert((&row.class, row.keys, &row.name)), "{}: {} twice", row.class, row.name);
+        assert!(
+            names.insert((&row.class, row.keys, &row.name)),
+            "{}: {} twice",
+            row.class,
+            row.name
+        );
         if row.door.is_empty() {
             tokens.entry(row.token.whole()).or_default().push(row);
         }
@@ -135,8 +145,11 @@ fn shows(text: &str, token: &str) -> bool {
 
 #[test]
 fn every_hostile_token_is_refused_at_every_door_for_its_own_reason_and_changes_nothing() {
-    let houses: BTreeMap<_, _> =
-        Keys::ALL.into_iter().filter(|keys| keys.are_known()).map(|keys| (keys, House::new(keys))).collect();
+    let houses: BTreeMap<_, _> = Keys::ALL
+        .into_iter()
+        .filter(|keys| keys.are_known())
+        .map(|keys| (keys, House::new(keys)))
+        .collect();
     let mut knocks = BTreeMap::<_, u32>::new();
     let mut wrong = Vec::new();
     for row in table().iter().filter(|row| row.expect != "ok") {
@@ -145,7 +158,8 @@ fn every_hostile_token_is_refused_at_every_door_for_its_own_reason_and_changes_n
             let Some(expected) = answer(row, &token, door) else { continue };
             house.store.reset_calls();
             let knock = AssertUnwindSafe(|| door.knock(house, &token));
-            let answered = catch_unwind(knock).unwrap_or_else(|_| panic!("{} panics: {row:?}", door.name()));
+            let answered =
+                catch_unwind(knock).unwrap_or_else(|_| panic!("{} panics: {row:?}", door.name()));
             let Some(answered) = answered else { continue };
             *knocks.entry(door.name()).or_default() += 1;
             let at = format!("{}, {}, {} at {}", row.class, row.keys.name(), row.name, door.name());
@@ -154,7 +168,8 @@ fn every_hostile_token_is_refused_at_every_door_for_its_own_reason_and_changes_n
                 continue;
             };
             let why = error.source().map(ToString::to_string).unwrap_or_default();
-            if error.code() != expected.code || expected.why.is_some_and(|expected| expected != why) {
+            if error.code() != expected.code || expected.why.is_some_and(|expected| expected != why)
+            {
                 wrong.push(format!("{at}: {} ({why}), and should be {expected:?}", error.code()));
             }
             let text = shown(&error);
@@ -188,12 +203,20 @@ fn beside_every_hostile_class_stands_a_token_that_passes_every_door() {
             let house = House::new(row.keys);
             let Some(answered) = door.knock(&house, &token) else { continue };
             let code = answered.as_ref().err().map_or("ok", Error::code);
-            // A request that nobody has approved cannot be exchanged; who has no factor but a name cannot be kept.
+            // A request that nobody has approved cannot be exchanged; who has no factor but a name
+            // cannot be kept.
             let expected = match (door, expected.code) {
                 (Door::Exchange, "ok") => "not_approved",
                 (_, code) => code,
             };
-            assert_eq!(code, expected, "{}, {} at {}: {answered:?}", row.class, row.name, door.name());
+            assert_eq!(
+                code,
+                expected,
+                "{}, {} at {}: {answered:?}",
+                row.class,
+                row.name,
+                door.name()
+            );
             passed += u32::from(code == "ok");
         }
     }
@@ -219,7 +242,9 @@ fn a_token_that_is_over_still_ends_its_own_session_and_does_nothing_else() {
 #[test]
 fn tokens_of_any_length_beyond_the_longest_are_refused_before_anything_is_decoded() {
     let house = House::new(Keys::Hs256);
-    for piece in ["A", ".", "A.", "a.b.", "{", "[", "\0", "%", "\u{1F600}", "ses", "eyJhbGciOiJIUzI1NiJ9."] {
+    for piece in
+        ["A", ".", "A.", "a.b.", "{", "[", "\0", "%", "\u{1F600}", "ses", "eyJhbGciOiJIUzI1NiJ9."]
+    {
         for bytes in [8193, 16_384, 32_768, 1 << 16, 1 << 20, 1 << 21] {
             let token = Text::repeat(piece, bytes / piece.len() + 1).whole();
             for door in Door::ALL
@@ -229,16 +254,25 @@ fn tokens_of_any_length_beyond_the_longest_are_refused_before_anything_is_decode
                 let Some(answered) = door.knock(&house, &token) else { continue };
                 let error = answered.unwrap_err();
                 assert_eq!(error.code(), "malformed_token");
-                assert_eq!(error.source().unwrap().to_string(), "longer than any token of ours", "{piece}");
+                assert_eq!(
+                    error.source().unwrap().to_string(),
+                    "longer than any token of ours",
+                    "{piece}"
+                );
             }
         }
     }
     for kind in ["a", "r", "s", "q"] {
         for bytes in [100, 8193, 1 << 16, 1 << 20, 1 << 21] {
             let token = format!("ses_{kind}1_{}", "A".repeat(bytes));
-            for door in [Door::CheckStore, Door::Refresh, Door::Decide, Door::Exchange, Door::Revoke] {
+            for door in
+                [Door::CheckStore, Door::Refresh, Door::Decide, Door::Exchange, Door::Revoke]
+            {
                 let error = door.knock(&house, &token).unwrap().unwrap_err();
-                assert_eq!(error.source().unwrap().to_string(), "an opaque token of another length");
+                assert_eq!(
+                    error.source().unwrap().to_string(),
+                    "an opaque token of another length"
+                );
             }
         }
     }
@@ -247,8 +281,9 @@ fn tokens_of_any_length_beyond_the_longest_are_refused_before_anything_is_decode
 
 #[test]
 fn a_signed_token_changed_in_any_one_letter_is_refused_whatever_its_algorithm() {
-    for keys in
-        [Keys::Hs256, Keys::Es256, Keys::EdDsa, Keys::Rs256].into_iter().filter(|keys| keys.are_known())
+    for keys in [Keys::Hs256, Keys::Es256, Keys::EdDsa, Keys::Rs256]
+        .into_iter()
+        .filter(|keys| keys.are_known())
     {
         let (house, token) = (House::new(keys), good(keys));
         house.issuer.verify(&token).unwrap();

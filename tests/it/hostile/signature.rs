@@ -58,7 +58,10 @@ fn of_any_algorithm(rows: &mut Vec<Row>, keys: Keys) {
         ("a single zero", vec![0]),
         ("32 zeros", vec![0; 32]),
         ("64 zeros", vec![0; 64]),
-        ("in hex", right.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).take(512).collect()),
+        (
+            "in hex",
+            right.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).take(512).collect(),
+        ),
         ("in base64url once more", encode(&right).into_bytes().into_iter().take(512).collect()),
         ("over the payload alone", sign(keys, body.as_bytes())),
         ("over the header alone", sign(keys, head.as_bytes())),
@@ -107,7 +110,10 @@ fn of_hs256(rows: &mut Vec<Row>) {
         ("under the key without its last byte", hmac(&key[..47], input.as_bytes())),
         ("under the key as base64url", hmac(encode(&key).as_bytes(), input.as_bytes())),
         ("under \"secret\"", hmac(b"secret", input.as_bytes())),
-        ("a bare hash of key and text", sha2::Sha256::digest([&key[..], input.as_bytes()].concat()).to_vec()),
+        (
+            "a bare hash of key and text",
+            sha2::Sha256::digest([&key[..], input.as_bytes()].concat()).to_vec(),
+        ),
         ("a bare hash of the text", sha2::Sha256::digest(input).to_vec()),
     ] {
         sheet.bad(name, format!("{input}.{}", encode(bytes)), SIGNATURE);
@@ -116,8 +122,8 @@ fn of_hs256(rows: &mut Vec<Row>) {
 
 /// The order of P-256.
 pub const P256_ORDER: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
-    0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6,
+    0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
 
 fn of_es256(rows: &mut Vec<Row>) {
@@ -133,7 +139,8 @@ fn of_es256(rows: &mut Vec<Row>) {
     n_less[31] -= 1;
     let mut n_more = n;
     n_more[31] += 1;
-    // ECDSA takes the other s as well: a second text of the same token. No token is known by its text here.
+    // ECDSA takes the other s as well: a second text of the same token. No token is known by its
+    // text here.
     sheet.good("the other s", format!("{input}.{}", encode([r, &minus(s)].concat())));
     for (name, r, s) in [
         ("r and s zero (CVE-2022-21449)", &zero[..], &zero[..]),

@@ -18,7 +18,10 @@ pub fn rows(rows: &mut Vec<Row>) {
         ("nbf as far ahead as clocks may differ", Payload::good().with("nbf", at + 10)),
         ("iat as far ahead as clocks may differ", Payload::good().with("iat", at + 10)),
         ("a lifetime of 30 days", Payload::good().with("exp", at + 30 * DAY)),
-        ("as old as the policy's longest", Payload::good().with("iat", at - 600).with("exp", at + 1)),
+        (
+            "as old as the policy's longest",
+            Payload::good().with("iat", at - 600).with("exp", at + 1),
+        ),
         ("auth_time long ago", Payload::good().with("auth_time", 0)),
     ] {
         sheet.good(name, claiming(KEYS, &payload));
@@ -37,7 +40,11 @@ pub fn rows(rows: &mut Vec<Row>) {
         Payload::good().with("iat", at - 601).with("exp", at + 1),
         EXPIRED,
     );
-    bad("older than the policy's longest, by a year", Payload::good().with("iat", at - 365 * DAY), EXPIRED);
+    bad(
+        "older than the policy's longest, by a year",
+        Payload::good().with("iat", at - 365 * DAY),
+        EXPIRED,
+    );
     bad("iat 0", Payload::good().with("iat", 0), EXPIRED);
     bad("nbf beyond the tolerance", Payload::good().with("nbf", at + 11), FUTURE);
     bad("nbf in an hour", Payload::good().with("nbf", at + 3600), FUTURE);
@@ -50,9 +57,21 @@ pub fn rows(rows: &mut Vec<Row>) {
     bad("exp in milliseconds", Payload::good().with("exp", (at + 600) * 1000), INSTANT);
     bad("exp in microseconds", Payload::good().with("exp", (at + 600) * 1_000_000), INSTANT);
     bad("auth_time in milliseconds", Payload::good().with("auth_time", at * 1000), INSTANT);
-    bad("exp at iat, both ahead", Payload::good().with("iat", at + 5).with("exp", at + 5), LIFETIME);
-    bad("exp before iat, both ahead", Payload::good().with("iat", at + 9).with("exp", at + 3), LIFETIME);
-    bad("a lifetime of 30 days and 2 seconds", Payload::good().with("exp", at + 30 * DAY + 2), LIFETIME);
+    bad(
+        "exp at iat, both ahead",
+        Payload::good().with("iat", at + 5).with("exp", at + 5),
+        LIFETIME,
+    );
+    bad(
+        "exp before iat, both ahead",
+        Payload::good().with("iat", at + 9).with("exp", at + 3),
+        LIFETIME,
+    );
+    bad(
+        "a lifetime of 30 days and 2 seconds",
+        Payload::good().with("exp", at + 30 * DAY + 2),
+        LIFETIME,
+    );
     bad("a lifetime of a year", Payload::good().with("exp", at + 365 * DAY), LIFETIME);
     bad("exp in the year 9999", Payload::good().with("exp", 253_402_300_799_i64), LIFETIME);
     for name in ["exp", "nbf", "iat", "auth_time"] {

@@ -10,7 +10,9 @@ use session_issuer::{
     testing::{block_on, fixtures},
 };
 
-use super::{DAY, House, NOW, at, end, entries, insert, kind, life_of, load, login, nowhere, subject_key};
+use super::{
+    DAY, House, NOW, at, end, entries, insert, kind, life_of, load, login, nowhere, subject_key,
+};
 
 #[test]
 fn a_row_that_cannot_be_read_is_an_error_and_stops_nothing_else() {
@@ -28,7 +30,10 @@ fn a_row_that_cannot_be_read_is_an_error_and_stops_nothing_else() {
     assert_eq!(kind(block_on(store.load(&bad))), Some(StoreErrorKind::Damaged));
     let again = NewRecord::new(fixtures::session().id(bad.id).build(), NOW);
     assert!(matches!(block_on(store.insert(again)).unwrap(), Inserted::DuplicateId));
-    assert_eq!(kind(block_on(store.note_use(&before, Use::new(at(1))))), Some(StoreErrorKind::Damaged));
+    assert_eq!(
+        kind(block_on(store.note_use(&before, Use::new(at(1))))),
+        Some(StoreErrorKind::Damaged)
+    );
     for select in [Select::Tenant, Select::Subject(subject_key("alice").subject)] {
         let page = block_on(store.list(&Query::new(TenantId::default(), select))).unwrap();
         assert_eq!(page.items.iter().map(|item| item.record.id()).collect::<Vec<_>>(), [good.id]);
@@ -60,10 +65,16 @@ fn what_cannot_be_read_can_be_ended_and_stays_so_when_it_is_mended() {
     };
     let row = load(&store, &key).record.encode().unwrap();
     set_row("");
-    assert_eq!(kind(end(&store, &key)), Some(StoreErrorKind::Damaged), "nobody can say what it was");
+    assert_eq!(
+        kind(end(&store, &key)),
+        Some(StoreErrorKind::Damaged),
+        "nobody can say what it was"
+    );
     assert!(matches!(end(&store, &key).unwrap(), Ended::AlreadyEnded));
     let logged = entries(&store, &Cursor::start()).0;
-    assert!(matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key));
+    assert!(
+        matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key)
+    );
     set_row(&row);
     assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
     let list = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
@@ -104,7 +115,10 @@ fn an_end_stands_in_its_columns_and_rewrites_no_text() {
     assert_eq!(load(&store, &key).record.session().unwrap().last_seen_at(), at(3));
     assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Logout));
     // Whoever writes to the file has its sessions in hand, for good and for bad.
-    house.operator().execute("UPDATE records SET ended_at = NULL, ended_reason = NULL", []).unwrap();
+    house
+        .operator()
+        .execute("UPDATE records SET ended_at = NULL, ended_reason = NULL", [])
+        .unwrap();
     assert_eq!(life_of(&store, &key), Life::Live);
 }
 
@@ -115,12 +129,18 @@ fn a_row_under_another_name_is_not_that_others_session() {
     let (alice, bob) = (login(&store, "alice"), login(&store, "bob"));
     let operator = house.operator();
     let row = load(&store, &bob).record.encode().unwrap();
-    operator.execute("UPDATE records SET row = ?2 WHERE id = ?1", [&alice.id.to_string(), &row]).unwrap();
+    operator
+        .execute("UPDATE records SET row = ?2 WHERE id = ?1", [&alice.id.to_string(), &row])
+        .unwrap();
     assert_eq!(kind(block_on(store.load(&alice))), Some(StoreErrorKind::Damaged));
-    operator.execute("UPDATE records SET tenant = 'other' WHERE id = ?1", [bob.id.to_string()]).unwrap();
+    operator
+        .execute("UPDATE records SET tenant = 'other' WHERE id = ?1", [bob.id.to_string()])
+        .unwrap();
     let moved = SessionKey::new(TenantId::new("other").unwrap(), bob.id);
     assert_eq!(kind(block_on(store.load(&moved))), Some(StoreErrorKind::Damaged));
-    operator.execute("UPDATE records SET tenant = 'default' WHERE id = ?1", [bob.id.to_string()]).unwrap();
+    operator
+        .execute("UPDATE records SET tenant = 'default' WHERE id = ?1", [bob.id.to_string()])
+        .unwrap();
     assert_eq!(life_of(&store, &bob), Life::Live);
     let epoch = load(&store, &bob).record.bound().unwrap().1.get();
     let subject = "UPDATE records SET subject = ?2, epoch = ?3 WHERE id = ?1";
@@ -137,7 +157,11 @@ fn a_row_under_another_name_is_not_that_others_session() {
         assert_eq!(kind(block_on(store.load(&bob))), Some(StoreErrorKind::Damaged), "{stamp}");
     }
     operator.execute("DELETE FROM subjects WHERE subject = 'bob'", []).unwrap();
-    assert_eq!(life_of(&store, &bob), Life::Revoked(RevokeReason::Admin), "a missing epoch is never zero");
+    assert_eq!(
+        life_of(&store, &bob),
+        Life::Revoked(RevokeReason::Admin),
+        "a missing epoch is never zero"
+    );
 }
 
 #[test]
@@ -146,7 +170,10 @@ fn a_damaged_holder_of_a_devices_slot_makes_room() {
     let store = house.open();
     let on_device = || fixtures::session().device(DeviceId::new("phone").unwrap()).build();
     let first = insert(&store, on_device());
-    house.operator().execute("UPDATE records SET row = '' WHERE id = ?1", [first.id.to_string()]).unwrap();
+    house
+        .operator()
+        .execute("UPDATE records SET row = '' WHERE id = ?1", [first.id.to_string()])
+        .unwrap();
     let second = insert(&store, on_device());
     assert_eq!(life_of(&store, &second), Life::Live);
 }
@@ -165,7 +192,10 @@ fn a_sweep_reports_the_rows_that_cannot_be_read() {
         .build()
         .unwrap();
     let (_, bad) = (login(&*store, "alice"), login(&*store, "bob"));
-    house.operator().execute("UPDATE records SET row = '' WHERE id = ?1", [bad.id.to_string()]).unwrap();
+    house
+        .operator()
+        .execute("UPDATE records SET row = '' WHERE id = ?1", [bad.id.to_string()])
+        .unwrap();
     clock.advance(100 * DAY);
     let report = block_on(issuer.sweep(500)).unwrap();
     assert_eq!((report.removed, report.damaged, report.more), (1, 1, false));
@@ -198,8 +228,15 @@ fn whatever_is_edited_in_a_column_hides_nobody_else_and_stops_no_sweep() {
         "log.until",
         "store.id",
     ];
-    const EDITS: &[&str] =
-        &["NULL", "''", "'x'", "CAST(x'ff00fe' AS TEXT)", "0", "-9223372036854775808", "9223372036854775807"];
+    const EDITS: &[&str] = &[
+        "NULL",
+        "''",
+        "'x'",
+        "CAST(x'ff00fe' AS TEXT)",
+        "0",
+        "-9223372036854775808",
+        "9223372036854775807",
+    ];
     for column in COLUMNS {
         let (table, name) = column.split_once('.').unwrap();
         let mut edited = 0;
@@ -222,11 +259,15 @@ fn whatever_is_edited_in_a_column_hides_nobody_else_and_stops_no_sweep() {
                 let _ = end(&store, bad);
             }
             assert_eq!(life_of(&store, &good), Life::Live, "{column} = {edit}");
-            let page = block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
+            let page =
+                block_on(store.list(&Query::new(TenantId::default(), Select::Tenant))).unwrap();
             assert!(page.items.iter().any(|item| item.record.id() == good.id), "{column} = {edit}");
             let _ = block_on(store.revoked_since(&Cursor::start(), 10));
             let swept = block_on(store.sweep(NOW.saturating_add(100 * DAY), 100)).unwrap();
-            assert!(swept.removed.iter().any(|gone| gone.record.id() == good.id), "{column} = {edit}");
+            assert!(
+                swept.removed.iter().any(|gone| gone.record.id() == good.id),
+                "{column} = {edit}"
+            );
             assert!(block_on(store.load(&good)).unwrap().is_none(), "{column} = {edit}");
         }
         assert!(edited > 0, "{column}");
@@ -238,7 +279,10 @@ fn a_file_without_a_name_for_its_log_is_damaged() {
     let house = House::new();
     let store = house.open();
     house.operator().execute("DELETE FROM store", []).unwrap();
-    assert_eq!(kind(block_on(store.revoked_since(&Cursor::start(), 10))), Some(StoreErrorKind::Damaged));
+    assert_eq!(
+        kind(block_on(store.revoked_since(&Cursor::start(), 10))),
+        Some(StoreErrorKind::Damaged)
+    );
 }
 
 #[test]
@@ -252,11 +296,16 @@ fn an_end_by_hand_is_an_end() {
     let guide = include_str!("../../../src/guide/stores.md");
     let (_, rest) = guide.split_once("```sql\nBEGIN").unwrap();
     let (sql, _) = rest.split_once("```").unwrap();
-    let sql = format!("BEGIN{}", sql.replace("0197a0c5-7d00-7000-8000-000000000000", &key.id.to_string()));
+    let sql = format!(
+        "BEGIN{}",
+        sql.replace("0197a0c5-7d00-7000-8000-000000000000", &key.id.to_string())
+    );
     house.operator().execute_batch(&sql).unwrap();
     assert_eq!(life_of(&store, &key), Life::Revoked(RevokeReason::Admin));
     let logged = entries(&store, &Cursor::start()).0;
-    assert!(matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key));
+    assert!(
+        matches!(&logged[..], [RevocationEntry::Session { key: logged, .. }] if *logged == key)
+    );
     assert_eq!(block_on(store.note_use(&nowhere(&key), Use::new(at(1)))).unwrap(), Noted::NotLive);
     let again = insert(&store, endless());
     assert_eq!(life_of(&store, &again), Life::Live, "the slot of its device is free");

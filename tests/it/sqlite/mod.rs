@@ -19,9 +19,9 @@ use session_issuer::{
     id::{SessionKey, SubjectId, SubjectKey, TenantId},
     session::{Columns, Epoch, Life, Record, RevokeReason, SubjectStamp, Tombstone, Use},
     store::{
-        Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted, OpenError,
-        Query, RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot, SqliteStore, StoreError,
-        StoreErrorKind, SubjectChange, SubjectChanged, Swept,
+        Binding, Bump, Capabilities, Change, Committed, Cursor, Ended, Inserted, NewRecord, Noted,
+        OpenError, Query, RecordPage, RevocationBatch, RevocationEntry, SessionStore, Snapshot,
+        SqliteStore, StoreError, StoreErrorKind, SubjectChange, SubjectChanged, Swept,
     },
     testing::{ManualClock, block_on, fixtures},
 };
@@ -37,7 +37,10 @@ pub struct TemporaryStore {
 impl TemporaryStore {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { store: SqliteStore::open(folder.path().join("sessions.db")).unwrap(), _folder: folder }
+        Self {
+            store: SqliteStore::open(folder.path().join("sessions.db")).unwrap(),
+            _folder: folder,
+        }
     }
 }
 
@@ -55,7 +58,11 @@ impl SessionStore for TemporaryStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<Snapshot>, StoreError> {
         self.store.load(key).await
     }
-    async fn stamp(&self, subject: &SubjectKey, now: Timestamp) -> Result<SubjectStamp, StoreError> {
+    async fn stamp(
+        &self,
+        subject: &SubjectKey,
+        now: Timestamp,
+    ) -> Result<SubjectStamp, StoreError> {
         self.store.stamp(subject, now).await
     }
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
@@ -77,7 +84,11 @@ impl SessionStore for TemporaryStore {
     async fn list(&self, query: &Query) -> Result<RecordPage, StoreError> {
         self.store.list(query).await
     }
-    async fn revoked_since(&self, cursor: &Cursor, limit: u32) -> Result<RevocationBatch, StoreError> {
+    async fn revoked_since(
+        &self,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<RevocationBatch, StoreError> {
         self.store.revoked_since(cursor, limit).await
     }
     async fn sweep(&self, now: Timestamp, limit: u32) -> Result<Swept, StoreError> {
@@ -178,7 +189,8 @@ fn nowhere(key: &SessionKey) -> Snapshot {
 fn what_was_answered_is_there_when_the_file_is_opened_again() {
     let house = House::new();
     let store = house.open();
-    let (live, ended, bumped) = (login(&store, "alice"), login(&store, "bob"), login(&store, "carol"));
+    let (live, ended, bumped) =
+        (login(&store, "alice"), login(&store, "bob"), login(&store, "carol"));
     let before = load(&store, &live);
     let _ = end(&store, &ended).unwrap();
     let (_, read) = entries(&store, &Cursor::start());
@@ -193,7 +205,9 @@ fn what_was_answered_is_there_when_the_file_is_opened_again() {
     assert_eq!(life_of(&store, &ended), Life::Revoked(RevokeReason::Logout));
     assert_eq!(life_of(&store, &bumped), Life::Revoked(RevokeReason::CredentialChange));
     let (entries, _) = entries(&store, &read);
-    assert!(matches!(&entries[..], [RevocationEntry::Subject { key, .. }] if *key == subject_key("carol")));
+    assert!(
+        matches!(&entries[..], [RevocationEntry::Subject { key, .. }] if *key == subject_key("carol"))
+    );
     assert!(store.capabilities().survives_restart && !store.capabilities().may_lose_acknowledged);
 }
 
@@ -279,7 +293,9 @@ fn people_can_read_the_file() {
     assert_eq!(row(&endless, "(ends IS NULL) || state"), "1session");
     let count = |sql: &str| operator.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM sessions WHERE state = 'request, open'"), 1);
-    operator.execute("UPDATE records SET row = 'scrambled' WHERE id = ?1", [key.id.to_string()]).unwrap();
+    operator
+        .execute("UPDATE records SET row = 'scrambled' WHERE id = ?1", [key.id.to_string()])
+        .unwrap();
     assert_eq!(row(&key, "state"), "unreadable", "one bad row does not hide the others");
     operator.execute("UPDATE records SET row = '{}' WHERE id = ?1", [kept.id.to_string()]).unwrap();
     assert_eq!(row(&kept, "state"), "unreadable");
@@ -289,10 +305,13 @@ fn people_can_read_the_file() {
     assert_eq!(count("PRAGMA application_id"), 0x7365_7373);
     assert_eq!(count("PRAGMA user_version"), 1);
     assert_eq!(
-        count("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict"),
+        count(
+            "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict"
+        ),
         5
     );
-    let mode = operator.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0)).unwrap();
+    let mode =
+        operator.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0)).unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -308,7 +327,9 @@ fn whoever_waits_too_long_for_another_process_is_told_busy_and_nothing_was_done(
     let mut waiting = [store.end(&key, &tombstone), store.end(&key, &tombstone)];
     for call in &mut waiting {
         assert!(
-            call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending()
+            call.as_mut()
+                .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+                .is_pending()
         );
     }
     for call in waiting {
@@ -347,7 +368,8 @@ fn a_login_that_waits_for_its_turn_is_refused_when_all_sessions_are_revoked_mean
     let store = house.open();
     login(&store, "alice");
     let operator = house.operator();
-    // What another process does meanwhile, and whether it is a revocation or the first login of somebody new.
+    // What another process does meanwhile, and whether it is a revocation or the first login of
+    // somebody new.
     for (name, is_revocation) in [("alice", true), ("bob", true), ("carol", false)] {
         operator.execute_batch("BEGIN IMMEDIATE").unwrap();
         let name = SubjectId::new(name).unwrap();
@@ -418,7 +440,9 @@ fn a_cursor_of_another_file_or_of_a_time_to_come_begins_anew() {
     let (_, foreign) = entries(&another, &Cursor::start());
     let text = String::from_utf8(foreign.as_bytes().to_vec()).unwrap();
     let (name, _) = text.split_once(':').unwrap();
-    for (store, cursor) in [(&store, foreign.clone()), (&another, Cursor::from_bytes(format!("{name}:99")))] {
+    for (store, cursor) in
+        [(&store, foreign.clone()), (&another, Cursor::from_bytes(format!("{name}:99")))]
+    {
         let batch = block_on(store.revoked_since(&cursor, 10)).unwrap();
         let RevocationBatch::Reset { next } = batch else { panic!("{batch:?}") };
         assert!(entries(store, &next).0.is_empty());
@@ -513,7 +537,8 @@ fn the_file_holds_no_token() {
         .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
         .build()
         .unwrap();
-    let login = block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice").unwrap()))).unwrap();
+    let login =
+        block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice").unwrap()))).unwrap();
     let tokens = [login.token().to_owned(), login.refresh_token().unwrap().to_owned()];
     let whole = |name: &str| fs::read(house.folder.path().join(name)).unwrap();
     let bytes = [whole("sessions.db"), whole("sessions.db-wal")].concat();

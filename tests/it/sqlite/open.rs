@@ -142,7 +142,8 @@ fn a_store_in_a_directory_that_may_not_be_written_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let house = House::new();
     let key = login(&house.open(), "alice");
-    let mode = |mode| fs::set_permissions(house.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    let mode =
+        |mode| fs::set_permissions(house.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
     mode(0o500);
     for write_ahead in [true, false] {
         let opened = SqliteStore::open(&house.file);
@@ -151,7 +152,11 @@ fn a_store_in_a_directory_that_may_not_be_written_is_refused() {
             true => assert_eq!(life_of(&opened.unwrap(), &key), Life::Live),
             false => assert!(matches!(opened.unwrap_err(), OpenError::ReadOnly), "{write_ahead}"),
         }
-        assert_eq!(fs::read_dir(house.folder.path()).unwrap().count(), 1, "and nothing was left beside it");
+        assert_eq!(
+            fs::read_dir(house.folder.path()).unwrap().count(),
+            1,
+            "and nothing was left beside it"
+        );
         // As a copy made by `VACUUM INTO` is.
         house.operator().execute_batch("PRAGMA journal_mode = DELETE").unwrap();
         mode(0o500);
@@ -181,7 +186,10 @@ fn a_file_of_a_later_release_or_without_all_of_its_tables_is_refused() {
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
     house.operator().execute_batch("PRAGMA user_version = 0").unwrap();
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
-    house.operator().execute_batch("PRAGMA user_version = 1; DROP INDEX records_by_device_slot").unwrap();
+    house
+        .operator()
+        .execute_batch("PRAGMA user_version = 1; DROP INDEX records_by_device_slot")
+        .unwrap();
     assert!(matches!(SqliteStore::open(&house.file).unwrap_err(), OpenError::DamagedSchema));
     let index = "CREATE INDEX records_by_device_slot ON records (device_slot)";
     house.operator().execute_batch(index).unwrap();

@@ -1,4 +1,5 @@
-//! Processes on one file, one after the other or beside each other. Numbers are those of the lifecycle cases.
+//! Processes on one file, one after the other or beside each other. Numbers are those of the
+//! lifecycle cases.
 
 use std::{env, process::Command};
 
@@ -28,7 +29,9 @@ fn a_revoked_access_token_stays_revoked_over_a_restart() {
 
     let world = start();
     let by_the_log = Requirement::new().freshness(Freshness::AtMost(5 * SECOND));
-    for (synced, need) in [(false, Requirement::new()), (false, by_the_log.clone()), (true, by_the_log)] {
+    for (synced, need) in
+        [(false, Requirement::new()), (false, by_the_log.clone()), (true, by_the_log)]
+    {
         if synced {
             block_on(world.issuer.sync_revocations()).unwrap();
         }
@@ -80,8 +83,11 @@ fn a_file_of_the_first_release_is_read_and_written_on() {
     let another_process = || {
         let name = "sqlite::restart::another_process_refreshes_what_is_in_the_file";
         let mut process = Command::new(env::current_exe().unwrap());
-        let ran =
-            process.args(["--exact", name, "--ignored"]).env(SHARED_FILE, &house.file).output().unwrap();
+        let ran = process
+            .args(["--exact", name, "--ignored"])
+            .env(SHARED_FILE, &house.file)
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
     };
     assert!(rows.iter().all(|(record, _)| *load(&this, &record.key()).record == *record));
@@ -134,7 +140,8 @@ fn refresh_each(store: &SqliteStore) -> u64 {
     let mut refreshed = 0;
     for on in shared(store) {
         let now = on.record.created_at().saturating_add(DAY);
-        let rotated = fixtures::rotated(&on.record, now).filter(|_| on.record.tombstone().is_none());
+        let rotated =
+            fixtures::rotated(&on.record, now).filter(|_| on.record.tombstone().is_none());
         let Some(next) = rotated else { continue };
         let mut change = Change::new(on.clone(), next, now);
         if let Some((subject, _)) = on.record.bound() {
@@ -182,5 +189,8 @@ fn a_clock_that_is_set_back_over_a_restart_revives_nothing_and_locks_nobody_out(
     assert!(block_on(world.issuer.epoch(&id("bob"))).unwrap() > epoch);
     refused(world.check(back.token()), ErrorKind::Revoked);
     world.check(world.login("bob").token()).unwrap();
-    assert!(block_on(world.issuer.sweep(500)).unwrap().removed == 0, "nothing is forgotten too soon");
+    assert!(
+        block_on(world.issuer.sweep(500)).unwrap().removed == 0,
+        "nothing is forgotten too soon"
+    );
 }

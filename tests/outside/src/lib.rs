@@ -1,4 +1,5 @@
-//! `src/compat`, compiled outside of its crate. Where it uses an item that no host has, this does not compile.
+//! `src/compat`, compiled outside of its crate. Where it uses an item that no host has, this does
+//! not compile.
 
 pub use session_issuer::*;
 

@@ -1,5 +1,6 @@
-//! Tokens of ours that `jsonwebtoken` reads, and tokens of its that we read: with one of its crypto features on, and,
-//! with the feature `both`, with both of them on at once, where its own functions panic and ours do not.
+//! Tokens of ours that `jsonwebtoken` reads, and tokens of its that we read: with one of its crypto
+//! features on, and, with the feature `both`, with both of them on at once, where its own functions
+//! panic and ours do not.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +20,15 @@ use session_issuer::{
 };
 
 const SECRET: [u8; 32] = [
-    0x03, 0x23, 0x35, 0x4b, 0x2b, 0x0f, 0xa5, 0xbc, 0x83, 0x7e, 0x06, 0x65, 0x77, 0x7b, 0xa6, 0x8f, 0x5a,
-    0xb3, 0x28, 0xe6, 0xf0, 0x54, 0xc9, 0x28, 0xa9, 0x0f, 0x84, 0xb2, 0xd2, 0x50, 0x2e, 0xbf,
+    0x03, 0x23, 0x35, 0x4b, 0x2b, 0x0f, 0xa5, 0xbc, 0x83, 0x7e, 0x06, 0x65, 0x77, 0x7b, 0xa6, 0x8f,
+    0x5a, 0xb3, 0x28, 0xe6, 0xf0, 0x54, 0xc9, 0x28, 0xa9, 0x0f, 0x84, 0xb2, 0xd2, 0x50, 0x2e, 0xbf,
 ];
 
 fn issuer() -> Issuer {
     let key = EncodingKey::from_secret(&SECRET);
-    issuer_with(KeyRing::new(SecretKey::from_encoding_key("k1", token::Algorithm::Hs256, &key).unwrap()))
+    issuer_with(KeyRing::new(
+        SecretKey::from_encoding_key("k1", token::Algorithm::Hs256, &key).unwrap(),
+    ))
 }
 
 fn issuer_with(ring: KeyRing) -> Issuer {
@@ -70,7 +73,11 @@ fn with_both_features_on_its_own_functions_panic_where_no_provider_is_installed(
     // What this crate keeps its hosts from.
     assert!(std::env::var_os("WITHOUT_PROVIDER").is_some(), "others would install one");
     let panicked = std::panic::catch_unwind(|| {
-        let _ = jsonwebtoken::encode(&Header::default(), &json!({}), &EncodingKey::from_secret(&SECRET));
+        let _ = jsonwebtoken::encode(
+            &Header::default(),
+            &json!({}),
+            &EncodingKey::from_secret(&SECRET),
+        );
     });
     // Where the trap is gone, the documentation must say so.
     let panicked = panicked.unwrap_err();
@@ -100,8 +107,10 @@ struct Side {
 
 fn sides() -> Vec<Side> {
     let hs256 = EncodingKey::from_secret(&SECRET);
-    let es256 = EncodingKey::from_ec_pem(include_bytes!("../../vectors/keys/p256.pkcs8.pem")).unwrap();
-    let eddsa = EncodingKey::from_ed_pem(include_bytes!("../../vectors/keys/ed25519.pkcs8.pem")).unwrap();
+    let es256 =
+        EncodingKey::from_ec_pem(include_bytes!("../../vectors/keys/p256.pkcs8.pem")).unwrap();
+    let eddsa =
+        EncodingKey::from_ed_pem(include_bytes!("../../vectors/keys/ed25519.pkcs8.pem")).unwrap();
     let mut sides = vec![
         (Algorithm::HS256, token::Algorithm::Hs256, hs256),
         (Algorithm::ES256, token::Algorithm::Es256, es256),
@@ -109,13 +118,16 @@ fn sides() -> Vec<Side> {
     ];
     if cfg!(feature = "both") {
         let rs256 =
-            EncodingKey::from_rsa_pem(include_bytes!("../../vectors/keys/rsa2048.pkcs8.pem")).unwrap();
+            EncodingKey::from_rsa_pem(include_bytes!("../../vectors/keys/rsa2048.pkcs8.pem"))
+                .unwrap();
         sides.push((Algorithm::RS256, token::Algorithm::Rs256, rs256));
     }
     let side = |(algorithm, own, encoding): (_, _, EncodingKey)| {
         let ours = SecretKey::from_encoding_key("k1", own, &encoding).unwrap();
         let decoding = match ours.public() {
-            Some(public) => DecodingKey::from_jwk(&serde_json::from_value(public.to_jwk()).unwrap()).unwrap(),
+            Some(public) => {
+                DecodingKey::from_jwk(&serde_json::from_value(public.to_jwk()).unwrap()).unwrap()
+            }
             None => DecodingKey::from_secret(&SECRET),
         };
         Side { algorithm, ours, encoding, decoding }
@@ -142,9 +154,12 @@ fn it_reads_our_tokens() {
         validation.set_audience(&["api"]);
         validation.set_issuer(&["https://id.example"]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
-        let decoded =
-            jsonwebtoken::decode::<BTreeMap<String, Value>>(login.token(), &side.decoding, &validation)
-                .unwrap_or_else(|error| panic!("{:?}: {error}", side.algorithm));
+        let decoded = jsonwebtoken::decode::<BTreeMap<String, Value>>(
+            login.token(),
+            &side.decoding,
+            &validation,
+        )
+        .unwrap_or_else(|error| panic!("{:?}: {error}", side.algorithm));
         assert_eq!(decoded.header.alg, side.algorithm);
         assert_eq!(decoded.header.kid.as_deref(), Some("k1"));
         assert_eq!(decoded.header.typ.as_deref(), Some("at+jwt"));
@@ -162,20 +177,27 @@ fn we_read_its_tokens_and_refuse_what_ours_never_say() {
         let login = login(&issuer);
         let mut validation = Validation::new(side.algorithm);
         validation.set_audience(&["api"]);
-        let claims =
-            jsonwebtoken::decode::<Value>(login.token(), &side.decoding, &validation).unwrap().claims;
+        let claims = jsonwebtoken::decode::<Value>(login.token(), &side.decoding, &validation)
+            .unwrap()
+            .claims;
         let header = |typ: Option<&str>, kid: Option<&str>| Header {
             typ: typ.map(str::to_owned),
             kid: kid.map(str::to_owned),
             ..Header::new(side.algorithm)
         };
-        let encode =
-            |header: &Header, claims: &Value| jsonwebtoken::encode(header, claims, &side.encoding).unwrap();
+        let encode = |header: &Header, claims: &Value| {
+            jsonwebtoken::encode(header, claims, &side.encoding).unwrap()
+        };
         let good = header(Some("at+jwt"), Some("k1"));
         let verified = issuer.verify(&encode(&good, &claims)).unwrap();
         assert_eq!(verified.subject().unwrap().as_str(), "alice");
-        pollster::block_on(issuer.check(encode(&good, &claims).as_str(), &Requirement::new())).unwrap();
-        for bad in [header(None, Some("k1")), header(Some("JWT"), Some("k1")), header(Some("at+jwt"), None)] {
+        pollster::block_on(issuer.check(encode(&good, &claims).as_str(), &Requirement::new()))
+            .unwrap();
+        for bad in [
+            header(None, Some("k1")),
+            header(Some("JWT"), Some("k1")),
+            header(Some("at+jwt"), None),
+        ] {
             let refusal = issuer.verify(&encode(&bad, &claims)).unwrap_err();
             assert_eq!(refusal.kind(), ErrorKind::MalformedToken);
         }

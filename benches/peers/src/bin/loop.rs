@@ -14,8 +14,9 @@ use peers::{
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let number =
-        |at: usize, otherwise: u64| words.get(at).map_or(otherwise, |word| word.parse().expect("a number"));
+    let number = |at: usize, otherwise: u64| {
+        words.get(at).map_or(otherwise, |word| word.parse().expect("a number"))
+    };
     let (sessions, thousands) = (number(1, 1), number(2, 100));
     let mut ours = Ours::new(sessions, Client::Browser);
     let tokens = Tokens::new(cases().remove(0));

@@ -4,8 +4,8 @@
 //! cargo run --release --manifest-path benches/peers/Cargo.toml --bin report [--features fast] [-- 1000000]
 //! ```
 //!
-//! The number is the largest count of sessions; each pair is measured in turns, so that what else the machine does
-//! slows both. Two threads need two idle cores.
+//! The number is the largest count of sessions; each pair is measured in turns, so that what else
+//! the machine does slows both. Two threads need two idle cores.
 
 use peers::{
     Client, guard,
@@ -20,8 +20,9 @@ const ROUNDS: usize = 61;
 const MANY: u64 = 100_000;
 
 fn main() {
-    let largest =
-        std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a number of sessions"));
+    let largest = std::env::args()
+        .nth(1)
+        .map_or(1_000_000, |text| text.parse().expect("a number of sessions"));
     let tree = if cfg!(feature = "fast") { "aws-lc-rs" } else { "pure Rust" };
     let sha = if cfg!(target_arch = "x86_64")
         && std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("sha_ni"))
@@ -47,8 +48,11 @@ fn checks() {
     for sessions in [1, MANY] {
         let size = if sessions == 1 { "1 session" } else { "1e5 sessions" };
         let goals = if sessions == 1 { (3.5, 5.0) } else { (2.5, 3.0) };
-        for (client, name, goal) in [(Client::Bare, "bare", goals.0), (Client::Browser, "browser", goals.1)] {
-            let (mut ours, mut peer) = (Ours::new(sessions, client), guard::Peer::new(sessions, client));
+        for (client, name, goal) in
+            [(Client::Bare, "bare", goals.0), (Client::Browser, "browser", goals.1)]
+        {
+            let (mut ours, mut peer) =
+                (Ours::new(sessions, client), guard::Peer::new(sessions, client));
             let label = format!("check, {size}, {name}: session-guard authenticate");
             row(&label, 400, ours.check(), peer.authenticate(), Some(goal));
         }
@@ -102,9 +106,16 @@ fn tokens() {
         let label = format!("verify {name} (claims of {bytes} bytes): jsonwebtoken decode");
         row(&label, times, tokens.verify(), tokens.peer_decode(), case.verify_goal);
         if let Some(floor) = tokens.floor_verify() {
-            row(&format!("verify {name}: the floor"), times, tokens.verify(), floor, Some(1.0 / 1.1));
+            row(
+                &format!("verify {name}: the floor"),
+                times,
+                tokens.verify(),
+                floor,
+                Some(1.0 / 1.1),
+            );
         }
-        let label = format!("check of a token signed with {name}, by the store: jsonwebtoken decode");
+        let label =
+            format!("check of a token signed with {name}, by the store: jsonwebtoken decode");
         row(&label, times, tokens.check(), tokens.peer_decode(), None);
         let label = format!("check of a token signed with {name}, stateless: jsonwebtoken decode");
         row(&label, times, tokens.check_stateless(), tokens.peer_decode(), None);
@@ -169,7 +180,8 @@ fn growth(largest: u64) {
         let (from_check, from_get) = *first.get_or_insert((check, get));
         let (grown, bare) = (check / from_check, get / from_get);
         met &= grown <= bare.max(1.1);
-        shown.push(format!("{sessions}: {check:.0} ns (x{grown:.1}), map {get:.0} ns (x{bare:.1})"));
+        shown
+            .push(format!("{sessions}: {check:.0} ns (x{grown:.1}), map {get:.0} ns (x{bare:.1})"));
     }
     println!(
         "| check by sessions stored, next to a bare `HashMap` | {} | grows no faster | {} |",
@@ -178,7 +190,13 @@ fn growth(largest: u64) {
     );
 }
 
-fn row<'a>(name: &str, times: usize, mut ours: Operation<'a>, mut peer: Operation<'a>, goal: Option<f64>) {
+fn row<'a>(
+    name: &str,
+    times: usize,
+    mut ours: Operation<'a>,
+    mut peer: Operation<'a>,
+    goal: Option<f64>,
+) {
     let compared = compare(ROUNDS, times, &mut [&mut ours, &mut peer]);
     let ratio = compared.ratios[0];
     let (aim, met) = match goal {

@@ -29,7 +29,8 @@ mod tests {
     fn details_are_written_as_protobuf_writes_them() {
         let details = |millis| {
             let change_date = Timestamp::from_millis(millis);
-            let details = Details { sequence: u64::MAX, change_date, resource_owner: "acme".to_owned() };
+            let details =
+                Details { sequence: u64::MAX, change_date, resource_owner: "acme".to_owned() };
             serde_json::to_string(&details).unwrap()
         };
         assert_eq!(

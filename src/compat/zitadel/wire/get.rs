@@ -27,7 +27,8 @@ impl GetSession {
     /// The session of this id. The query of the address may have its token: `sessionToken`, or
     /// `session_token`.
     pub fn of(session_id: &str, query: &str) -> Self {
-        let token = query::value(query, "sessionToken").or_else(|| query::value(query, "session_token"));
+        let token =
+            query::value(query, "sessionToken").or_else(|| query::value(query, "session_token"));
         Self { session_id: Some(session_id.to_owned()), session_token: token.map(Secret::from) }
     }
 }

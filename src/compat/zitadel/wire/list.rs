@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    proto::{date_time, message, messages, numbered, read_date_time, read_uint32, read_uint64, uint64},
+    proto::{
+        date_time, message, messages, numbered, read_date_time, read_uint32, read_uint64, uint64,
+    },
     session::Session,
 };
 use crate::{Timestamp, compat::redacted};

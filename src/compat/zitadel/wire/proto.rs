@@ -41,13 +41,17 @@ pub(super) fn uint64<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok
 }
 
 /// For fields of 64 bits, unsigned: digits, as a string or a number.
-pub(super) fn read_uint64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn read_uint64<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
     let Some(scalar) = Option::<Scalar>::deserialize(deserializer)? else { return Ok(None) };
     scalar.whole().map(Some).ok_or_else(|| D::Error::custom("not a whole number of 64 bits"))
 }
 
 /// For fields of 32 bits, unsigned: digits, as a number or a string.
-pub(super) fn read_uint32<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(super) fn read_uint32<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
     let number = read_uint64(deserializer)?.map(u32::try_from).transpose();
     number.map_err(|_| D::Error::custom("not a whole number of 32 bits"))
 }
@@ -154,7 +158,9 @@ impl Scalar {
         };
         number.as_u64().or_else(|| {
             let whole = number.as_f64().filter(|number| number.fract() == 0.0);
-            format!("{:.0}", whole.filter(|number| (0.0..=EXACT).contains(number))?.abs()).parse().ok()
+            format!("{:.0}", whole.filter(|number| (0.0..=EXACT).contains(number))?.abs())
+                .parse()
+                .ok()
         })
     }
 }
@@ -294,9 +300,15 @@ mod tests {
         assert_eq!(read(json!("SIZE_LARGE")), Some(Size::Large));
         assert_eq!(read(json!(1)), Some(Size::Large));
         assert_eq!(read(json!(0)), Some(Size::Small));
-        for bad in
-            [json!(2), json!(-1), json!("1"), json!("size_large"), json!("LARGE"), json!(""), json!(true)]
-        {
+        for bad in [
+            json!(2),
+            json!(-1),
+            json!("1"),
+            json!("size_large"),
+            json!("LARGE"),
+            json!(""),
+            json!(true),
+        ] {
             assert_eq!(read(bad.clone()), None, "{bad}");
         }
     }

@@ -123,6 +123,9 @@ pub struct WebAuthNFactor {
 
 redacted!(Session, Factors, UserFactor);
 
-fn encoded<S: Serializer>(metadata: &BTreeMap<String, Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+fn encoded<S: Serializer>(
+    metadata: &BTreeMap<String, Vec<u8>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(metadata.iter().map(|(key, value)| (key, base64(value))))
 }

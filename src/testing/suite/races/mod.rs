@@ -6,7 +6,8 @@
 //! | `subject` | one subject: its epoch, its cap |
 //! | `whole` | all records: the log, sweeps, lists |
 //!
-//! A race over several handles is the same race: what takes `handles` gives them to its threads in turn.
+//! A race over several handles is the same race: what takes `handles` gives them to its threads in
+//! turn.
 
 mod record;
 mod subject;

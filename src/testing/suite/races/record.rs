@@ -35,10 +35,11 @@ pub async fn one_of_many_ends_is_the_end(store: Store) {
 pub async fn one_of_many_inserts_of_an_id_is_the_record(store: Store) {
     for _ in 0..50 {
         let id = fixtures::session().build().id();
-        let created = together(16, |_| block_on(insert(&store, fixtures::session().id(id).build())))
-            .into_iter()
-            .filter(|inserted| matches!(inserted, Inserted::Created { .. }))
-            .count();
+        let created =
+            together(16, |_| block_on(insert(&store, fixtures::session().id(id).build())))
+                .into_iter()
+                .filter(|inserted| matches!(inserted, Inserted::Created { .. }))
+                .count();
         assert_eq!(created, 1);
     }
 }
@@ -111,7 +112,10 @@ pub async fn many_spenders_never_pass_the_limit(store: Store) {
     })
     .into_iter()
     .sum();
-    assert_eq!((spent, load(&store, &key).await.record.session().unwrap().counter("n")), (100, 100));
+    assert_eq!(
+        (spent, load(&store, &key).await.record.session().unwrap().counter("n")),
+        (100, 100)
+    );
 }
 
 pub async fn no_noted_use_is_lost_to_commits(store: Store) {
@@ -140,9 +144,12 @@ pub(in super::super) async fn one_takes_the_slot(handles: &[Store], rounds: u32)
     for round in 0..rounds {
         let name = format!("d{round}");
         let record = || fixtures::session().device(device(&name)).build();
-        let inserted = together(16, |number| block_on(insert(&handles[number % handles.len()], record())));
-        let created = inserted.iter().filter(|inserted| matches!(inserted, Inserted::Created { .. })).count();
-        let taken = inserted.iter().filter(|inserted| matches!(inserted, Inserted::DeviceTaken(_))).count();
+        let inserted =
+            together(16, |number| block_on(insert(&handles[number % handles.len()], record())));
+        let created =
+            inserted.iter().filter(|inserted| matches!(inserted, Inserted::Created { .. })).count();
+        let taken =
+            inserted.iter().filter(|inserted| matches!(inserted, Inserted::DeviceTaken(_))).count();
         assert_eq!((created, taken), (1, 15));
     }
 }

@@ -14,7 +14,11 @@ pub async fn a_hundred_logins_against_five_leave_five_when_the_rest_is_refused(s
     hundred_against_five(&[store], OnFull::Refuse, 5).await;
 }
 
-pub(in super::super) async fn hundred_against_five(handles: &[Store], on_full: OnFull, rounds: u32) {
+pub(in super::super) async fn hundred_against_five(
+    handles: &[Store],
+    on_full: OnFull,
+    rounds: u32,
+) {
     let (first, last) = first_and_last(handles);
     let lists = !skips_lists(first);
     for round in 0..rounds {
@@ -84,14 +88,22 @@ pub async fn a_login_beside_a_bump_is_refused_or_dead_or_listed(store: Store) {
                 let known = store.stamp(&of(&name), at(1)).await.unwrap().epoch;
                 let record = fixtures::session().at(at(1)).subject(name.clone(), known).build();
                 let key = record.key();
-                matches!(insert(&store, record).await, Inserted::Created { .. }).then_some((key, known))
+                matches!(insert(&store, record).await, Inserted::Created { .. })
+                    .then_some((key, known))
             })
         });
         let bumped = store.stamp(&of(&name), at(2)).await.unwrap().epoch;
         let listed = if lists { Some(sessions_of(&store, &name).await) } else { None };
         for (key, known) in outcomes.into_iter().flatten() {
-            assert_eq!(is_live(&store, &key, 2).await, known == bumped, "who saw the old epoch is dead");
-            assert!(listed.as_ref().is_none_or(|listed| listed.contains(&key.id)), "never unlisted");
+            assert_eq!(
+                is_live(&store, &key, 2).await,
+                known == bumped,
+                "who saw the old epoch is dead"
+            );
+            assert!(
+                listed.as_ref().is_none_or(|listed| listed.contains(&key.id)),
+                "never unlisted"
+            );
         }
     }
 }
@@ -115,7 +127,11 @@ pub async fn a_late_binding_beside_a_bump_is_refused_or_dead_or_listed(store: St
             });
         });
         let is_bound = load(&store, &key).await.record.bound().is_some();
-        assert_ne!(is_bound, is_live(&store, &key, 1).await, "bound before the bump and dead, or not bound");
+        assert_ne!(
+            is_bound,
+            is_live(&store, &key, 1).await,
+            "bound before the bump and dead, or not bound"
+        );
         if lists {
             assert_eq!(sessions_of(&store, &name).await.contains(&key.id), is_bound);
         }

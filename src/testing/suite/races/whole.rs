@@ -84,7 +84,8 @@ pub async fn of_many_sweeps_one_answers_a_record(store: Store) {
 }
 
 pub(in super::super) async fn each_is_swept_once(handles: &[Store], mut ids: Vec<SessionId>) {
-    let swept = together(8, |number| block_on(sweep_all(&handles[number % handles.len()], 60 * DAY, 7)));
+    let swept =
+        together(8, |number| block_on(sweep_all(&handles[number % handles.len()], 60 * DAY, 7)));
     let mut gone: Vec<_> = swept.iter().flatten().map(|gone| gone.record.id()).collect();
     gone.sort_unstable();
     ids.sort_unstable();

@@ -69,7 +69,8 @@ pub const MALFORMED_UUIDS: [&str; 13] = [
 #[test]
 fn a_user_gets_a_token_that_names_the_session() {
     let world = world_of(Policy::hanko());
-    let answer = post(&service(&world), json!({ "user_id": USER, "user_agent": "curl/8.5.0" })).unwrap();
+    let answer =
+        post(&service(&world), json!({ "user_id": USER, "user_agent": "curl/8.5.0" })).unwrap();
     let checked = world.check(answer.session_token.expose()).unwrap();
     let claims = payload(answer.session_token.expose());
     assert_eq!(claims["session_id"], json!(checked.session_id().to_string()));
@@ -90,7 +91,8 @@ fn a_user_gets_a_token_that_names_the_session() {
 #[test]
 fn every_broken_rule_is_named_and_nothing_is_stored() {
     let world = world_of(Policy::hanko());
-    let full: Vec<_> = (0..5).map(|_| post(&service(&world), json!({ "user_id": USER })).unwrap()).collect();
+    let full: Vec<_> =
+        (0..5).map(|_| post(&service(&world), json!({ "user_id": USER })).unwrap()).collect();
     let bad_request = |request, message: &str| {
         let expected = (400, json!({ "code": 400, "message": message }));
         unchanged(&world, || assert_eq!(shown(post(&service(&world), request)), expected));
@@ -115,7 +117,10 @@ fn every_broken_rule_is_named_and_nothing_is_stored() {
         json!({ "user_id": USER, "user_agent": "a".repeat(1025) }),
         "user_agent must be a maximum of 1024 characters in length",
     );
-    bad_request(json!({ "user_id": USER, "user_agent": "a\r\nb" }), "user_agent has a control character");
+    bad_request(
+        json!({ "user_id": USER, "user_agent": "a\r\nb" }),
+        "user_agent has a control character",
+    );
     // Nobody was evicted.
     full.iter().for_each(|one| drop(world.check(one.session_token.expose()).unwrap()));
     post(&service(&world), json!({ "user_id": USER, "user_agent": "a".repeat(1024) })).unwrap();
@@ -204,8 +209,9 @@ fn a_sixth_session_evicts_the_oldest_one() {
     assert_eq!(sessions(&world), 5);
     refused(world.check(tokens[0].expose()), ErrorKind::Revoked);
     tokens[1..].iter().for_each(|token| drop(world.check(token.expose()).unwrap()));
-    let evicted =
-        |kind: &EventKind| matches!(kind, EventKind::Revoked { reason: RevokeReason::Limit, by: None });
+    let evicted = |kind: &EventKind| {
+        matches!(kind, EventKind::Revoked { reason: RevokeReason::Limit, by: None })
+    };
     assert_eq!(world.count(evicted), 1);
 }
 
@@ -227,12 +233,14 @@ fn expired_sessions_do_not_count_against_the_limit() {
 // 15, 37
 #[test]
 fn a_token_carries_the_email_and_the_lifespan_and_no_template_takes_a_name_of_ours() {
-    let five_minutes =
-        Policy::hanko().access_lifetime(5 * MINUTE).absolute_lifetime(AbsoluteLifetime::After(5 * MINUTE));
+    let five_minutes = Policy::hanko()
+        .access_lifetime(5 * MINUTE)
+        .absolute_lifetime(AbsoluteLifetime::After(5 * MINUTE));
     let world = world_of(five_minutes);
     let mut profile = Profile::default();
     profile.custom.insert("plan".to_owned(), json!({ "name": "gold", "seats": [1, 2] }));
-    for name in ["sub", "exp", "iat", "iss", "aud", "session_id", "email", "username", "sid", "amr"] {
+    for name in ["sub", "exp", "iat", "iss", "aud", "session_id", "email", "username", "sid", "amr"]
+    {
         profile.custom.insert(name.to_owned(), json!("planted"));
     }
     let without_email = service(&world).profiles(Same(profile.clone()));
@@ -243,8 +251,9 @@ fn a_token_carries_the_email_and_the_lifespan_and_no_template_takes_a_name_of_ou
 
     profile.email = Some(Email::primary("mini@mouse.com", true));
     profile.username = Some("mini".to_owned());
-    let token =
-        post(&service(&world).profiles(Same(profile)), json!({ "user_id": USER })).unwrap().session_token;
+    let token = post(&service(&world).profiles(Same(profile)), json!({ "user_id": USER }))
+        .unwrap()
+        .session_token;
     let claims = payload(token.expose());
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
     let email = json!({ "address": "mini@mouse.com", "is_primary": true, "is_verified": true });
@@ -276,9 +285,11 @@ fn a_configured_audience_replaces_the_relying_party() {
             .signer(KeyRing::hs256("k1", &secret(2)).unwrap())
             .policy(Policy::hanko())
             .name("rp.example");
-        let builder = audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
+        let builder =
+            audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
         let service = Service::new(builder.build().unwrap());
-        let claims = payload(post(&service, json!({ "user_id": USER })).unwrap().session_token.expose());
+        let claims =
+            payload(post(&service, json!({ "user_id": USER })).unwrap().session_token.expose());
         assert_eq!(claims["iss"], json!("rp.example"));
         claims["aud"].clone()
     };
@@ -301,8 +312,9 @@ fn a_template_of_static_values_comes_out_as_the_same_json() {
     });
     let mut profile = Profile::default();
     profile.custom = template.as_object().unwrap().clone();
-    let token =
-        post(&service(&world).profiles(Same(profile)), json!({ "user_id": USER })).unwrap().session_token;
+    let token = post(&service(&world).profiles(Same(profile)), json!({ "user_id": USER }))
+        .unwrap()
+        .session_token;
     let claims = payload(token.expose());
     for (name, value) in template.as_object().unwrap() {
         assert_eq!(&claims[name], value, "{name}");
@@ -323,7 +335,8 @@ impl Profiles<Profile> for Template {
         profile.custom.insert("greeting".to_owned(), json!(greeting));
         profile.custom.insert("plan".to_owned(), known["metadata"]["billing"]["plan"].clone());
         let teams = known["metadata"]["teams"].as_array().into_iter().flatten();
-        let own: Vec<_> = teams.filter(|team| team["owner"] == json!(true)).map(|team| &team["id"]).collect();
+        let own: Vec<_> =
+            teams.filter(|team| team["owner"] == json!(true)).map(|team| &team["id"]).collect();
         profile.custom.insert("owns".to_owned(), json!(own));
         profile.custom.insert("verified".to_owned(), json!(known["verified"] == json!(true)));
         Ok(profile)
@@ -343,7 +356,8 @@ fn a_template_over_the_user_gives_typed_values_and_no_escaped_text() {
         },
     } });
     let service = service(&world).profiles(Template(users));
-    let claims = payload(post(&service, json!({ "user_id": USER })).unwrap().session_token.expose());
+    let claims =
+        payload(post(&service, json!({ "user_id": USER })).unwrap().session_token.expose());
     assert_eq!(claims["greeting"], json!("Hello \"mini\""));
     assert_eq!(claims["plan"], json!({ "name": "gold", "seats": 3 }));
     assert_eq!(claims["owns"], json!([1, 3]));
@@ -371,7 +385,8 @@ fn a_user_cannot_create_sessions_for_anyone() {
     let world = world_of(Policy::hanko());
     let token = post(&service(&world), json!({ "user_id": USER })).unwrap().session_token;
     let user = block_on(service(&world).authenticate(&[token.expose()])).unwrap();
-    let create = || block_on(service(&world).create_session(&user, body(json!({ "user_id": USER }))));
+    let create =
+        || block_on(service(&world).create_session(&user, body(json!({ "user_id": USER }))));
     let forbidden = (403, json!({ "code": 403, "message": "Forbidden" }));
     unchanged(&world, || assert_eq!(shown(create()), forbidden));
 }
@@ -401,7 +416,9 @@ fn methods_are_claimed_when_they_are_known_and_never_by_the_admin_api() {
     let login = world.create(login).unwrap();
     assert_eq!(payload(login.token())["amr"], json!(["pwd", "otp", "mfa"]));
     let need = Requirement::new();
-    assert!(world.check_for(answer.session_token.expose(), &need).unwrap().assurance_level().is_none());
+    assert!(
+        world.check_for(answer.session_token.expose(), &need).unwrap().assurance_level().is_none()
+    );
 }
 
 #[test]

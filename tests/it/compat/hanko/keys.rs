@@ -66,13 +66,18 @@ fn the_newest_key_signs_the_published_set_has_both_and_both_verify() {
         clock.advance(SECOND);
         let both = ring.roll(new.clone(), session_issuer::clock::Clock::now(&clock)).unwrap();
         let after = issuer(both.clone(), &clock, "rp", "rp");
-        let second = post(&Service::new(after.clone()), json!({ "user_id": USER })).unwrap().session_token;
+        let second =
+            post(&Service::new(after.clone()), json!({ "user_id": USER })).unwrap().session_token;
         assert_eq!(header(first.expose())["kid"], json!(old.id()));
         assert_eq!(header(second.expose())["kid"], json!(new.id()));
         assert_eq!(header(second.expose())["typ"], json!("JWT"));
         let published = serde_json::to_value(both.jwks(after.now())).unwrap();
         let public = if algorithm == Algorithm::Hs256 { 0 } else { 2 };
-        assert_eq!(published["keys"].as_array().unwrap().len(), public, "a shared secret is never published");
+        assert_eq!(
+            published["keys"].as_array().unwrap().len(),
+            public,
+            "a shared secret is never published"
+        );
         assert!(!published.to_string().contains("\"d\""));
         after.verify(first.expose()).unwrap();
         after.verify(second.expose()).unwrap();

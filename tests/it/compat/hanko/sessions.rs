@@ -81,7 +81,8 @@ fn an_administrator_sees_a_users_sessions_the_newest_first() {
 #[test]
 fn a_row_has_exactly_the_members_that_hanko_names() {
     let world = world_of(Policy::hanko());
-    let request = json!({ "user_id": USER, "user_agent": "curl/8.5.0", "ip_address": "2001:db8::1" });
+    let request =
+        json!({ "user_id": USER, "user_agent": "curl/8.5.0", "ip_address": "2001:db8::1" });
     let token = post(&service(&world), request).unwrap().session_token;
     let claims = payload(token.expose());
     let row = &list(&world, USER).unwrap()[0];
@@ -113,7 +114,11 @@ fn a_list_is_of_a_user_that_there_is() {
     assert_eq!(list(&world, STRANGER), Err(not_found()));
     assert_eq!(list(&world, ""), Err(bad_request("user_id is a required field")));
     for malformed in MALFORMED_UUIDS {
-        assert_eq!(list(&world, malformed), Err(bad_request("user_id must be a valid uuid")), "{malformed}");
+        assert_eq!(
+            list(&world, malformed),
+            Err(bad_request("user_id must be a valid uuid")),
+            "{malformed}"
+        );
     }
     assert_eq!(list(&world, "00000000-0000-0000-0000-000000000000"), Err(not_found()));
     let token = created(&world);
@@ -141,10 +146,11 @@ fn sessions_that_are_over_are_not_listed() {
 
 #[test]
 fn a_list_is_whole_however_many_sessions_there_are() {
-    let world = world_of(
-        Policy::hanko()
-            .cap(session_issuer::policy::Cap::new(5000, session_issuer::policy::OnFull::EvictOldest)),
-    );
+    let world =
+        world_of(Policy::hanko().cap(session_issuer::policy::Cap::new(
+            5000,
+            session_issuer::policy::OnFull::EvictOldest,
+        )));
     for _ in 0..1003 {
         world.login(USER);
     }
@@ -232,11 +238,26 @@ fn neither_a_user_nor_an_administrator_is_the_other() {
     let user = user_in(&world, &token);
     let service = service(&world);
     unchanged(&world, || {
-        assert_eq!(block_on(service.list_sessions(&user, USER)).map(drop).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(service.delete_session(&user, USER, V4)).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(service.delete_user_sessions(&user, USER)).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(service.profile_sessions(&admin())).map(drop).map_err(split), Err(forbidden()));
-        assert_eq!(block_on(service.profile_delete_session(&admin(), V4)).map_err(split), Err(forbidden()));
+        assert_eq!(
+            block_on(service.list_sessions(&user, USER)).map(drop).map_err(split),
+            Err(forbidden())
+        );
+        assert_eq!(
+            block_on(service.delete_session(&user, USER, V4)).map_err(split),
+            Err(forbidden())
+        );
+        assert_eq!(
+            block_on(service.delete_user_sessions(&user, USER)).map_err(split),
+            Err(forbidden())
+        );
+        assert_eq!(
+            block_on(service.profile_sessions(&admin())).map(drop).map_err(split),
+            Err(forbidden())
+        );
+        assert_eq!(
+            block_on(service.profile_delete_session(&admin(), V4)).map_err(split),
+            Err(forbidden())
+        );
     });
 }
 
@@ -252,7 +273,8 @@ fn a_profile_shows_the_users_sessions_and_which_one_is_the_users_own() {
     world.advance(SECOND);
     let newer = created(&world);
     let user = user_in(&world, token.expose());
-    let shown = serde_json::to_value(block_on(service(&world).profile_sessions(&user)).unwrap()).unwrap();
+    let shown =
+        serde_json::to_value(block_on(service(&world).profile_sessions(&user)).unwrap()).unwrap();
     let of = |token: &str| world.check(token).unwrap().session_id().to_string();
     assert_eq!(ids(&shown), [of(&newer), of(token.expose())]);
     let members = |at: usize| shown[at].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -271,7 +293,11 @@ fn a_profile_shows_the_users_sessions_and_which_one_is_the_users_own() {
         ]
     );
     assert_eq!((&shown[0]["current"], &shown[1]["current"]), (&json!(false), &json!(true)));
-    assert_eq!(ids(&list(&world, USER).unwrap()).len(), 3, "an administrator sees the impersonation");
+    assert_eq!(
+        ids(&list(&world, USER).unwrap()).len(),
+        3,
+        "an administrator sees the impersonation"
+    );
 }
 
 #[test]
@@ -283,7 +309,9 @@ fn a_user_ends_other_sessions_and_never_the_one_the_user_is_in() {
     let (own, other, third) = (of(&one), of(&two), of(&three));
     let foreign = world.login(OTHER).session_id().to_string();
     let user = user_in(&world, &one);
-    let end = |session: &str| block_on(service(&world).profile_delete_session(&user, session)).map_err(split);
+    let end = |session: &str| {
+        block_on(service(&world).profile_delete_session(&user, session)).map_err(split)
+    };
     unchanged(&world, || {
         assert_eq!(end(&own), Err(forbidden()));
         assert_eq!(end(&foreign), Err(not_found()));
@@ -311,7 +339,9 @@ fn who_acts_in_a_users_place_is_named_and_ends_no_session_of_the_users_own() {
     let chain = ActorChain::new(Actor::new(id(OTHER)), "ticket 4711").unwrap();
     let acting = world.create(NewSession::impersonating(id(USER), chain)).unwrap();
     let caller = user_in(&world, acting.token());
-    let Caller::User { user, session, actors: Some(actors) } = &caller else { panic!("{caller:?}") };
+    let Caller::User { user, session, actors: Some(actors) } = &caller else {
+        panic!("{caller:?}")
+    };
     assert_eq!((user, *session), (&id(USER), acting.session_id()));
     assert_eq!((actors.reason(), actors.actors()[0].subject()), ("ticket 4711", &id(OTHER)));
     let session = world.check(&own).unwrap().session_id().to_string();
@@ -345,7 +375,8 @@ fn logging_out_ends_the_session_and_deletes_the_cookie_of_that_name() {
     block_on(service(&world).logout(&[&token])).unwrap();
     assert_eq!(world.events().len(), before, "nothing happens twice");
     world.advance(13 * HOUR);
-    block_on(service(&world).logout(&["nonsense", &other])).expect("an expired token is good enough");
+    block_on(service(&world).logout(&["nonsense", &other]))
+        .expect("an expired token is good enough");
     let expected = (401, json!({ "code": 401, "message": "Unauthorized" }));
     for tokens in [&[][..], &[""], &["nonsense", "a.b.c"]] {
         assert_eq!(shown(block_on(service(&world).logout(tokens))), expected);
@@ -388,13 +419,20 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
 
     let (own, other) = (created(&world), created(&world));
     let (user, session) = (user_in(&world, &own), of(&other));
-    let act = || block_on(service(&world).profile_delete_session(&user, &session.to_string())).unwrap();
+    let act =
+        || block_on(service(&world).profile_delete_session(&user, &session.to_string())).unwrap();
     let name = "session.delete.explicit.revoke";
     judge(&other, session, emitted(&act), SessionDeletedKind::ExplicitRevoke, name);
 
     let session = of(&own);
     let act = || delete(&world, USER, &session.to_string()).unwrap();
-    judge(&own, session, emitted(&act), SessionDeletedKind::AdminRevoke, "session.delete.admin.revoke");
+    judge(
+        &own,
+        session,
+        emitted(&act),
+        SessionDeletedKind::AdminRevoke,
+        "session.delete.admin.revoke",
+    );
 
     let out = created(&world);
     let session = of(&out);
@@ -409,7 +447,13 @@ fn each_way_to_end_a_session_is_a_webhook_of_its_own() {
         created(&world);
     }
     let act = || drop(created(&world));
-    judge(&oldest, session, emitted(&act), SessionDeletedKind::PassiveLimit, "session.delete.passive.limit");
+    judge(
+        &oldest,
+        session,
+        emitted(&act),
+        SessionDeletedKind::PassiveLimit,
+        "session.delete.passive.limit",
+    );
 
     let idle = created(&world);
     let session = of(&idle);
@@ -466,7 +510,8 @@ fn of_several_who_end_one_session_at_once_one_does() {
         let world = world_of(Policy::hanko());
         let session = world.check(&created(&world)).unwrap().session_id().to_string();
         let done: Vec<_> = std::thread::scope(|scope| {
-            let all: Vec<_> = (0..3).map(|_| scope.spawn(|| delete(&world, USER, &session))).collect();
+            let all: Vec<_> =
+                (0..3).map(|_| scope.spawn(|| delete(&world, USER, &session))).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
         });
         assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
@@ -493,7 +538,9 @@ fn with_a_user_go_all_of_the_users_sessions() {
     assert_eq!(list(&world, USER), Err(not_found()));
     let create = || post(&service(&world), json!({ "user_id": USER }));
     assert_eq!(shown(create()).0, 404);
-    for (user, message) in [("", "user_id is a required field"), ("x", "user_id must be a valid uuid")] {
+    for (user, message) in
+        [("", "user_id is a required field"), ("x", "user_id must be a valid uuid")]
+    {
         let outcome = block_on(service(&world).delete_user_sessions(&admin(), user));
         assert_eq!(outcome.map_err(split), Err(bad_request(message)));
     }

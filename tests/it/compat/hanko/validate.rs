@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, error::Category, json};
 use session_issuer::{
     NewSession, Policy, Requirement, Timestamp,
-    compat::hanko::{Caller, Claims, Email, Profile, Service, ValidateSession, ValidateSessionResponse},
+    compat::hanko::{
+        Caller, Claims, Email, Profile, Service, ValidateSession, ValidateSessionResponse,
+    },
     error::ErrorKind,
     event::EventKind,
     metadata::HostClaims,
@@ -256,8 +258,12 @@ fn claims_are_read_back_as_they_were_signed() {
         "session_id": verified.session_id(),
     });
     let minimal: Claims = serde_json::from_value(minimal).unwrap();
-    assert!(minimal.issued_at.is_none() && minimal.audience.is_empty() && minimal.custom.is_empty());
-    for wrong in [json!({ "subject": USER }), json!({ "subject": USER, "expiration": 7 }), json!([])] {
+    assert!(
+        minimal.issued_at.is_none() && minimal.audience.is_empty() && minimal.custom.is_empty()
+    );
+    for wrong in
+        [json!({ "subject": USER }), json!({ "subject": USER, "expiration": 7 }), json!([])]
+    {
         let error = serde_json::from_value::<Claims>(wrong.clone()).unwrap_err();
         assert_eq!(error.classify(), Category::Data, "{wrong}");
     }
@@ -266,7 +272,8 @@ fn claims_are_read_back_as_they_were_signed() {
 #[test]
 fn a_malformed_claim_of_the_host_is_left_out_of_the_answer() {
     let world = world_of(Policy::hanko());
-    let claims = HostClaims::of([("email", json!("mini@mouse.com")), ("username", json!(7))]).unwrap();
+    let claims =
+        HostClaims::of([("email", json!("mini@mouse.com")), ("username", json!(7))]).unwrap();
     let login = world.create(NewSession::for_subject(id(USER)).claims(claims)).unwrap();
     let answer = get(&world, &[login.token()]);
     assert!(answer.is_valid);
@@ -322,7 +329,8 @@ fn a_session_that_was_idle_for_too_long_is_ended_once_when_it_is_used() {
     let world = idle(Some(HOUR));
     let token = created(&world);
     world.advance(HOUR);
-    let idle = |kind: &EventKind| matches!(kind, EventKind::Revoked { reason: RevokeReason::Idle, .. });
+    let idle =
+        |kind: &EventKind| matches!(kind, EventKind::Revoked { reason: RevokeReason::Idle, .. });
     invalid(&get(&world, &[&token]));
     assert_eq!(world.count(idle), 0, "a read does not delete");
     invalid(&post_body(&world, &token));
@@ -363,7 +371,10 @@ fn an_opaque_token_is_validated_by_its_session() {
     let service = service(&world).profiles(Same(profile));
     let token = post(&service, json!({ "user_id": USER })).unwrap().session_token;
     let claims = get(&world, &[token.expose()]).claims.unwrap();
-    assert_eq!((claims.username.as_deref(), &claims.custom["plan"]), (Some("mini"), &json!("gold")));
+    assert_eq!(
+        (claims.username.as_deref(), &claims.custom["plan"]),
+        (Some("mini"), &json!("gold"))
+    );
     assert_eq!(claims.subject.as_str(), USER);
 }
 

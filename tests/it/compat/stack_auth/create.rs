@@ -10,7 +10,8 @@ use session_issuer::{
     compat::{
         Profiles,
         stack_auth::{
-            ApiError, Caller, CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, Profile, Service,
+            ApiError, Caller, CreateSession, CreateSessionResponse, MAX_EXPIRES_IN_MILLIS, Profile,
+            Service,
         },
     },
     error::{Error, ErrorKind, InputField},
@@ -24,7 +25,11 @@ use crate::{
     world::*,
 };
 
-pub fn post(service: &Service, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
+pub fn post(
+    service: &Service,
+    caller: &Caller,
+    request: Value,
+) -> Result<CreateSessionResponse, ApiError> {
     block_on(service.create_session(caller, body::<CreateSession>(request)))
 }
 
@@ -67,9 +72,16 @@ fn a_server_and_an_admin_get_a_pair_that_works() {
         assert_eq!(checked.subject().unwrap().as_str(), USER);
         assert!(!checked.is_impersonation());
         let again = world.refresh(answer.refresh_token.expose()).unwrap();
-        assert_eq!(again.refresh_token(), Some(answer.refresh_token.expose()), "it does not rotate");
+        assert_eq!(
+            again.refresh_token(),
+            Some(answer.refresh_token.expose()),
+            "it does not rotate"
+        );
         let json = serde_json::to_value(&answer).unwrap();
-        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["access_token", "refresh_token"]);
+        assert_eq!(
+            json.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["access_token", "refresh_token"]
+        );
     }
 }
 
@@ -117,7 +129,8 @@ fn a_session_lives_at_least_a_millisecond_at_most_367_days_and_usually_365() {
         refused(millis);
     }
     let shortest =
-        post(&service(&world), &server(), json!({ "user_id": USER, "expires_in_millis": 1 })).unwrap();
+        post(&service(&world), &server(), json!({ "user_id": USER, "expires_in_millis": 1 }))
+            .unwrap();
     world.advance(Duration::from_millis(1));
     refused_refresh(&world, &shortest);
 }
@@ -129,7 +142,9 @@ fn a_lifetime_is_a_number_as_javascript_has_them_and_whole() {
         let request = format!(r#"{{"user_id": "{USER}", "expires_in_millis": {millis}}}"#);
         block_on(service(&world).create_session(&server(), serde_json::from_str(&request).unwrap()))
     };
-    for (millis, lives) in [("1e3", 1000), ("1000.0", 1000), ("3.17088e10", 31_708_800_000), ("5E3", 5000)] {
+    for (millis, lives) in
+        [("1e3", 1000), ("1000.0", 1000), ("3.17088e10", 31_708_800_000), ("5E3", 5000)]
+    {
         let answer = post(millis).unwrap();
         let view = world.check(answer.access_token.expose()).unwrap().session().unwrap().clone();
         assert_eq!(view.ends_at().unwrap().millis_since(view.created_at()), lives, "{millis}");
@@ -202,9 +217,14 @@ fn me_is_the_user_who_is_signed_in() {
         "code": "CANNOT_GET_OWN_USER_WITHOUT_USER",
         "error": "You have specified 'me' as a userId, but did not provide authentication for a user.",
     });
-    unchanged(&world, || assert_eq!(shown(post(&service(&world), &server(), me.clone())), (400, expected)));
+    unchanged(&world, || {
+        assert_eq!(shown(post(&service(&world), &server(), me.clone())), (400, expected))
+    });
     let answer = post(&service(&world), &server().signed_in_as(id(USER)), me).unwrap();
-    assert_eq!(world.check(answer.access_token.expose()).unwrap().subject().unwrap().as_str(), USER);
+    assert_eq!(
+        world.check(answer.access_token.expose()).unwrap().subject().unwrap().as_str(),
+        USER
+    );
 }
 
 // 49
@@ -216,7 +236,8 @@ fn an_unknown_user_is_named_in_the_answer() {
         "details": { "user_id": STRANGER },
         "error": format!("The given user with the ID {STRANGER} does not exist."),
     });
-    for request in [json!({ "user_id": STRANGER }), json!({ "user_id": STRANGER, "is_impersonation": true })]
+    for request in
+        [json!({ "user_id": STRANGER }), json!({ "user_id": STRANGER, "is_impersonation": true })]
     {
         let outcome = || post(&service(&world), &server(), request.clone());
         unchanged(&world, || assert_eq!(shown(outcome()), (400, expected.clone())));
@@ -237,7 +258,8 @@ fn an_unknown_user_is_named_in_the_answer() {
 fn an_impersonation_carries_its_operator_and_is_not_among_the_users_own() {
     let world = world_of(Policy::stack_auth());
     let caller = Caller::admin(Actor::new(id("operator"))).reason("ticket 4711");
-    let request = json!({ "user_id": USER, "is_impersonation": true, "expires_in_millis": 7_200_000 });
+    let request =
+        json!({ "user_id": USER, "is_impersonation": true, "expires_in_millis": 7_200_000 });
     let answer = post(&service(&world), &caller, request).unwrap();
     let token = answer.access_token.expose();
     assert_eq!(payload(token)["act"]["sub"], json!("operator"));
@@ -317,14 +339,17 @@ fn the_claims_about_a_user_are_in_snake_case() {
     }
     assert_eq!(claims["refresh_token_id"], claims["sid"]);
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
-    let stacks = ["sub", "iss", "aud", "iat", "exp", "project_id", "branch_id", "refresh_token_id", "role"];
-    let user = ["name", "email", "email_verified", "selected_team_id", "signed_up_at", "is_anonymous"];
+    let stacks =
+        ["sub", "iss", "aud", "iat", "exp", "project_id", "branch_id", "refresh_token_id", "role"];
+    let user =
+        ["name", "email", "email_verified", "selected_team_id", "signed_up_at", "is_anonymous"];
     let more = ["is_restricted", "restricted_reason", "requires_totp_mfa"];
     let ours = ["nbf", "jti", "sid", "gen", "epo", "tenant"];
     let mut expected = [&stacks[..], &user, &more, &ours].concat();
     expected.sort_unstable();
     assert_eq!(names(answer.access_token.expose()), expected);
-    let acting = post(&service, &server(), json!({ "user_id": USER, "is_impersonation": true })).unwrap();
+    let acting =
+        post(&service, &server(), json!({ "user_id": USER, "is_impersonation": true })).unwrap();
     expected.insert(0, "act");
     assert_eq!(names(acting.access_token.expose()), expected);
 }
@@ -364,7 +389,8 @@ fn why_an_operator_impersonates_has_1_to_200_characters() {
     for reason in ["", &long, "a\nb"] {
         unchanged(&world, || {
             let error = impersonate(reason).unwrap_err();
-            let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Error>());
+            let cause =
+                std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Error>());
             let input = cause.and_then(Error::invalid_input).unwrap();
             assert_eq!(input.field, InputField::ImpersonationReason, "{reason:?}");
         });

@@ -45,7 +45,8 @@ pub fn refresh(service: &Service, token: &str) -> Result<RefreshSessionResponse,
 
 /// The one public answer to every failure.
 pub fn over() -> (u16, Value) {
-    let error = "Refresh token not found for this project, or the session has expired/been revoked.";
+    let error =
+        "Refresh token not found for this project, or the session has expired/been revoked.";
     (401, json!({ "code": "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED", "error": error }))
 }
 
@@ -93,7 +94,10 @@ fn where_the_policy_rotates_a_refresh_answers_the_next_token() {
     let next = answer.refresh_token.as_ref().unwrap().expose().to_owned();
     assert_ne!(next, token);
     let json = serde_json::to_value(&answer).unwrap();
-    assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["access_token", "refresh_token"]);
+    assert_eq!(
+        json.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["access_token", "refresh_token"]
+    );
     assert!(!format!("{answer:?}").contains(&next));
     let again = refresh(&service(&world), &token).unwrap();
     assert_eq!(again.refresh_token.unwrap().expose(), next, "a lost reply is given again");
@@ -175,7 +179,10 @@ fn a_renamed_user_shows_at_the_next_refresh() {
     });
     let next = refresh(&service, &token).unwrap().access_token;
     let claims = payload(next.expose());
-    assert_eq!((&claims["name"], &claims["selected_team_id"]), (&json!("Minnie"), &json!("team-1")));
+    assert_eq!(
+        (&claims["name"], &claims["selected_team_id"]),
+        (&json!("Minnie"), &json!("team-1"))
+    );
     assert_eq!(claims["project_id"], json!("project-1"));
     assert_ne!(next.expose(), access);
     assert_eq!(payload(&access)["name"], json!("Mini"), "what was signed stays signed");
@@ -190,7 +197,8 @@ fn a_profile_that_cannot_be_read_refreshes_nothing_and_logs_nobody_out() {
     let world = world_of(Policy::stack_auth());
     let (token, _) = pair(&service(&world));
     let away = service(&world).profiles(Away);
-    let internal = (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
+    let internal =
+        (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
     unchanged(&world, || assert_eq!(shown(refresh(&away, &token)), internal));
     for verb in [Verb::Load, Verb::NoteUse] {
         world.store.fail_next(verb, Fault::Before);
@@ -202,7 +210,8 @@ fn a_profile_that_cannot_be_read_refreshes_nothing_and_logs_nobody_out() {
 // 70
 #[test]
 fn a_creation_and_each_refresh_are_one_token_refresh_event() {
-    for (policy, expected) in [(Policy::stack_auth(), Ok(())), (rotating(), Err(ErrorKind::RefreshRequired))]
+    for (policy, expected) in
+        [(Policy::stack_auth(), Ok(())), (rotating(), Err(ErrorKind::RefreshRequired))]
     {
         let world = world_of(policy);
         let users = Users::default();
@@ -282,11 +291,19 @@ fn a_refresh_writes_last_use_and_address_of_a_live_session_alone() {
     }
     world.advance(SECOND);
     refresh(&service(&world), &token).unwrap();
-    assert_eq!(item()["last_used_at_end_user_ip_info"], json!({ "ip": "2001:db8::1" }), "nothing newer");
+    assert_eq!(
+        item()["last_used_at_end_user_ip_info"],
+        json!({ "ip": "2001:db8::1" }),
+        "nothing newer"
+    );
     let row = || {
-        let id = world.check_for(&access, &Requirement::new().freshness(Freshness::Stateless)).unwrap();
+        let id =
+            world.check_for(&access, &Requirement::new().freshness(Freshness::Stateless)).unwrap();
         let key = session_issuer::id::SessionKey::new(Default::default(), id.session_id());
-        block_on(session_issuer::store::SessionStore::load(&*world.store, &key)).unwrap().unwrap().record
+        block_on(session_issuer::store::SessionStore::load(&*world.store, &key))
+            .unwrap()
+            .unwrap()
+            .record
     };
     block_on(service(&world).sign_out(&token)).unwrap();
     let ended = row();
@@ -334,7 +351,8 @@ fn many_refreshes_of_one_token_at_once_all_succeed_rotating_or_not() {
             let users = Users::default();
             let service = service(&world).profiles(users.clone());
             let (token, _) = pair(&service);
-            // Every other round, the claims change under way: then a refresh without rotation commits, too.
+            // Every other round, the claims change under way: then a refresh without rotation
+            // commits, too.
             let answers: Vec<_> = thread::scope(|scope| {
                 let all: Vec<_> = (0..8)
                     .map(|n| {
@@ -349,8 +367,10 @@ fn many_refreshes_of_one_token_at_once_all_succeed_rotating_or_not() {
                     .collect();
                 all.into_iter().map(|one| one.join().unwrap().unwrap()).collect()
             });
-            let next: Vec<_> =
-                answers.iter().map(|answer| answer.refresh_token.as_ref().map(|t| t.expose())).collect();
+            let next: Vec<_> = answers
+                .iter()
+                .map(|answer| answer.refresh_token.as_ref().map(|t| t.expose()))
+                .collect();
             assert_eq!(next[0].is_some(), rotates);
             assert!(next.iter().all(|other| *other == next[0]), "a token has one successor");
             for answer in &answers {
@@ -378,7 +398,8 @@ fn a_refresh_that_races_a_sign_out_is_answered_or_refused_and_brings_nothing_bac
                     if round % 4 > 1 {
                         users.change(|user| user.name = Some(format!("name {n}")));
                     }
-                    let caller = Caller::client().end_user(ClientInfo::new().with_ip([192, 0, 2, n].into()));
+                    let caller =
+                        Caller::client().end_user(ClientInfo::new().with_ip([192, 0, 2, n].into()));
                     match block_on(service.refresh_session(&caller, token)) {
                         Ok(answer) => assert!(!answer.access_token.expose().is_empty()),
                         Err(error) => assert_eq!(shown::<(), _>(Err(error)), over()),

@@ -78,7 +78,11 @@ fn impersonations_are_listed_to_administrators_alone() {
     impersonation(&world);
     let me = json!({ "user_id": "me" });
     let is_impersonation = |list: &Value| {
-        list.as_array().unwrap().iter().filter(|item| item["is_impersonation"] == json!(true)).count()
+        list.as_array()
+            .unwrap()
+            .iter()
+            .filter(|item| item["is_impersonation"] == json!(true))
+            .count()
     };
     let own = list(&world, &client(&world, &current), me).unwrap();
     assert_eq!((own.as_array().unwrap().len(), is_impersonation(&own)), (2, 0));
@@ -95,11 +99,12 @@ fn an_item_has_exactly_the_members_that_stack_auth_names() {
     world.advance(SECOND);
     let from = server().end_user(ClientInfo::new().with_ip("192.0.2.7".parse().unwrap()));
     let newer = post(&service(&world), &from, json!({ "user_id": USER })).unwrap();
-    let listed = block_on(
-        service(&world)
-            .list_sessions(&client(&world, &access), body::<ListSessions>(json!({ "user_id": USER }))),
-    )
-    .unwrap();
+    let listed =
+        block_on(service(&world).list_sessions(
+            &client(&world, &access),
+            body::<ListSessions>(json!({ "user_id": USER })),
+        ))
+        .unwrap();
     assert!(!format!("{listed:?}").contains(USER));
     let now = world.issuer.now().as_millis();
     let expected = json!({
@@ -140,7 +145,8 @@ fn a_client_lists_nobody_elses_sessions() {
             Err(forbidden.clone())
         );
     }
-    let own = list(&world, &client(&world, &access), json!({ "user_id": USER.to_uppercase() })).unwrap();
+    let own =
+        list(&world, &client(&world, &access), json!({ "user_id": USER.to_uppercase() })).unwrap();
     assert_eq!(own.as_array().unwrap().len(), 1);
     let nobody = (
         400,
@@ -172,7 +178,8 @@ fn a_list_needs_a_user() {
         bad(json!({ "user_id": malformed }), "query.user_id must be a valid UUID");
     }
     assert_eq!(list(&world, &server(), json!({ "user_id": STRANGER })).unwrap(), json!([]));
-    for (wrong, expected) in [("", Category::Eof), ("7", Category::Data), (r#"{"user_id": "#, Category::Eof)]
+    for (wrong, expected) in
+        [("", Category::Eof), ("7", Category::Data), (r#"{"user_id": "#, Category::Eof)]
     {
         let error = serde_json::from_str::<ListSessions>(wrong).unwrap_err();
         assert_eq!(error.classify(), expected, "{wrong}");
@@ -186,7 +193,10 @@ fn sessions_that_are_over_are_not_listed() {
     post(&service(&world), &server(), request).unwrap();
     let (gone, _) = pair(&service(&world));
     block_on(service(&world).sign_out(&gone)).unwrap();
-    assert_eq!(list(&world, &server(), json!({ "user_id": USER })).unwrap().as_array().unwrap().len(), 1);
+    assert_eq!(
+        list(&world, &server(), json!({ "user_id": USER })).unwrap().as_array().unwrap().len(),
+        1
+    );
     world.advance(5 * SECOND);
     assert_eq!(list(&world, &admin(), json!({ "user_id": USER })).unwrap(), json!([]));
 }
@@ -224,7 +234,10 @@ fn what_a_client_may_not_end_is_not_found() {
         for session in [foreign.session_id().to_string().as_str(), unknown, &gone_id] {
             assert_eq!(delete(&world, &me, session), Err(not_found()), "{session}");
         }
-        assert_eq!(delete(&world, &Caller::client(), &session_of(&world, &access)), Err(not_found()));
+        assert_eq!(
+            delete(&world, &Caller::client(), &session_of(&world, &access)),
+            Err(not_found())
+        );
         let rule = "params.id must be a valid UUID";
         for malformed in [&[""][..], &MALFORMED_UUIDS].concat() {
             let expected = schema_error("DELETE /api/v1/auth/sessions/[id]", rule);
@@ -243,8 +256,8 @@ fn an_impersonation_signs_itself_out_and_ends_no_session_of_the_users_own() {
     let (other_acting, other_acting_access) = impersonation(&world);
     let (acting, acting_access) = impersonation(&world);
     let me = client(&world, &acting_access);
-    let [first, second, itself] =
-        [&own_access, &other_acting_access, &acting_access].map(|access| session_of(&world, access));
+    let [first, second, itself] = [&own_access, &other_acting_access, &acting_access]
+        .map(|access| session_of(&world, access));
     unchanged(&world, || {
         for session in [&first, &second] {
             assert_eq!(delete(&world, &me, session), Err(not_found()));
@@ -259,7 +272,8 @@ fn an_impersonation_signs_itself_out_and_ends_no_session_of_the_users_own() {
     // A server and an administrator may end any, whoever's access token comes along.
     let (acting, acting_access) = impersonation(&world);
     for (caller, session) in [(server(), &first), (admin(), &second)] {
-        let checked = block_on(service(&world).check_access_token(&acting_access, Freshness::Store)).unwrap();
+        let checked =
+            block_on(service(&world).check_access_token(&acting_access, Freshness::Store)).unwrap();
         delete(&world, &caller.signed_in_with(&checked), session).unwrap();
     }
     assert_eq!(shown(refresh(&service(&world), &own)), over());
@@ -323,7 +337,8 @@ fn a_store_that_fails_ends_nothing_and_is_a_500() {
     let world = world_of(Policy::stack_auth());
     let (token, access) = pair(&service(&world));
     let session = session_of(&world, &access);
-    let internal = (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
+    let internal =
+        (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
     world.store.fail_next(Verb::End, Fault::Before);
     assert_eq!(shown(block_on(service(&world).sign_out(&token))), internal);
     world.store.fail_next(Verb::End, Fault::Before);
@@ -335,7 +350,10 @@ fn a_store_that_fails_ends_nothing_and_is_a_500() {
     world.store.fail_next(Verb::ChangeSubject, Fault::Before);
     assert_eq!(shown(block_on(service(&world).user_deleted(&id(USER)))), internal);
     world.store.fail_next(Verb::Load, Fault::Before);
-    assert_eq!(shown(block_on(service(&world).password_changed(&id(USER), Some(&token)))), internal);
+    assert_eq!(
+        shown(block_on(service(&world).password_changed(&id(USER), Some(&token)))),
+        internal
+    );
     refresh(&service(&world), &token).unwrap();
 }
 
@@ -375,7 +393,9 @@ fn a_password_change_without_a_session_of_the_users_own_ends_all() {
     };
     let own_ended = ended();
     let (acting, _) = impersonation(&world);
-    for keep in [None, Some(""), Some("nonsense"), foreign.refresh_token(), Some(&own_ended), Some(&acting)] {
+    for keep in
+        [None, Some(""), Some("nonsense"), foreign.refresh_token(), Some(&own_ended), Some(&acting)]
+    {
         let ((one, _), (two, _)) = two(&service(&world));
         block_on(service(&world).password_changed(&id(USER), keep)).unwrap();
         for gone in [&one, &two] {
@@ -452,7 +472,8 @@ fn without_profiles_a_refresh_leaves_a_sessions_claims_as_they_are() {
     let world = world_of(Policy::stack_auth());
     let service = Service::new(world.issuer.clone()).project("project", "branch");
     let claims = session_issuer::metadata::HostClaims::of([("is_anonymous", true)]).unwrap();
-    let login = world.create(session_issuer::NewSession::for_subject(id(USER)).claims(claims)).unwrap();
+    let login =
+        world.create(session_issuer::NewSession::for_subject(id(USER)).claims(claims)).unwrap();
     let refreshed = refresh(&service, login.refresh_token().unwrap()).unwrap();
     assert_eq!(payload(refreshed.access_token.expose())["is_anonymous"], json!(true));
 }

@@ -1,4 +1,5 @@
-//! Stack Auth's access tokens: whom they are for, and why one is refused. Numbers are those of the seed cases.
+//! Stack Auth's access tokens: whom they are for, and why one is refused. Numbers are those of the
+//! seed cases.
 
 use std::sync::Arc;
 
@@ -33,7 +34,9 @@ fn issuer_of(world: &World, kind: UserKind) -> Issuer {
     Issuer::builder()
         .store(Arc::clone(&world.store))
         .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
-        .signer(KeyRing::hs256(&format!("k{seed}"), &secret(10 + u8::try_from(seed).unwrap())).unwrap())
+        .signer(
+            KeyRing::hs256(&format!("k{seed}"), &secret(10 + u8::try_from(seed).unwrap())).unwrap(),
+        )
         .directory(Arc::clone(&world.people))
         .events(Arc::clone(&world.sink))
         .clock(world.clock.clone())
@@ -49,7 +52,11 @@ fn service_of_kinds(world: &World) -> Service {
     Service::new(regular).kinds(anonymous, restricted).project("project-1", "main")
 }
 
-fn check(service: &Service, token: &str, freshness: Freshness) -> Result<AccessToken, (u16, Value)> {
+fn check(
+    service: &Service,
+    token: &str,
+    freshness: Freshness,
+) -> Result<AccessToken, (u16, Value)> {
     block_on(service.check_access_token(token, freshness))
         .map_err(|error| (error.status, serde_json::to_value(error).unwrap()))
 }
@@ -143,12 +150,15 @@ fn a_token_whose_claims_name_another_kind_than_its_audience_is_not_parsable() {
             (&no, &json!(1), &because, None),
         ] {
             let claims = claims(anonymous.clone(), restricted.clone(), reason.clone());
-            let login = block_on(issuer.create(NewSession::for_subject(id(USER)).claims(claims))).unwrap();
+            let login =
+                block_on(issuer.create(NewSession::for_subject(id(USER)).claims(claims))).unwrap();
             for freshness in BOTH {
                 let checked = check(&service, login.token(), freshness).map(|token| token.kind());
                 match named == Some(kind) {
                     true => assert_eq!(checked, Ok(kind)),
-                    false => assert_eq!(checked, Err(unparsable()), "{kind:?} {anonymous} {restricted}"),
+                    false => {
+                        assert_eq!(checked, Err(unparsable()), "{kind:?} {anonymous} {restricted}")
+                    }
                 }
             }
         }
@@ -240,7 +250,9 @@ fn what_is_no_access_token_of_ours_is_not_parsable() {
     let forged = format!("{}AAAA", &access[..access.len() - 4]);
     for freshness in BOTH {
         for bad in ["", "x", "a.b.c", &token, &forged, stranger.token(), &"x".repeat(10_000)] {
-            unchanged(&world, || assert_eq!(check(&service, bad, freshness), Err(unparsable()), "{bad}"));
+            unchanged(&world, || {
+                assert_eq!(check(&service, bad, freshness), Err(unparsable()), "{bad}")
+            });
         }
         check(&service, &access, freshness).unwrap();
     }
@@ -272,7 +284,8 @@ fn a_store_that_fails_is_never_a_sign_out() {
     let world = world_of(Policy::stack_auth());
     let (_, access) = pair(&service(&world));
     world.store.fail_next(Verb::Load, Fault::Before);
-    let internal = (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
+    let internal =
+        (500, json!({ "code": "INTERNAL_SERVER_ERROR", "error": "Something went wrong." }));
     assert_eq!(check(&service(&world), &access, Freshness::Store), Err(internal));
     check(&service(&world), &access, Freshness::Store).unwrap();
 }
@@ -283,7 +296,8 @@ fn an_access_token_that_was_rotated_out_is_to_be_refreshed() {
     let (mut token, access) = pair(&service(&world));
     for _ in 0..2 {
         world.advance(SECOND);
-        token = refresh(&service(&world), &token).unwrap().refresh_token.unwrap().expose().to_owned();
+        token =
+            refresh(&service(&world), &token).unwrap().refresh_token.unwrap().expose().to_owned();
     }
     let refused = check(&service(&world), &access, Freshness::Store).unwrap_err();
     assert_eq!((refused.0, &refused.1["code"]), (401, &json!("ACCESS_TOKEN_EXPIRED")));
@@ -296,7 +310,10 @@ fn an_opaque_access_token_is_checked_by_its_session() {
     profile.restricted_reason = Some("email_not_verified".to_owned());
     let service = service(&world).profiles(Same(profile));
     let (_, access) = pair(&service);
-    assert_eq!(check(&service, &access, Freshness::Stateless).unwrap().kind(), UserKind::Restricted);
+    assert_eq!(
+        check(&service, &access, Freshness::Stateless).unwrap().kind(),
+        UserKind::Restricted
+    );
     world.advance(10 * MINUTE);
     let refused = check(&service, &access, Freshness::Store).unwrap_err();
     assert_eq!(refused.1["code"], json!("ACCESS_TOKEN_EXPIRED"));
@@ -307,7 +324,8 @@ fn an_opaque_access_token_is_checked_by_its_session() {
 #[test]
 fn access_tokens_are_signed_by_es256_and_verified_by_the_published_key_alone() {
     use session_issuer::{
-        entropy::SystemEntropy, signer::Jwks, signer::SecretKey, token::Algorithm, verify::TokenVerifier,
+        entropy::SystemEntropy, signer::Jwks, signer::SecretKey, token::Algorithm,
+        verify::TokenVerifier,
     };
     let key = SecretKey::generate(Algorithm::Es256, &SystemEntropy).unwrap().key;
     let ring = KeyRing::new(key);
@@ -344,7 +362,8 @@ fn one_audience_is_written_as_text_and_several_as_a_list() {
             .token_keys(TokenKeys::new(1, &secret(1)).unwrap())
             .signer(KeyRing::hs256("k1", &secret(10)).unwrap())
             .policy(Policy::stack_auth());
-        let issuer = audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
+        let issuer =
+            audiences.iter().fold(builder, |builder, audience| builder.audience(*audience));
         let issuer = issuer.build().unwrap();
         let issued = block_on(issuer.create(NewSession::for_subject(id("alice")))).unwrap();
         assert_eq!(payload(issued.token())["aud"], written);

@@ -55,7 +55,11 @@ fn deny(world: &World, token: &str) -> Result<RequestTokenPage, ApiError> {
     block_on(service(world).deny_request_token(&user(), DecideRequestToken::new(token)))
 }
 
-fn post_as(world: &World, caller: &Caller, request: Value) -> Result<CreateSessionResponse, ApiError> {
+fn post_as(
+    world: &World,
+    caller: &Caller,
+    request: Value,
+) -> Result<CreateSessionResponse, ApiError> {
     block_on(service(world).create_session(caller, body::<CreateSession>(request)))
 }
 
@@ -63,7 +67,11 @@ pub fn exchange(world: &World, token: &str) -> Result<CreateSessionResponse, Api
     post_as(world, &app("films"), json!({ "request_token": token }))
 }
 
-fn login(world: &World, token: &str, password: &str) -> Result<CreateRequestTokenResponse, ApiError> {
+fn login(
+    world: &World,
+    token: &str,
+    password: &str,
+) -> Result<CreateRequestTokenResponse, ApiError> {
     let name = format!("{USER}@example.com");
     let request = ValidateWithLogin::new(&name, password, token);
     block_on(service(world).validate_with_login(&app("films"), request))
@@ -96,7 +104,8 @@ fn shape_of_date(text: &str) -> String {
 // The table of TMDB's documentation, section 4.2 of the reference.
 #[test]
 fn every_status_is_a_line_of_tmdbs_table() {
-    let lines: Vec<_> = Status::ALL.iter().map(|status| (status.code(), status.http_status())).collect();
+    let lines: Vec<_> =
+        Status::ALL.iter().map(|status| (status.code(), status.http_status())).collect();
     let table = [
         (1, 200),
         (3, 401),
@@ -168,7 +177,9 @@ fn an_approved_token_becomes_a_session_of_who_approved_exactly_once() {
     assert_eq!(json, json!({ "success": true, "session_id": session_id }));
     assert_eq!(members(&json), BTreeMap::from([("session_id", "string"), ("success", "boolean")]));
     assert_eq!(world.check(session_id).unwrap().subject().unwrap().as_str(), USER);
-    unchanged(&world, || assert_eq!(shown(exchange(&world, &token)), tmdb(Status::InvalidRequestToken)));
+    unchanged(&world, || {
+        assert_eq!(shown(exchange(&world, &token)), tmdb(Status::InvalidRequestToken))
+    });
     assert_eq!(cause(exchange(&world, &token)), Some(ErrorKind::AlreadyDecided));
     world.check(session_id).expect("a second exchange revokes nothing");
 }
@@ -193,7 +204,9 @@ fn a_token_that_was_approved_too_long_ago_is_refused() {
     world.advance(HOUR - Duration::from_millis(1));
     exchange(&world, &early).unwrap();
     world.advance(SECOND + Duration::from_millis(1));
-    unchanged(&world, || assert_eq!(shown(exchange(&world, &late)), tmdb(Status::InvalidRequestToken)));
+    unchanged(&world, || {
+        assert_eq!(shown(exchange(&world, &late)), tmdb(Status::InvalidRequestToken))
+    });
     assert_eq!(cause(exchange(&world, &late)), Some(ErrorKind::Expired));
     // An hour to be approved, and another to be exchanged.
     let (slow, slower) = (open(&world), open(&world));
@@ -229,15 +242,27 @@ fn what_is_no_request_token_of_this_app_is_unknown() {
     let token = approved(&world);
     let tampered = token.replace("ses_", "sez_");
     unchanged(&world, || {
-        for unknown in
-            ["0609d2cbb31c2329a39455d843492a57f088cfd8", "something", &tampered, &"x".repeat(9000), "\0", " "]
-        {
-            assert_eq!(shown(exchange(&world, unknown)), tmdb(Status::InvalidRequestToken), "{unknown}");
+        for unknown in [
+            "0609d2cbb31c2329a39455d843492a57f088cfd8",
+            "something",
+            &tampered,
+            &"x".repeat(9000),
+            "\0",
+            " ",
+        ] {
+            assert_eq!(
+                shown(exchange(&world, unknown)),
+                tmdb(Status::InvalidRequestToken),
+                "{unknown}"
+            );
         }
         let other = post_as(&world, &app("another"), json!({ "request_token": token }));
         assert_eq!(shown(other), tmdb(Status::InvalidRequestToken));
         for empty in [json!({}), json!({ "request_token": "" }), json!({ "request_token": null })] {
-            assert_eq!(shown(post_as(&world, &app("films"), empty)), tmdb(Status::InvalidParameters));
+            assert_eq!(
+                shown(post_as(&world, &app("films"), empty)),
+                tmdb(Status::InvalidParameters)
+            );
         }
         let by_user = post_as(&world, &user(), json!({ "request_token": token }));
         assert_eq!(shown(by_user), tmdb(Status::AuthenticationFailed));
@@ -336,7 +361,8 @@ fn of_many_who_exchange_at_once_one_gets_the_session() {
 #[test]
 fn a_user_may_approve_twice_and_has_two_sessions() {
     let world = films();
-    let [first, second] = [approved(&world), approved(&world)].map(|token| exchange(&world, &token).unwrap());
+    let [first, second] =
+        [approved(&world), approved(&world)].map(|token| exchange(&world, &token).unwrap());
     world.check(first.session_id.expose()).unwrap();
     world.check(second.session_id.expose()).unwrap();
     assert_ne!(first.session_id.expose(), second.session_id.expose());
@@ -350,15 +376,25 @@ fn where_the_user_goes_next_is_given_back_with_the_decision() {
     let to = "https://films.example/done?x=1";
     let asked = |token: &str| DecideRequestToken::new(token).redirect_to(to);
     let page = block_on(service(&world).read_request_token(&user(), asked(&yes))).unwrap();
-    assert_eq!((page.app.as_str(), page.approved, page.redirect_to.as_deref()), ("films", false, Some(to)));
+    assert_eq!(
+        (page.app.as_str(), page.approved, page.redirect_to.as_deref()),
+        ("films", false, Some(to))
+    );
     let page = block_on(service(&world).approve_request_token(&user(), asked(&yes))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (true, Some(to)));
-    let again = block_on(service(&world).read_request_token(&user(), DecideRequestToken::new(&yes))).unwrap();
-    assert_eq!((again.approved, again.redirect_to.as_deref()), (true, Some(to)), "kept with the grant");
+    let again =
+        block_on(service(&world).read_request_token(&user(), DecideRequestToken::new(&yes)))
+            .unwrap();
+    assert_eq!(
+        (again.approved, again.redirect_to.as_deref()),
+        (true, Some(to)),
+        "kept with the grant"
+    );
     let page = block_on(service(&world).deny_request_token(&user(), asked(&no))).unwrap();
     assert_eq!((page.approved, page.redirect_to.as_deref()), (false, Some(to)));
     assert_eq!(approve(&world, &stay).unwrap().redirect_to, None);
-    let from = DecideRequestToken::from_query(&stay, "redirect_to=https%3A%2F%2Ffilms.example%2Fdone");
+    let from =
+        DecideRequestToken::from_query(&stay, "redirect_to=https%3A%2F%2Ffilms.example%2Fdone");
     assert_eq!(from.redirect_to.given().map(String::as_str), Some("https://films.example/done"));
     let json = serde_json::to_value(page).unwrap();
     assert_eq!(shape_of_date(json["expires_at"].as_str().unwrap()), "9999-99-99 99:99:99 UTC");
@@ -471,7 +507,8 @@ fn a_wrong_password_and_an_unknown_name_are_one_answer_and_the_token_waits_on() 
         assert_eq!(shown(login(&world, &token, "wrong")), tmdb(Status::InvalidLogin));
         assert_eq!(shown(at("nobody@example.com")), tmdb(Status::InvalidLogin));
     });
-    let kinds: Vec<_> = world.people.attempts.lock().unwrap().iter().map(|(_, kind)| *kind).collect();
+    let kinds: Vec<_> =
+        world.people.attempts.lock().unwrap().iter().map(|(_, kind)| *kind).collect();
     assert_eq!(kinds, [FactorKind::Password; 2], "the same work");
     assert_eq!(shown(exchange(&world, &token)), tmdb(Status::NotApproved));
     login(&world, &token, "V3ryS3cure!").unwrap();
@@ -516,7 +553,9 @@ fn a_login_has_a_name_a_password_and_a_token_of_1_to_200_characters() {
     let world = films();
     let token = open(&world);
     let post = |request: Value| {
-        block_on(service(&world).validate_with_login(&app("films"), body::<ValidateWithLogin>(request)))
+        block_on(
+            service(&world).validate_with_login(&app("films"), body::<ValidateWithLogin>(request)),
+        )
     };
     let with = |field: &str, value: Value| {
         let mut request = json!({ "username": "a", "password": "b", "request_token": token });

@@ -1,4 +1,5 @@
-//! TMDB's sessions after the exchange: used, deleted, of guests, and from v4 tokens. Numbers are those of the seed cases.
+//! TMDB's sessions after the exchange: used, deleted, of guests, and from v4 tokens. Numbers are
+//! those of the seed cases.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Revoke,
     compat::tmdb::{
-        ApiError, Caller, CheckSession, DecideRequestToken, DeleteSession, DeleteSessionResponse, Scope,
-        Service, SessionAccess, Status, v4,
+        ApiError, Caller, CheckSession, DecideRequestToken, DeleteSession, DeleteSessionResponse,
+        Scope, Service, SessionAccess, Status, v4,
     },
     error::ErrorKind,
     id::AppId,
@@ -23,7 +24,11 @@ fn session(world: &World) -> String {
     exchange(world, &approved(world)).unwrap().session_id.expose().to_owned()
 }
 
-fn check_as(world: &World, caller: &Caller, request: CheckSession) -> Result<SessionAccess, ApiError> {
+fn check_as(
+    world: &World,
+    caller: &Caller,
+    request: CheckSession,
+) -> Result<SessionAccess, ApiError> {
     block_on(service(world).check_session(caller, request))
 }
 
@@ -57,7 +62,11 @@ fn a_session_is_deleted_once_and_is_then_good_for_nothing() {
     let access = use_user(&world, &session_id).unwrap();
     assert_eq!(access.user().unwrap().as_str(), USER);
     let id = access.checked().session_id().to_string();
-    assert_eq!(shown(use_user(&world, &id)), tmdb(Status::AuthenticationFailed), "the crate's id is none");
+    assert_eq!(
+        shown(use_user(&world, &id)),
+        tmdb(Status::AuthenticationFailed),
+        "the crate's id is none"
+    );
     assert_eq!(shown(delete(&world, &id)), tmdb(Status::SessionNotFound));
     let answer = delete(&world, &session_id).unwrap();
     assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "success": true }));
@@ -87,12 +96,19 @@ fn of_many_who_delete_at_once_one_succeeds() {
 fn only_a_session_of_the_app_is_found_and_nothing_else_is_ended() {
     let world = films();
     let (session_id, waiting) = (session(&world), open(&world));
-    let at =
-        |caller: &Caller, id: &str| block_on(service(&world).delete_session(caller, DeleteSession::new(id)));
+    let at = |caller: &Caller, id: &str| {
+        block_on(service(&world).delete_session(caller, DeleteSession::new(id)))
+    };
     unchanged(&world, || {
         assert_eq!(shown(at(&app("another"), &session_id)), tmdb(Status::SessionNotFound));
-        for unknown in ["3bebb91255e4341eb34bd8910da4dfbfefdb4a88", "x", &waiting, &"x".repeat(9000)] {
-            assert_eq!(shown(at(&app("films"), unknown)), tmdb(Status::SessionNotFound), "{unknown}");
+        for unknown in
+            ["3bebb91255e4341eb34bd8910da4dfbfefdb4a88", "x", &waiting, &"x".repeat(9000)]
+        {
+            assert_eq!(
+                shown(at(&app("films"), unknown)),
+                tmdb(Status::SessionNotFound),
+                "{unknown}"
+            );
         }
         assert_eq!(shown(at(&user(), &session_id)), tmdb(Status::AuthenticationFailed));
         for empty in [json!({}), json!({ "session_id": "" }), json!({ "session_id": null })] {
@@ -123,7 +139,11 @@ fn a_delete_that_the_store_did_not_do_can_be_done_again() {
         assert_eq!(shown(delete(&world, &session_id)), tmdb(Status::Offline), "{verb:?}");
     }
     world.store.fail_next(Verb::Load, Fault::Before);
-    assert_eq!(shown(use_user(&world, &session_id)), tmdb(Status::Offline), "no reason to log anybody out");
+    assert_eq!(
+        shown(use_user(&world, &session_id)),
+        tmdb(Status::Offline),
+        "no reason to log anybody out"
+    );
     use_user(&world, &session_id).unwrap();
     delete(&world, &session_id).unwrap();
 }
@@ -138,7 +158,9 @@ fn a_session_id_is_good_for_its_own_app_alone() {
     assert_eq!(shown(check_as(&world, &user(), CheckSession::user(&session_id))), no);
     let foreign = world.login(USER);
     assert_eq!(shown(use_user(&world, foreign.token())), no, "a session that no app opened");
-    for nothing in [CheckSession::default(), CheckSession::from_query("api_key=1"), CheckSession::user("")] {
+    for nothing in
+        [CheckSession::default(), CheckSession::from_query("api_key=1"), CheckSession::user("")]
+    {
         assert_eq!(shown(check_as(&world, &app("films"), nothing)), no);
     }
     let request = CheckSession::from_query(&format!("session_id={session_id}"));
@@ -157,7 +179,10 @@ fn a_guest_has_a_session_without_a_user() {
     let json = serde_json::to_value(&answer).unwrap();
     let shape = [("expires_at", "string"), ("guest_session_id", "string"), ("success", "boolean")];
     assert_eq!(members(&json), BTreeMap::from(shape));
-    assert_eq!((&json["success"], &json["expires_at"]), (&json!(true), &json!("2026-01-02 00:00:00 UTC")));
+    assert_eq!(
+        (&json["success"], &json["expires_at"]),
+        (&json!(true), &json!("2026-01-02 00:00:00 UTC"))
+    );
     let guest_id = answer.guest_session_id.expose();
     let access = use_guest(&world, guest_id).unwrap();
     assert_eq!(access.scope(), Scope::Guest);
@@ -241,12 +266,15 @@ fn how_long_a_guest_may_go_unused_is_the_hosts_to_say() {
 
 fn v4_request(world: &World) -> String {
     let request = body(json!({ "redirect_to": "https://films.example/v4" }));
-    let answer = block_on(service(world).v4().create_request_token(&app("films"), request)).unwrap();
+    let answer =
+        block_on(service(world).v4().create_request_token(&app("films"), request)).unwrap();
     answer.request_token.expose().to_owned()
 }
 
 fn v4_exchange(world: &World, token: &str) -> Result<v4::CreateAccessTokenResponse, ApiError> {
-    block_on(service(world).v4().create_access_token(&app("films"), v4::CreateAccessToken::new(token)))
+    block_on(
+        service(world).v4().create_access_token(&app("films"), v4::CreateAccessToken::new(token)),
+    )
 }
 
 fn access_token(world: &World) -> String {
@@ -269,7 +297,8 @@ fn convert(world: &World, token: &str) -> Result<String, ApiError> {
 
 fn check_v4(world: &World, token: &str) -> Result<String, ApiError> {
     let request = v4::AccessToken::new(token);
-    block_on(service(world).v4().check_access_token(&app("films"), request)).map(|user| user.to_string())
+    block_on(service(world).v4().check_access_token(&app("films"), request))
+        .map(|user| user.to_string())
 }
 
 // 146
@@ -294,8 +323,7 @@ fn an_apps_read_token_and_whatever_else_is_no_users_token_becomes_nothing() {
     let world = films();
     let token = access_token(&world);
     let (session_id, guest_id, waiting) = (session(&world), guest(&world), v4_request(&world));
-    let read_token =
-        "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJmaWxtcyIsInNjb3BlcyI6WyJhcGlfcmVhZCJdLCJ2ZXJzaW9uIjoxfQ.c2ln";
+    let read_token = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJmaWxtcyIsInNjb3BlcyI6WyJhcGlfcmVhZCJdLCJ2ZXJzaW9uIjoxfQ.c2ln";
     unchanged(&world, || {
         for other in [read_token, &session_id, &guest_id, &waiting, "x", &"x".repeat(9000)] {
             assert_eq!(shown(convert(&world, other)), tmdb(Status::InvalidToken), "{other}");
@@ -304,7 +332,11 @@ fn an_apps_read_token_and_whatever_else_is_no_users_token_becomes_nothing() {
         assert_eq!(shown(convert_as(&world, &app("another"), &token)), tmdb(Status::InvalidToken));
         assert_eq!(shown(convert_as(&world, &user(), &token)), tmdb(Status::AuthenticationFailed));
         assert_eq!(shown(convert(&world, "")), tmdb(Status::InvalidParameters));
-        assert_eq!(shown(use_user(&world, &token)), tmdb(Status::AuthenticationFailed), "not a session id");
+        assert_eq!(
+            shown(use_user(&world, &token)),
+            tmdb(Status::AuthenticationFailed),
+            "not a session id"
+        );
         assert_eq!(shown(delete(&world, &token)), tmdb(Status::SessionNotFound));
     });
 }
@@ -347,7 +379,9 @@ fn an_access_token_is_deleted_once() {
 #[test]
 fn a_v4_request_token_lasts_900_seconds_and_is_no_access_token() {
     let world = films();
-    let answer = block_on(service(&world).v4().create_request_token(&app("films"), body(json!({})))).unwrap();
+    let answer =
+        block_on(service(&world).v4().create_request_token(&app("films"), body(json!({}))))
+            .unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let shape = [
         ("request_token", "string"),
@@ -405,7 +439,9 @@ fn a_v4_request_token_keeps_where_the_user_goes_and_is_exchanged_once() {
     assert_eq!(shown(v4_exchange(&world, &token)), tmdb(Status::InvalidRequestToken));
     assert_eq!(check_v4(&world, answer.access_token.expose()).unwrap(), USER);
     let other = block_on(
-        service(&world).v4().create_access_token(&app("another"), v4::CreateAccessToken::new(&token)),
+        service(&world)
+            .v4()
+            .create_access_token(&app("another"), v4::CreateAccessToken::new(&token)),
     );
     assert_eq!(shown(other), tmdb(Status::InvalidRequestToken));
 }
@@ -447,7 +483,9 @@ fn a_v4_request_has_an_address_of_at_most_2048_characters() {
     let request = body::<v4::CreateRequestToken>(json!({})).or(query);
     assert_eq!(request.redirect_to.given().map(String::as_str), Some("https://films.example/a"));
     let short = world_of(Policy::tmdb().request_lifetime(MINUTE));
-    let answer = block_on(service(&short).v4().create_request_token(&app("films"), body(json!({})))).unwrap();
+    let answer =
+        block_on(service(&short).v4().create_request_token(&app("films"), body(json!({}))))
+            .unwrap();
     let opened = block_on(short.issuer.request(answer.request_token.expose())).unwrap();
     assert_eq!(opened.expires_at(), short.issuer.now().saturating_add(MINUTE));
 }

@@ -55,7 +55,8 @@ pub fn created(world: &World) -> usize {
 fn a_device_gets_a_token_and_a_window_of_600_seconds() {
     let world = devices();
     world.advance(Duration::from_millis(999));
-    let request = json!({ "identifier": "device-1", "type": "createWallet", "isWebExtension": false });
+    let request =
+        json!({ "identifier": "device-1", "type": "createWallet", "isWebExtension": false });
     let answer = block_on(service(&world).create_session(&from(HOME), body(request))).unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let data = json["data"].as_object().unwrap();
@@ -86,7 +87,11 @@ fn malformed_bodies_do_not_get_past_the_door() {
         "clientIP": "203.0.113.1", "unknown": [1],
     });
     let claims = payload(create(&world, &from(HOME), nulls).token.expose());
-    assert_eq!((&claims["ip"], &claims["domain"]), (&json!("192.0.2.7"), &json!("zelf")), "as if absent");
+    assert_eq!(
+        (&claims["ip"], &claims["domain"]),
+        (&json!("192.0.2.7"), &json!("zelf")),
+        "as if absent"
+    );
 }
 
 // 152
@@ -101,7 +106,8 @@ fn four_types_are_known_and_no_fifth() {
         assert_eq!(metadata.get("type"), Some(kind.as_bytes()));
         assert_eq!(metadata.get("isWebExtension"), Some(&b"true"[..]));
     }
-    let message = "Session validation failed: type: the value is not a valid enum value for path `type`.";
+    let message =
+        "Session validation failed: type: the value is not a valid enum value for path `type`.";
     let before = create(&world, &from(HOME), json!({ "identifier": "device-1" }));
     unchanged(&world, || {
         for kind in ["", "General", "wallet", "general ", &"g".repeat(201)] {
@@ -126,7 +132,10 @@ fn a_device_without_an_identifier_is_its_address() {
     let world = devices();
     for request in [json!({}), json!({ "identifier": "" }), json!({ "identifier": "192.0.2.7" })] {
         let claims = payload(create(&world, &from(HOME), request).token.expose());
-        assert_eq!((&claims["identifier"], &claims["ip"]), (&json!("192.0.2.7"), &json!("192.0.2.7")));
+        assert_eq!(
+            (&claims["identifier"], &claims["ip"]),
+            (&json!("192.0.2.7"), &json!("192.0.2.7"))
+        );
     }
     let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
     create(&world, &from(mapped), json!({}));
@@ -142,7 +151,9 @@ fn names_have_1_to_200_characters() {
     let world = devices();
     for fits in ["d".to_owned(), "ä".repeat(200)] {
         let claims = payload(
-            create(&world, &from(HOME), json!({ "identifier": fits, "domain": fits })).token.expose(),
+            create(&world, &from(HOME), json!({ "identifier": fits, "domain": fits }))
+                .token
+                .expose(),
         );
         assert_eq!((&claims["identifier"], &claims["domain"]), (&json!(fits), &json!(fits)));
     }
@@ -198,8 +209,10 @@ fn kill_session_ends_the_old_one_and_opens_another_window() {
 #[test]
 fn a_tag_name_is_ignored_and_finds_nothing() {
     let world = devices();
-    let first = create(&world, &from(HOME), json!({ "identifier": "device-1", "tagName": "leon.zelf" }));
-    let second = create(&world, &from(HOME), json!({ "identifier": "device-2", "tagName": "leon.zelf" }));
+    let first =
+        create(&world, &from(HOME), json!({ "identifier": "device-1", "tagName": "leon.zelf" }));
+    let second =
+        create(&world, &from(HOME), json!({ "identifier": "device-2", "tagName": "leon.zelf" }));
     assert_ne!(session_of(&first), session_of(&second));
     assert_eq!(payload(first.token.expose())["tagName"], Value::Null);
 }
@@ -290,7 +303,8 @@ fn a_token_has_zelfs_claims_under_hs256() {
         assert_eq!(claims.get(name), Some(&expected), "{name}");
     }
     let zelfs = ["domain", "ethAddress", "iat", "identifier", "ip", "session", "tagName"];
-    let mut expected = [&zelfs[..], &["aud", "exp", "gen", "iss", "jti", "nbf", "sid", "tenant"]].concat();
+    let mut expected =
+        [&zelfs[..], &["aud", "exp", "gen", "iss", "jti", "nbf", "sid", "tenant"]].concat();
     expected.sort_unstable();
     assert_eq!(names(data.token.expose()), expected);
     let other = create(&world, &from(HOME), json!({ "identifier": "device-2", "domain": "avax" }));

@@ -1,4 +1,5 @@
-//! ZELF's sessions in use: tokens, quotas, one-shot operations, keys. Numbers are those of the seed cases.
+//! ZELF's sessions in use: tokens, quotas, one-shot operations, keys. Numbers are those of the seed
+//! cases.
 
 use std::net::IpAddr;
 
@@ -7,8 +8,8 @@ use serde_json::{Value, json};
 use session_issuer::{
     Policy, Update,
     compat::zelf::{
-        ApiError, KEY_SLOT, PublicKey, PublicKeyResponse, PublicKeys, Quota, Service, SessionUse, UseSession,
-        WantedKey, bearer_token,
+        ApiError, KEY_SLOT, PublicKey, PublicKeyResponse, PublicKeys, Quota, Service, SessionUse,
+        UseSession, WantedKey, bearer_token,
     },
     error::ErrorKind,
     event::EventKind,
@@ -67,7 +68,8 @@ fn forbidden(message: &str) -> (u16, Value) {
 #[test]
 fn a_token_comes_in_the_header_in_the_query_or_in_the_body() {
     let world = devices();
-    let request = json!({ "identifier": "device-1", "type": "importWallet", "isWebExtension": true });
+    let request =
+        json!({ "identifier": "device-1", "type": "importWallet", "isWebExtension": true });
     let data = create(&world, &from(HOME), request);
     let text = data.token.expose();
     let header = UseSession::authorization(&format!("Bearer {text}"));
@@ -108,7 +110,15 @@ fn without_a_good_token_a_resource_is_protected() {
     let forged = post(&Service::new(foreign), &from(HOME), json!({})).unwrap();
     let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30.";
     unchanged(&world, || {
-        for bad in ["", "ey", "x", none, forged.token.expose(), &text[..text.len() - 2], &"ey".repeat(9000)] {
+        for bad in [
+            "",
+            "ey",
+            "x",
+            none,
+            forged.token.expose(),
+            &text[..text.len() - 2],
+            &"ey".repeat(9000),
+        ] {
             assert_eq!(shown(use_once(&world, bad)), protected(), "{bad}");
             assert_eq!(shown(count(&service(&world), bad, Quota::Search)), protected());
             assert_eq!(shown(finish(&world, bad)), protected());
@@ -136,7 +146,10 @@ fn a_token_whose_session_is_gone_is_refused() {
     );
     for world in [&world, &same_keys] {
         assert_eq!(shown(use_once(world, &text)), invalid_session());
-        assert_eq!(shown(count(&service(world), &text, Quota::Lease)), forbidden("Session is not active"));
+        assert_eq!(
+            shown(count(&service(world), &text, Quota::Lease)),
+            forbidden("Session is not active")
+        );
         assert_eq!(shown(finish(world, &text)), forbidden("Session is not active"));
     }
     assert_eq!(cause(use_once(&world, &text)), Some(ErrorKind::Revoked));
@@ -159,7 +172,10 @@ fn fifteen_leases_are_granted_and_no_sixteenth() {
     count(&service(&world), &other, Quota::Lease).expect("and so are other sessions");
     world.advance(599 * SECOND);
     let again = token(&world, "device-1");
-    assert_eq!(shown(count(&service(&world), &again, Quota::Lease)), forbidden("Lease limit exceeded"));
+    assert_eq!(
+        shown(count(&service(&world), &again, Quota::Lease)),
+        forbidden("Lease limit exceeded")
+    );
     world.advance(SECOND);
     let next = token(&world, "device-1");
     count(&service(&world), &next, Quota::Lease).expect("a new window counts anew");
@@ -205,13 +221,22 @@ fn three_thousand_uses_are_granted_and_not_one_more() {
 fn limits_are_the_hosts_to_set() {
     let world = devices();
     let text = token(&world, "device-1");
-    let narrow = service(&world).limit(Quota::Search, 9).limit(Quota::Search, 1).limit(Quota::Lease, 0);
+    let narrow =
+        service(&world).limit(Quota::Search, 9).limit(Quota::Search, 1).limit(Quota::Lease, 0);
     let narrow = narrow.limit(Quota::Global, 2);
     count(&narrow, &text, Quota::Search).unwrap();
     assert_eq!(shown(count(&narrow, &text, Quota::Search)), forbidden("Search limit exceeded"));
-    assert_eq!(shown(count(&narrow, &text, Quota::Lease)), forbidden("Lease limit exceeded"), "never");
+    assert_eq!(
+        shown(count(&narrow, &text, Quota::Lease)),
+        forbidden("Lease limit exceeded"),
+        "never"
+    );
     count(&narrow, &text, Quota::Global).unwrap();
-    assert_eq!(shown(count(&narrow, &text, Quota::Lease)), invalid_session(), "the global one goes first");
+    assert_eq!(
+        shown(count(&narrow, &text, Quota::Lease)),
+        invalid_session(),
+        "the global one goes first"
+    );
 }
 
 // 166
@@ -266,7 +291,10 @@ fn a_finished_operation_ends_all_sessions_of_its_identifier() {
     finish(&world, &text).unwrap();
     for gone in [&*text, work.token.expose()] {
         assert_eq!(shown(use_once(&world, gone)), invalid_session());
-        assert_eq!(shown(count(&service(&world), gone, Quota::Decrypt)), forbidden("Session is not active"));
+        assert_eq!(
+            shown(count(&service(&world), gone, Quota::Decrypt)),
+            forbidden("Session is not active")
+        );
         assert_eq!(shown(finish(&world, gone)), forbidden("Session is not active"));
     }
     use_once(&world, &other).unwrap();
@@ -346,7 +374,10 @@ fn a_key_is_asked_for_by_an_identifier_of_1_to_200_characters() {
     let refused = |message: &str| (409, json!({ "validationError": message }));
     unchanged(&world, || {
         let answer = key_of(&service, "identifier=device-1").unwrap();
-        assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "data": "key of device-1 at 192.0.2.7" }));
+        assert_eq!(
+            serde_json::to_value(answer).unwrap(),
+            json!({ "data": "key of device-1 at 192.0.2.7" })
+        );
         assert_eq!(shown(key_of(&service, "")), refused(r#""identifier" is required"#));
         let empty = refused(r#""identifier" is not allowed to be empty"#);
         assert_eq!(shown(key_of(&service, "identifier=")), empty);
@@ -367,8 +398,9 @@ fn a_key_that_the_host_does_not_have_is_its_own_fault() {
     let none = key_of(&service(&world), "identifier=device-1");
     assert_eq!(shown(none), (500, json!({ "error": "Something went wrong." })));
     let nowhere = session_issuer::compat::zelf::Caller::new();
-    let outcome =
-        block_on(service(&world).public_keys(Keys).public_key(&nowhere, PublicKey::new("device-1")));
+    let outcome = block_on(
+        service(&world).public_keys(Keys).public_key(&nowhere, PublicKey::new("device-1")),
+    );
     assert_eq!(shown(outcome), (403, json!({ "error": "rejected" })));
 }
 

@@ -12,7 +12,8 @@ use crate::{
     world::*,
 };
 
-const ALL: [Permission; 3] = [Permission::SessionRead, Permission::SessionWrite, Permission::SessionDelete];
+const ALL: [Permission; 3] =
+    [Permission::SessionRead, Permission::SessionWrite, Permission::SessionDelete];
 
 #[test]
 fn a_caller_may_do_nothing_to_others_until_it_is_granted() {
@@ -47,7 +48,8 @@ fn a_permission_reaches_as_far_as_its_scope_and_grants_no_other() {
         .grant(Permission::SessionRead, Scope::Organization("b".to_owned()))
         .grant(Permission::SessionDelete, Scope::Organization("c".to_owned()));
     assert!(
-        several.may(Permission::SessionRead, Some("a")) && several.may(Permission::SessionRead, Some("b"))
+        several.may(Permission::SessionRead, Some("a"))
+            && several.may(Permission::SessionRead, Some("b"))
     );
     assert!(
         !several.may(Permission::SessionRead, Some("c"))
@@ -67,7 +69,11 @@ fn organisations_and_fingerprints_have_1_to_200_characters() {
     assert_eq!(problem(agent("")), Problem::Empty);
     assert_eq!(problem(agent(&"a".repeat(201))), Problem::TooLong(200));
     agent(&"a".repeat(200)).unwrap();
-    assert_eq!(caller("x").user_agent(&browser("")), caller("x"), "a refused fingerprint opens nothing");
+    assert_eq!(
+        caller("x").user_agent(&browser("")),
+        caller("x"),
+        "a refused fingerprint opens nothing"
+    );
 }
 
 #[test]
@@ -79,7 +85,9 @@ fn the_safest_era_is_the_one_that_nobody_has_to_choose() {
 #[test]
 fn the_organisation_of_a_sessions_user_decides_and_not_that_of_its_creator() {
     let world = world_of(Policy::zitadel());
-    let of = |name: &str| caller("x").grant(Permission::SessionRead, Scope::Organization(name.to_owned()));
+    let of = |name: &str| {
+        caller("x").grant(Permission::SessionRead, Scope::Organization(name.to_owned()))
+    };
     let view = |caller: &Caller, id: &str| get(&service(&world), caller, id, None);
     // Made by a caller of acme: about nobody, then about a user of org-1.
     let bare = made(&world, "login-page", NewSession::anonymous());

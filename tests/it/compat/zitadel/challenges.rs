@@ -1,4 +1,5 @@
-//! ZITADEL's challenges: who gets one, which answer it takes, when it is over. Numbers are those of the seed cases.
+//! ZITADEL's challenges: who gets one, which answer it takes, when it is over. Numbers are those of
+//! the seed cases.
 
 use std::{collections::HashSet, sync::Barrier, thread};
 
@@ -64,11 +65,16 @@ fn a_key_answers_its_challenge_once_and_says_whether_it_verified_its_user() {
         let newest = host.assertion(&session, requirement, flags);
         let thief = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
         unchanged(&host.world, || {
-            assert_eq!(shown(host.check(&session, key(stale))), wrong_key(), "the newest challenge wins");
+            assert_eq!(
+                shown(host.check(&session, key(stale))),
+                wrong_key(),
+                "the newest challenge wins"
+            );
             let challenge = |data: &Value| {
                 use base64::Engine;
                 let client = data["response"]["clientDataJSON"].as_str().unwrap();
-                let client = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(client).unwrap();
+                let client =
+                    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(client).unwrap();
                 let client: Value = serde_json::from_slice(&client).unwrap();
                 client["challenge"].as_str().unwrap().to_owned()
             };
@@ -103,7 +109,8 @@ fn a_key_challenge_gives_the_browser_what_it_takes_and_ends_by_itself() {
     for requirement in [json!(REQUIRED), json!(1)] {
         let asked = host.set(&session, web_authn("example.com", requirement)).unwrap();
         let json = serde_json::to_value(&asked).unwrap();
-        let options = &json["challenges"]["webAuthN"]["publicKeyCredentialRequestOptions"]["publicKey"];
+        let options =
+            &json["challenges"]["webAuthN"]["publicKeyCredentialRequestOptions"]["publicKey"];
         assert_eq!(
             (&options["rpId"], &options["userVerification"]),
             (&json!("example.com"), &json!("required"))
@@ -113,7 +120,9 @@ fn a_key_challenge_gives_the_browser_what_it_takes_and_ends_by_itself() {
     }
     let answer = host.assertion(&session, REQUIRED, VERIFIED);
     host.world.advance(5 * MINUTE);
-    unchanged(&host.world, || assert_eq!(shown(host.check(&session, key(answer))), no_key_challenge()));
+    unchanged(&host.world, || {
+        assert_eq!(shown(host.check(&session, key(answer))), no_key_challenge())
+    });
     host.desk.lacks.lock().unwrap().insert(FactorKind::WebAuthn);
     let none = bad(9, "COMMAND-Aej7i", "Errors.User.WebAuthN.NotFound");
     unchanged(&host.world, || {
@@ -140,9 +149,11 @@ fn a_challenge_needs_a_user_a_domain_and_a_requirement() {
             assert_eq!(shown(host.create(request)), missing(id));
         }
         let broken = |request: &str, parent: &str, field: &str, rule: &str| {
-            let path =
-                |name: &str| format!("invalid {name}: embedded message failed validation | caused by: ");
-            let (outer, inner) = (format!("{request}.Challenges"), format!("RequestChallenges.{parent}"));
+            let path = |name: &str| {
+                format!("invalid {name}: embedded message failed validation | caused by: ")
+            };
+            let (outer, inner) =
+                (format!("{request}.Challenges"), format!("RequestChallenges.{parent}"));
             let message = format!("{}{}invalid {field}: {rule}", path(&outer), path(&inner));
             (400, json!({ "code": 3, "message": message, "details": [] }))
         };
@@ -161,11 +172,12 @@ fn a_challenge_needs_a_user_a_domain_and_a_requirement() {
         }
         both(json!({ "challenges": { "webAuthN": {} } }), "WebAuthN", domain, length);
         let field = "RequestChallenges_WebAuthN.UserVerificationRequirement";
-        for unspecified in [json!(0), json!(null), json!("USER_VERIFICATION_REQUIREMENT_UNSPECIFIED")] {
+        for unspecified in
+            [json!(0), json!(null), json!("USER_VERIFICATION_REQUIREMENT_UNSPECIFIED")]
+        {
             both(web_authn("a", unspecified), "WebAuthN", field, "value must not be in list [0]");
         }
-        let template =
-            |text: &str| json!({ "challenges": { "otpEmail": { "sendCode": { "urlTemplate": text } } } });
+        let template = |text: &str| json!({ "challenges": { "otpEmail": { "sendCode": { "urlTemplate": text } } } });
         for bad in ["", &"a".repeat(201)] {
             let field = "RequestChallenges_OTPEmail_SendCode.UrlTemplate";
             both(template(bad), "OtpEmail", field, length);
@@ -212,10 +224,18 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
         (json!({ "otpSms": { "returnCode": false } }), FactorKind::OtpSms, None),
         (json!({ "otpEmail": {} }), FactorKind::OtpEmail, None),
         (json!({ "otpEmail": { "sendCode": {} } }), FactorKind::OtpEmail, None),
-        (json!({ "otpEmail": { "sendCode": { "urlTemplate": link } } }), FactorKind::OtpEmail, Some(link)),
+        (
+            json!({ "otpEmail": { "sendCode": { "urlTemplate": link } } }),
+            FactorKind::OtpEmail,
+            Some(link),
+        ),
     ] {
         let asked = host.set(&session, json!({ "challenges": request })).unwrap();
-        assert_eq!(serde_json::to_value(&asked).unwrap()["challenges"], json!({}), "no code is shown");
+        assert_eq!(
+            serde_json::to_value(&asked).unwrap()["challenges"],
+            json!({}),
+            "no code is shown"
+        );
         let last = host.desk.sent.lock().unwrap().last().cloned().unwrap();
         assert_eq!((last.0.as_str(), last.1, last.2.as_deref()), (USER, kind, template));
         sent.push(last);
@@ -224,7 +244,8 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
     }
     assert_eq!(host.desk.sent.lock().unwrap().len(), 5);
     host.check(&session, json!({ "otpEmail": { "code": sent[4].3 } })).unwrap();
-    // Everything at once, at the creation: the code is made for whom the same call has named and checked.
+    // Everything at once, at the creation: the code is made for whom the same call has named and
+    // checked.
     let request = |password: &str| {
         let checks = json!({ "user": { "userId": USER }, "password": { "password": password } });
         json!({ "checks": checks, "challenges": { "otpSms": { "returnCode": true }, "otpEmail": {} } })
@@ -235,7 +256,8 @@ fn a_code_is_given_back_where_that_is_asked_and_sent_where_it_is_not() {
     assert_eq!((created.details.sequence, host.desk.sent.lock().unwrap().len()), (1, 6));
     assert_eq!(*host.desk.session.lock().unwrap(), None, "it has no id yet");
     let code = created.challenges.unwrap().otp_sms.unwrap();
-    host.check(&created.session_id.to_string(), json!({ "otpSms": { "code": code.expose() } })).unwrap();
+    host.check(&created.session_id.to_string(), json!({ "otpSms": { "code": code.expose() } }))
+        .unwrap();
 }
 
 #[test]
@@ -253,7 +275,9 @@ fn a_code_is_wrong_without_its_challenge_after_its_time_and_after_its_use() {
         };
         let none = || bad(9, id, "Errors.User.Code.NotFound");
         let expired = || bad(9, "CODE-QvUQ4P", "Errors.User.Code.Expired");
-        unchanged(&host.world, || assert_eq!(shown(try_it("12345678")), none(), "codes without a challenge"));
+        unchanged(&host.world, || {
+            assert_eq!(shown(try_it("12345678")), none(), "codes without a challenge")
+        });
         let (older, newer) = (ask(), ask());
         unchanged(&host.world, || {
             if older != newer {
@@ -268,7 +292,8 @@ fn a_code_is_wrong_without_its_challenge_after_its_time_and_after_its_use() {
         try_it(&ask()).unwrap();
     }
     // The other way's code is no answer.
-    let asked = host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
+    let asked =
+        host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
     let code = asked.challenges.unwrap().otp_sms.unwrap();
     let by_mail = host.check(&session, json!({ "otpEmail": { "code": code.expose() } }));
     assert_eq!(shown(by_mail), bad(9, "COMMAND-zF3g3", "Errors.User.Code.NotFound"));
@@ -284,8 +309,9 @@ fn wrong_codes_are_counted_across_challenges_and_sessions() {
     let host = Host::new(AttemptLimit::new(2, HOUR).unwrap());
     for expected in [wrong_code(), wrong_code(), bad(9, "COMMAND-S6h4R", "Errors.User.Locked")] {
         let session = host.begin();
-        let asked =
-            host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
+        let asked = host
+            .set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } }))
+            .unwrap();
         let right = asked.challenges.unwrap().otp_sms.unwrap();
         let wrong = if right.expose() == "00000000" { "11111111" } else { "00000000" };
         let outcome = host.check(&session, json!({ "otpSms": { "code": wrong } }));
@@ -305,7 +331,8 @@ fn a_challenge_that_cannot_be_made_ends_the_call_and_stores_nothing() {
             json!({ "checks": checks, "challenges": { way: {} }, "metadata": { "k": "dg==" } }),
         )
     };
-    let busy = (503, json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }));
+    let busy =
+        (503, json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }));
     unchanged(&host.world, || {
         host.desk.lacks.lock().unwrap().extend([FactorKind::OtpSms, FactorKind::OtpEmail]);
         let not_ready = |id| bad(9, id, "Errors.User.MFA.OTP.NotReady");
@@ -328,8 +355,9 @@ fn of_sixty_four_answers_to_one_challenge_one_is_stored() {
     let host = Host::new(Unlimited);
     for _ in 0..5 {
         let session = host.begin();
-        let asked =
-            host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
+        let asked = host
+            .set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } }))
+            .unwrap();
         let code = asked.challenges.unwrap().otp_sms.unwrap().expose().to_owned();
         let barrier = Barrier::new(64);
         let answer = || {

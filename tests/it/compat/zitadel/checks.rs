@@ -1,5 +1,5 @@
-//! ZITADEL's checks, each with a real verifier: what it needs, what it is called when it fails, how often it is good.
-//! Numbers are those of the seed cases.
+//! ZITADEL's checks, each with a real verifier: what it needs, what it is called when it fails, how
+//! often it is good. Numbers are those of the seed cases.
 
 use std::{sync::Barrier, thread};
 
@@ -102,7 +102,10 @@ fn factors_of_every_kind_gather_and_the_latest_dates_the_login() {
     let again = host.check(&session, json!({ "password": { "password": PASSWORD } })).unwrap();
     expected["password"] = json!(host.world.issuer.now().to_string());
     let shown = get(&host.service, &session);
-    assert_eq!(shown["factors"]["password"]["verifiedAt"], expected["password"], "run again, stamped again");
+    assert_eq!(
+        shown["factors"]["password"]["verifiedAt"], expected["password"],
+        "run again, stamped again"
+    );
     assert_eq!(shown["factors"]["totp"]["verifiedAt"], expected["totp"]);
     assert!(tokens.insert(again.session_token.expose().to_owned()));
 }
@@ -136,9 +139,12 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
     let host = Host::new(Unlimited);
     let session = host.begin();
     let broken = |request: &str, parent: &str, field: &str, rule: &str| {
-        let path = |name: &str| format!("invalid {name}: embedded message failed validation | caused by: ");
+        let path = |name: &str| {
+            format!("invalid {name}: embedded message failed validation | caused by: ")
+        };
         let outer = format!("{request}.Checks");
-        let message = format!("{}{}invalid {field}: {rule}", path(&outer), path(&format!("Checks.{parent}")));
+        let message =
+            format!("{}{}invalid {field}: {rule}", path(&outer), path(&format!("Checks.{parent}")));
         (400, json!({ "code": 3, "message": message, "details": [] }))
     };
     let length = "value length must be between 1 and 200 runes, inclusive";
@@ -146,7 +152,12 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
     let fields: [(&str, &str, Build, u8); 8] = [
         ("User", "CheckUser.UserId", |text| json!({ "user": { "userId": text } }), 5),
         ("User", "CheckUser.LoginName", |text| json!({ "user": { "loginName": text } }), 5),
-        ("Password", "CheckPassword.Password", |text| json!({ "password": { "password": text } }), 3),
+        (
+            "Password",
+            "CheckPassword.Password",
+            |text| json!({ "password": { "password": text } }),
+            3,
+        ),
         (
             "IdpIntent",
             "CheckIDPIntent.IdpIntentId",
@@ -161,7 +172,12 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
         ),
         ("OtpSms", "CheckOTP.Code", |text| json!({ "otpSms": { "code": text } }), 9),
         ("OtpEmail", "CheckOTP.Code", |text| json!({ "otp_email": { "otp": text } }), 9),
-        ("RecoveryCode", "CheckRecoveryCode.Code", |text| json!({ "recoveryCode": { "code": text } }), 3),
+        (
+            "RecoveryCode",
+            "CheckRecoveryCode.Code",
+            |text| json!({ "recoveryCode": { "code": text } }),
+            3,
+        ),
     ];
     unchanged(&host.world, || {
         for (parent, field, build, code) in fields {
@@ -180,16 +196,23 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
         for bad in ["", "12345", "1234567", "12345a", "１２３４５６"] {
             for name in ["code", "totp"] {
                 let outcome = host.check(&session, json!({ "totp": { name: bad } }));
-                assert_eq!(shown(outcome), broken("SetSessionRequest", "Totp", "CheckTOTP.Code", digits));
+                assert_eq!(
+                    shown(outcome),
+                    broken("SetSessionRequest", "Totp", "CheckTOTP.Code", digits)
+                );
             }
         }
         let data = "CheckWebAuthN.CredentialAssertionData";
         let large = json!({ "x": "a".repeat(1024 * 1024) });
         let rule = "value must be at most 1048576 bytes";
-        let outcome = host.check(&session, json!({ "webAuthN": { "credentialAssertionData": large } }));
+        let outcome =
+            host.check(&session, json!({ "webAuthN": { "credentialAssertionData": large } }));
         assert_eq!(shown(outcome), broken("SetSessionRequest", "WebAuthN", data, rule));
         let outcome = host.check(&session, json!({ "web_auth_n": {} }));
-        assert_eq!(shown(outcome), broken("SetSessionRequest", "WebAuthN", data, "value is required"));
+        assert_eq!(
+            shown(outcome),
+            broken("SetSessionRequest", "WebAuthN", data, "value is required")
+        );
     });
 }
 
@@ -198,7 +221,8 @@ fn every_bounded_field_takes_200_characters_and_neither_none_nor_201() {
 fn the_wrong_password_that_reaches_the_limit_is_shown_as_wrong_and_the_next_is_locked() {
     let host = Host::new(AttemptLimit::new(2, HOUR).unwrap());
     let session = host.begin();
-    let try_it = |password: &str| host.check(&session, json!({ "password": { "password": password } }));
+    let try_it =
+        |password: &str| host.check(&session, json!({ "password": { "password": password } }));
     unchanged(&host.world, || {
         assert_eq!(shown(try_it("wrong")), wrong_password());
         assert_eq!(shown(try_it("wrong")), wrong_password());
@@ -255,7 +279,8 @@ fn whoever_is_locked_while_a_right_proof_is_judged_is_locked() {
         let key = "Errors.User.MFA.RecoveryCodes.Locked";
         assert_eq!(shown(code), (404, zitadel(5, "COMMAND-2w6oa", key)));
     });
-    let asked = host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
+    let asked =
+        host.set(&session, json!({ "challenges": { "otpSms": { "returnCode": true } } })).unwrap();
     let code = asked.challenges.unwrap().otp_sms.unwrap();
     let outcome = host.check(&session, json!({ "otpSms": { "code": code.expose() } }));
     assert_eq!(shown(outcome), locked("COMMAND-S6h4R"));
@@ -328,7 +353,8 @@ fn an_intent_is_good_once_in_time_and_for_whom_it_is_linked_to() {
         assert_eq!(shown(present("other")), other_user());
         assert_eq!(shown(present("started")), not_succeeded());
         assert_eq!(shown(present("unknown")), bad_token());
-        let swapped = json!({ "idpIntent": { "idpIntentId": "ok", "idpIntentToken": "token of other" } });
+        let swapped =
+            json!({ "idpIntent": { "idpIntentId": "ok", "idpIntentToken": "token of other" } });
         assert_eq!(shown(host.check(&session, swapped)), bad_token());
     });
     assert!(link("mini@idp"));
@@ -359,11 +385,13 @@ fn of_sixty_four_uses_of_one_intent_one_is_stored() {
     };
     let outcomes: Vec<_> = thread::scope(|scope| {
         let run = &run;
-        let threads: Vec<_> = sessions.iter().map(|session| scope.spawn(move || run(session))).collect();
+        let threads: Vec<_> =
+            sessions.iter().map(|session| scope.spawn(move || run(session))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-    let with_factor = |session: &&String| get(&host.service, session)["factors"].get("intent").is_some();
+    let with_factor =
+        |session: &&String| get(&host.service, session)["factors"].get("intent").is_some();
     assert_eq!(sessions.iter().filter(with_factor).count(), 1);
     let refused = outcomes.into_iter().filter(Result::is_err);
     refused.for_each(|refused| {
@@ -439,7 +467,9 @@ fn whoever_names_a_user_and_proves_something_learns_nothing_of_a_stranger() {
             assert_eq!(ask(json!({ "userId": STRANGER })), known, "{proof}");
             assert_eq!(ask(json!({ "loginName": "nobody@example.com" })), known, "{proof}");
             for (disabled, locked) in [(true, false), (false, true)] {
-                host.world.people.change(USER, |user| (user.disabled, user.locked) = (disabled, locked));
+                host.world
+                    .people
+                    .change(USER, |user| (user.disabled, user.locked) = (disabled, locked));
                 assert_eq!(ask(json!({ "userId": USER })), known, "{proof}");
             }
             host.world.people.change(USER, |user| (user.disabled, user.locked) = (false, false));
@@ -485,7 +515,9 @@ fn whom_a_call_names_beside_an_open_or_a_late_challenge_is_not_shown() {
     unchanged(&host.world, || {
         ways(wrong_code, wrong_key).iter().for_each(|(proof, expected)| everybody(proof, expected));
         host.world.advance(5 * MINUTE);
-        ways(late_code, no_key_challenge).iter().for_each(|(proof, expected)| everybody(proof, expected));
+        ways(late_code, no_key_challenge)
+            .iter()
+            .for_each(|(proof, expected)| everybody(proof, expected));
     });
 }
 
@@ -494,7 +526,8 @@ fn whoever_has_proved_something_learns_precisely_what_is_wrong() {
     let host = Host::new(Unlimited);
     host.world.people.add("goofy", PASSWORD);
     host.apps.0.lock().unwrap().clear();
-    let named = |user: &str| json!({ "user": { "userId": user }, "password": { "password": PASSWORD } });
+    let named =
+        |user: &str| json!({ "user": { "userId": user }, "password": { "password": PASSWORD } });
     let not_ready = || bad(9, "COMMAND-3Mif9s", "Errors.User.MFA.OTP.NotReady");
     let mut with_code = named(USER);
     with_code["totp"] = json!({ "code": "123456" });
@@ -536,7 +569,8 @@ fn a_failed_check_is_emitted_and_changes_no_session() {
     let before = get(&host.service, &session);
     drop(host.check(&session, json!({ "password": { "password": "wrong" } })).unwrap_err());
     assert_eq!(get(&host.service, &session), before);
-    let refused = |kind: &EventKind| matches!(kind, EventKind::Refused { kind: ErrorKind::CheckFailed, .. });
+    let refused =
+        |kind: &EventKind| matches!(kind, EventKind::Refused { kind: ErrorKind::CheckFailed, .. });
     assert_eq!(host.world.count(refused), 1);
     assert_eq!(host.world.count(|kind| matches!(kind, EventKind::Updated { .. })), 0);
     let era = host.service.clone().token_rule(TokenRule::V2Alpha);
@@ -547,6 +581,10 @@ fn a_failed_check_is_emitted_and_changes_no_session() {
         "checks": { "user": { "userId": USER }, "password": { "password": "wrong" } },
     });
     let outcome = patch(&era, &login(), &created.session_id.to_string(), request);
-    assert_eq!(shown(outcome), bad(3, "COMMAND-SAF3g", "Errors.User.Password.Invalid"), "v2alpha's own id");
+    assert_eq!(
+        shown(outcome),
+        bad(3, "COMMAND-SAF3g", "Errors.User.Password.Invalid"),
+        "v2alpha's own id"
+    );
     assert_eq!(FactorKind::ALL.len(), 8, "a new kind of check needs its names here");
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy,
-    compat::zitadel::{Answers, ApiError, Caller, CreateSession, CreateSessionResponse, Service, TokenRule},
+    compat::zitadel::{
+        Answers, ApiError, Caller, CreateSession, CreateSessionResponse, Service, TokenRule,
+    },
     error::ErrorKind,
     event::EventKind,
     factor::{Check, FactorKind},
@@ -29,7 +31,8 @@ fn checks(user: Value, password: &str) -> Value {
 }
 
 pub fn zitadel(code: u8, id: &str, key: &str) -> Value {
-    let detail = json!({ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": key });
+    let detail =
+        json!({ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": key });
     json!({ "code": code, "message": format!("{key} ({id})"), "details": [detail] })
 }
 
@@ -39,7 +42,8 @@ fn wrong_password() -> (u16, Value) {
 
 /// What breaks a rule of the schema: where, which field, and how.
 fn invalid(parent: &str, rule: &str) -> (u16, Value) {
-    let path = |name: &str| format!("invalid {name}: embedded message failed validation | caused by: ");
+    let path =
+        |name: &str| format!("invalid {name}: embedded message failed validation | caused by: ");
     let message = format!("{}{}invalid {rule}", path("CreateSessionRequest.Checks"), path(parent));
     (400, json!({ "code": 3, "message": message, "details": [] }))
 }
@@ -79,7 +83,8 @@ fn user_password_and_metadata_are_stored_at_one_moment_and_give_one_token() {
     let answer = post(&service(&world), request).unwrap();
     let checked = world.check(answer.session_token.expose()).unwrap();
     let view = checked.session().unwrap();
-    let factors: Vec<_> = view.factors().iter().map(|factor| (factor.kind(), factor.at())).collect();
+    let factors: Vec<_> =
+        view.factors().iter().map(|factor| (factor.kind(), factor.at())).collect();
     let now = world.issuer.now();
     assert_eq!(factors, [(FactorKind::Subject, now), (FactorKind::Password, now)]);
     let metadata: Vec<_> = view.session().unwrap().metadata().iter().collect();
@@ -118,7 +123,8 @@ fn a_user_is_found_by_login_name_and_by_both_names_when_they_agree() {
 #[test]
 fn a_password_needs_a_user() {
     let world = world_of(Policy::zitadel());
-    let outcome = || post(&service(&world), json!({ "checks": { "password": { "password": "x" } } }));
+    let outcome =
+        || post(&service(&world), json!({ "checks": { "password": { "password": "x" } } }));
     let expected = (400, zitadel(9, "COMMAND-Sfw3f", "Errors.User.UserIDMissing"));
     unchanged(&world, || assert_eq!(shown(outcome()), expected));
     let later = service(&world).token_rule(TokenRule::Permission);
@@ -159,7 +165,8 @@ fn ids_names_and_passwords_have_1_to_200_characters() {
     post(&service(&world), checks(json!({ "userId": long }), &long)).unwrap();
     world.people.change(&long, |user| user.login = "ö".repeat(200));
     post(&service(&world), checks(json!({ "loginName": "ö".repeat(200) }), &long)).unwrap();
-    let rule = |field: &str| format!("{field}: value length must be between 1 and 200 runes, inclusive");
+    let rule =
+        |field: &str| format!("{field}: value length must be between 1 and 200 runes, inclusive");
     for bad in [String::new(), "ä".repeat(201), "a".repeat(201)] {
         unchanged(&world, || {
             let by_id = post(&service(&world), checks(json!({ "userId": bad }), "x"));
@@ -167,7 +174,10 @@ fn ids_names_and_passwords_have_1_to_200_characters() {
             let by_name = post(&service(&world), checks(json!({ "loginName": bad }), "x"));
             assert_eq!(shown(by_name), invalid("Checks.User", &rule("CheckUser.LoginName")));
             let password = post(&service(&world), checks(json!({ "userId": USER }), &bad));
-            assert_eq!(shown(password), invalid("Checks.Password", &rule("CheckPassword.Password")));
+            assert_eq!(
+                shown(password),
+                invalid("Checks.Password", &rule("CheckPassword.Password"))
+            );
         });
     }
     unchanged(&world, || {
@@ -180,14 +190,19 @@ fn ids_names_and_passwords_have_1_to_200_characters() {
         let rule = "CheckUser.UserId: value has a control character";
         assert_eq!(shown(control), invalid("Checks.User", rule));
     });
-    assert_eq!(world.people.attempts.lock().unwrap().len(), 2, "no broken rule reaches the verifier");
+    assert_eq!(
+        world.people.attempts.lock().unwrap().len(),
+        2,
+        "no broken rule reaches the verifier"
+    );
 }
 
 #[test]
 fn metadata_is_base64_and_bounded() {
     let world = world_of(Policy::zitadel());
     let value = |bytes: usize| "AAAA".repeat(bytes / 3) + if bytes % 3 == 1 { "AA" } else { "" };
-    let create = |key: &str, value: String| post(&service(&world), json!({ "metadata": { key: value } }));
+    let create =
+        |key: &str, value: String| post(&service(&world), json!({ "metadata": { key: value } }));
     create(&"k".repeat(200), value(4096)).unwrap();
     let refused = |outcome, rule: &str| {
         let message = format!("invalid CreateSessionRequest.Metadata: {rule}");
@@ -199,7 +214,10 @@ fn metadata_is_base64_and_bounded() {
         refused(create("", value(3)), "metadata key is empty");
         refused(create("k", "not base64".to_owned()), "a value is not base64");
         let many: serde_json::Map<_, _> = (0..65).map(|n| (n.to_string(), json!("AAAA"))).collect();
-        refused(post(&service(&world), json!({ "metadata": many })), "metadata has more than 64 entries");
+        refused(
+            post(&service(&world), json!({ "metadata": many })),
+            "metadata has more than 64 entries",
+        );
     });
 }
 
@@ -231,8 +249,9 @@ fn an_unknown_user_and_a_wrong_password_have_one_answer_and_do_the_same_work() {
 fn a_trusted_login_server_may_ask_for_zitadels_own_answers() {
     let world = world_of(Policy::zitadel());
     let precise = service(&world).answers(Answers::Precise);
-    let create =
-        |user: &str, password: &str| shown(post(&precise, checks(json!({ "userId": user }), password)));
+    let create = |user: &str, password: &str| {
+        shown(post(&precise, checks(json!({ "userId": user }), password)))
+    };
     assert_eq!(create(STRANGER, "x"), (404, zitadel(5, "QUERY-Dfbg2", "Errors.User.NotFound")));
     assert_eq!(create(USER, "x"), wrong_password());
     let not_active = || (400, zitadel(9, "SESSION-Gj4ko", "Errors.User.NotActive"));

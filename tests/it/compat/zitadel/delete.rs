@@ -1,11 +1,12 @@
-//! ZITADEL's delete call: who may end a session, and what the answer says. Numbers are those of the seed cases.
+//! ZITADEL's delete call: who may end a session, and what the answer says. Numbers are those of the
+//! seed cases.
 
 use serde_json::{Value, json};
 use session_issuer::{
     NewSession, Policy, Revoke, Update,
     compat::zitadel::{
-        ApiError, Caller, DeleteSession, DeleteSessionResponse, Permission, ResourceOwner, Scope, Service,
-        TokenRule,
+        ApiError, Caller, DeleteSession, DeleteSessionResponse, Permission, ResourceOwner, Scope,
+        Service, TokenRule,
     },
     error::ErrorKind,
     event::EventKind,
@@ -118,7 +119,10 @@ fn without_a_token_the_own_user_and_who_may_delete_end_a_session() {
     // Without a user, only the instance's permission reaches it.
     let bare = made(&world, "login-page", NewSession::anonymous());
     assert_eq!(shown(delete(&service, &of(org("acme")), &text(&bare), None)), not_permitted());
-    assert_eq!(shown(delete(&service, &caller("x").user(id(USER)), &text(&bare), None)), not_permitted());
+    assert_eq!(
+        shown(delete(&service, &caller("x").user(id(USER)), &text(&bare), None)),
+        not_permitted()
+    );
     delete(&service, &of(Scope::Instance), &text(&bare), None).unwrap();
 }
 
@@ -144,7 +148,11 @@ fn creators_and_whoever_shares_the_user_agent_end_sessions_where_permissions_rul
             }
         }
         let issued = login(&world, USER);
-        assert_eq!(shown(delete(&service, &caller("x"), &text(&issued), None)), not_permitted(), "{rule:?}");
+        assert_eq!(
+            shown(delete(&service, &caller("x"), &text(&issued), None)),
+            not_permitted(),
+            "{rule:?}"
+        );
     }
 }
 
@@ -221,10 +229,10 @@ fn ending_what_has_ended_or_is_not_there_is_success_and_nothing_happens() {
         }
     });
     assert_eq!(ends(&world), before);
-    for missing in [json!({}), json!({ "sessionId": "" }), json!({ "sessionId": "a".repeat(201) })] {
+    for missing in [json!({}), json!({ "sessionId": "" }), json!({ "sessionId": "a".repeat(201) })]
+    {
         let answer = block_on(service.delete_session(&mine, body(missing)));
-        let rule =
-            "invalid DeleteSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
+        let rule = "invalid DeleteSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
         assert_eq!(shown(answer), (400, json!({ "code": 3, "message": rule, "details": [] })));
     }
 }
@@ -252,9 +260,10 @@ fn details_name_the_organisation_or_the_instance_as_the_host_says() {
     let world = world_of(Policy::zitadel());
     let instance = service(&world).resource_owner(ResourceOwner::Instance("instance-1".to_owned()));
     let everything = || caller("x").grant(Permission::SessionDelete, Scope::Instance);
-    for (service, owners) in
-        [(service(&world), ["org-1", "acme", "acme"]), (instance, ["instance-1", "instance-1", "instance-1"])]
-    {
+    for (service, owners) in [
+        (service(&world), ["org-1", "acme", "acme"]),
+        (instance, ["instance-1", "instance-1", "instance-1"]),
+    ] {
         let ids = [
             text(&login(&world, USER)),
             text(&made(&world, "login-page", NewSession::anonymous())),
@@ -269,7 +278,8 @@ fn details_name_the_organisation_or_the_instance_as_the_host_says() {
 
 #[test]
 fn a_request_to_delete_is_read_in_either_case_and_shows_nothing() {
-    let request: DeleteSession = body(json!({ "session_id": STRANGER, "session_token": "hunter2", "x": 1 }));
+    let request: DeleteSession =
+        body(json!({ "session_id": STRANGER, "session_token": "hunter2", "x": 1 }));
     assert_eq!(request.session_id.as_deref(), Some(STRANGER));
     assert_eq!(request.session_token.as_ref().unwrap().expose(), "hunter2");
     let text = format!("{request:?}");

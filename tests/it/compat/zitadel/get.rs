@@ -1,4 +1,5 @@
-//! ZITADEL's get call: what is shown of a session, and to whom. Numbers are those of the seed cases.
+//! ZITADEL's get call: what is shown of a session, and to whom. Numbers are those of the seed
+//! cases.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -7,7 +8,9 @@ use session_issuer::{
     client::ClientInfo,
     compat::{
         Profiles,
-        zitadel::{ApiError, Caller, GetSession, GetSessionResponse, Permission, Profile, Scope, Service},
+        zitadel::{
+            ApiError, Caller, GetSession, GetSessionResponse, Permission, Profile, Scope, Service,
+        },
     },
     error::ErrorKind,
     factor::Check,
@@ -52,7 +55,8 @@ pub fn with_password(user: &str) -> NewSession {
 }
 
 pub fn zitadel(code: u8, id: &str, key: &str) -> Value {
-    let detail = json!({ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": key });
+    let detail =
+        json!({ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": key });
     json!({ "code": code, "message": format!("{key} ({id})"), "details": [detail] })
 }
 
@@ -109,7 +113,8 @@ fn a_session_is_shown_with_all_that_was_kept_on_it() {
     world.advance(MINUTE);
     let client = browser("fp-1").with_ip("2001:db8::1".parse().unwrap()).with_description("phone");
     let client = client.with_header("accept", ["a", "b"]).with_header("dnt", ["1"]);
-    let metadata = Metadata::of([("hello", b"world".as_slice()), ("bytes", &[0xfb, 0xff])]).unwrap();
+    let metadata =
+        Metadata::of([("hello", b"world".as_slice()), ("bytes", &[0xfb, 0xff])]).unwrap();
     let new = with_password(USER).client(client).metadata(metadata).lifetime(5 * MINUTE);
     let issued = made(&world, "login-page", new);
     let created = world.issuer.now();
@@ -158,7 +163,10 @@ fn factors_are_absent_until_a_user_was_checked_and_reading_moves_no_sequence() {
     let second = block_on(world.issuer.update(update)).unwrap();
     let shown_user = shown(second.token());
     assert_eq!(shown_user["factors"].as_object().unwrap().keys().collect::<Vec<_>>(), ["user"]);
-    assert_eq!((&shown_user["sequence"], &shown_user["changeDate"]), (&json!("2"), &json!(now(&world))));
+    assert_eq!(
+        (&shown_user["sequence"], &shown_user["changeDate"]),
+        (&json!("2"), &json!(now(&world)))
+    );
 
     world.advance(MINUTE);
     let update = Update::with_token(second.token()).check(Check::totp("123456").unwrap());
@@ -189,14 +197,17 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
 
     for missing in [json!({}), json!({ "sessionId": null }), json!({ "sessionId": "" })] {
         let answer = block_on(service.get_session(&admin(), body(missing)));
-        let rule =
-            "invalid GetSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
+        let rule = "invalid GetSessionRequest.SessionId: value length must be between 1 and 200 runes, inclusive";
         assert_eq!(shown(answer), (400, json!({ "code": 3, "message": rule, "details": [] })));
     }
     assert_eq!(shown(get(&service, &admin(), &"a".repeat(201), None)).0, 400);
     for unknown in [STRANGER, "0197657f-2b60-7000-8000-000000000000", "not an id", "2224301 "] {
         assert_eq!(shown(get(&service, &admin(), unknown, None)), not_found(), "{unknown}");
-        assert_eq!(shown(get(&service, &stranger, unknown, Some(mine.token()))), not_found(), "{unknown}");
+        assert_eq!(
+            shown(get(&service, &stranger, unknown, Some(mine.token()))),
+            not_found(),
+            "{unknown}"
+        );
     }
     assert_eq!(shown(get(&service, &stranger, &id, None)), not_permitted());
     for (permission, scope, allowed) in [
@@ -221,7 +232,11 @@ fn a_session_is_shown_to_its_token_and_to_permission_and_to_nobody_else() {
     assert_eq!(shown(get(&service, &admin(), &id, Some(""))).0, 400, "an empty token is not none");
     let update = Update::with_token(mine.token()).metadata("k", "v");
     let next = block_on(world.issuer.update(update)).unwrap();
-    assert_eq!(shown(get(&service, &stranger, &id, Some(mine.token()))), wrong_token(), "it was replaced");
+    assert_eq!(
+        shown(get(&service, &stranger, &id, Some(mine.token()))),
+        wrong_token(),
+        "it was replaced"
+    );
     get(&service, &stranger, &id, Some(next.token())).unwrap();
 }
 
@@ -232,9 +247,11 @@ fn creator_user_and_whoever_shares_the_user_agent_need_no_token() {
     let issued = made(&world, "login-page", with_password(USER).client(browser("fp-1")));
     let (service, id) = (service(&world), issued.session_id().to_string());
     let other = || caller("other");
-    for allowed in
-        [caller("login-page"), other().user(crate::world::id(USER)), other().user_agent(&browser("fp-1"))]
-    {
+    for allowed in [
+        caller("login-page"),
+        other().user(crate::world::id(USER)),
+        other().user_agent(&browser("fp-1")),
+    ] {
         get(&service, &allowed, &id, None).unwrap_or_else(|error| panic!("{allowed:?}: {error:?}"));
     }
     for refused in [
@@ -249,7 +266,10 @@ fn creator_user_and_whoever_shares_the_user_agent_need_no_token() {
     // Nothing is nobody's: no user, no fingerprint on either side.
     let bare = made(&world, "login-page", NewSession::anonymous()).session_id().to_string();
     assert_eq!(shown(get(&service, &other(), &bare, None)), not_permitted());
-    assert_eq!(shown(get(&service, &other().user(crate::world::id(USER)), &bare, None)), not_permitted());
+    assert_eq!(
+        shown(get(&service, &other().user(crate::world::id(USER)), &bare, None)),
+        not_permitted()
+    );
 }
 
 #[test]
@@ -284,7 +304,10 @@ fn an_expired_session_is_shown_until_it_is_swept_and_one_that_was_ended_is_not()
     world.advance(HOUR);
     refused(world.check(brief.token()), ErrorKind::Expired);
     let shown_brief = session(get(&service, &caller("x"), &id_of(&brief), Some(brief.token())));
-    assert!(shown_brief["expirationDate"].as_str().unwrap() < now(&world).as_str(), "{shown_brief}");
+    assert!(
+        shown_brief["expirationDate"].as_str().unwrap() < now(&world).as_str(),
+        "{shown_brief}"
+    );
     get(&service, &admin(), &id_of(&brief), None).unwrap();
     world.advance(3 * DAY);
     block_on(world.issuer.sweep(100)).unwrap();
@@ -298,7 +321,10 @@ fn an_expired_session_is_shown_until_it_is_swept_and_one_that_was_ended_is_not()
     block_on(service.user_ended(&id(gone))).unwrap();
     for ended in [one, all, removed] {
         assert_eq!(shown(get(&service, &admin(), &id_of(&ended), None)), not_found());
-        assert_eq!(shown(get(&service, &admin(), &id_of(&ended), Some(ended.token()))), not_found());
+        assert_eq!(
+            shown(get(&service, &admin(), &id_of(&ended), Some(ended.token()))),
+            not_found()
+        );
     }
 }
 
@@ -308,8 +334,9 @@ fn a_password_that_was_changed_since_is_no_longer_a_factor_of_the_session() {
     let world = world_of(Policy::zitadel());
     let (issued, service) = (login(&world, USER), service(&world));
     let id_text = issued.session_id().to_string();
-    let factors =
-        |token: &str| session(get(&service, &caller("x"), &id_text, Some(token)))["factors"].clone();
+    let factors = |token: &str| {
+        session(get(&service, &caller("x"), &id_text, Some(token)))["factors"].clone()
+    };
     assert!(factors(issued.token())["password"].is_object());
     world.advance(SECOND);
     block_on(service.password_changed(&id(USER))).unwrap();
@@ -353,7 +380,8 @@ fn another_tenants_session_is_not_found_by_id_or_by_token() {
 fn a_request_that_is_no_session_yet_is_not_found() {
     let world = world_of(Policy::tmdb());
     let app = session_issuer::id::AppId::new("films").unwrap();
-    let opened = block_on(world.issuer.open(session_issuer::issuer::OpenRequest::new(app))).unwrap();
+    let opened =
+        block_on(world.issuer.open(session_issuer::issuer::OpenRequest::new(app))).unwrap();
     let id = opened.session_id().to_string();
     assert_eq!(shown(get(&service(&world), &admin(), &id, None)), not_found());
 }
@@ -369,7 +397,10 @@ fn a_door_reads_the_id_from_the_path_and_the_token_from_the_query() {
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     let request = GetSession::of(&id, "x=1");
-    assert_eq!(shown(block_on(service(&world).get_session(&caller("x"), request))), not_permitted());
+    assert_eq!(
+        shown(block_on(service(&world).get_session(&caller("x"), request))),
+        not_permitted()
+    );
     let request: GetSession = body(json!({ "session_id": id, "session_token": issued.token() }));
     let text = format!("{request:?}");
     assert!(!text.contains(&id) && !text.contains(issued.token()), "{text}");
@@ -389,5 +420,8 @@ fn what_is_shown_of_a_session_stays_out_of_logs() {
         assert!(!text.contains(hidden), "{text}");
     }
     assert!(answer.session.factors.unwrap().password.is_some());
-    assert_eq!(world.count(|kind| matches!(kind, session_issuer::event::EventKind::Updated { .. })), 0);
+    assert_eq!(
+        world.count(|kind| matches!(kind, session_issuer::event::EventKind::Updated { .. })),
+        0
+    );
 }

@@ -1,4 +1,5 @@
-//! A host that speaks ZITADEL with real verifiers: Argon2id, TOTP, codes, recovery codes, Ed25519 keys, one-shot intents.
+//! A host that speaks ZITADEL with real verifiers: Argon2id, TOTP, codes, recovery codes, Ed25519
+//! keys, one-shot intents.
 
 use std::{
     collections::HashSet,
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 use session_issuer::{
     Issuer, Policy, Timestamp,
     compat::zitadel::{
-        ApiError, AskCode, AskWebAuthN, ChallengeMaker, CreateSessionResponse, Delivery, MadeWebAuthN,
-        Service, SetSessionResponse, TokenRule, UserVerificationRequirement,
+        ApiError, AskCode, AskWebAuthN, ChallengeMaker, CreateSessionResponse, Delivery,
+        MadeWebAuthN, Service, SetSessionResponse, TokenRule, UserVerificationRequirement,
     },
     factor::{Challenge, Check, FactorDetails, FactorKind},
     id::{SessionId, TenantId},
@@ -62,12 +63,18 @@ impl Host {
         apps.enrol(USER, &APP, true);
         let codes = Arc::new(OneTimeCodes::new(&secret(3), Arc::clone(&lockout)).unwrap());
         let digests = Arc::new(Digests::default());
-        let recovery = RecoveryCodes::new(&secret(5), Arc::clone(&digests), Arc::clone(&lockout)).unwrap();
+        let recovery =
+            RecoveryCodes::new(&secret(5), Arc::clone(&digests), Arc::clone(&lockout)).unwrap();
         let (tenant, user) = (TenantId::default(), id(USER));
         let set = recovery.make(Holder::new(&tenant, &user)).unwrap();
-        digests.0.lock().unwrap().extend(set.digests.into_iter().map(|digest| (USER.to_owned(), digest)));
+        digests
+            .0
+            .lock()
+            .unwrap()
+            .extend(set.digests.into_iter().map(|digest| (USER.to_owned(), digest)));
         let key = SigningKey::from_bytes(&[9; 32]);
-        let (intents, desk) = (Arc::new(Intents::default()), Arc::new(Desk::new(Arc::clone(&codes))));
+        let (intents, desk) =
+            (Arc::new(Intents::default()), Arc::new(Desk::new(Arc::clone(&codes))));
         let verifiers = Verifiers::new()
             .password(passwords)
             .totp(Totp::new(Arc::clone(&apps), lockout))
@@ -87,8 +94,9 @@ impl Host {
             .policy(Policy::zitadel())
             .build()
             .unwrap();
-        let service =
-            Service::new(world.issuer.clone()).token_rule(TokenRule::V2).challenges(Arc::clone(&desk));
+        let service = Service::new(world.issuer.clone())
+            .token_rule(TokenRule::V2)
+            .challenges(Arc::clone(&desk));
         let recovery = set.codes.iter().map(|code| code.expose().to_owned()).collect();
         Self { world, service, hashes, apps, desk, intents, recovery, key }
     }
@@ -99,7 +107,10 @@ impl Host {
 
     /// A session of this user, by its id.
     pub fn begin(&self) -> String {
-        self.create(json!({ "checks": { "user": { "userId": USER } } })).unwrap().session_id.to_string()
+        self.create(json!({ "checks": { "user": { "userId": USER } } }))
+            .unwrap()
+            .session_id
+            .to_string()
     }
 
     pub fn set(&self, session: &str, request: Value) -> Result<SetSessionResponse, ApiError> {
@@ -119,7 +130,8 @@ impl Host {
     pub fn assertion(&self, session: &str, requirement: &str, flags: u8) -> Value {
         let wanted = json!({ "domain": "example.com", "userVerificationRequirement": requirement });
         let asked = self.set(session, json!({ "challenges": { "webAuthN": wanted } })).unwrap();
-        let options = asked.challenges.unwrap().web_auth_n.unwrap().public_key_credential_request_options;
+        let options =
+            asked.challenges.unwrap().web_auth_n.unwrap().public_key_credential_request_options;
         sign(&self.key, options["publicKey"]["challenge"].as_str().unwrap(), "example.com", flags)
     }
 }
@@ -130,7 +142,8 @@ pub const VERIFIED: u8 = 0x05;
 /// What a browser on a page of this domain gives for a challenge.
 pub fn sign(key: &SigningKey, challenge: &str, domain: &str, flags: u8) -> Value {
     let origin = format!("https://login.{domain}");
-    let client = json!({ "type": "webauthn.get", "challenge": challenge, "origin": origin }).to_string();
+    let client =
+        json!({ "type": "webauthn.get", "challenge": challenge, "origin": origin }).to_string();
     let data = [Sha256::digest(domain).as_slice(), &[flags], &[0, 0, 0, 1]].concat();
     let signature = key.sign(&[data.as_slice(), &Sha256::digest(&client)].concat());
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -145,7 +158,8 @@ pub fn sign(key: &SigningKey, challenge: &str, domain: &str, flags: u8) -> Value
     })
 }
 
-/// The host's WebAuthn server: one key of one user. A challenge's state is its bytes, domain and requirement.
+/// The host's WebAuthn server: one key of one user. A challenge's state is its bytes, domain and
+/// requirement.
 #[derive(Debug)]
 struct Keys(SigningKey);
 
@@ -204,7 +218,9 @@ impl FactorVerifier for Intents {
         let Check::Intent(proof) = attempt.check else { return Ok(Outcome::NotSetUp) };
         let mut table = self.table.lock().unwrap();
         let found = table.iter_mut().find(|intent| intent.id == proof.id);
-        let (Some(intent), true) = (found, proof.token.expose() == format!("token of {}", proof.id)) else {
+        let (Some(intent), true) =
+            (found, proof.token.expose() == format!("token of {}", proof.id))
+        else {
             return Ok(Outcome::Wrong);
         };
         let Some(subject) = attempt.subject else { return Ok(Outcome::Wrong) };
@@ -296,7 +312,8 @@ impl ChallengeMaker for Desk {
         let bytes = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{number}")));
         let state = format!("{bytes}|{}|{:?}", ask.domain, ask.user_verification);
         let ends_at = ask.now.saturating_add(5 * MINUTE);
-        let challenge = Challenge::new(FactorKind::WebAuthn, &state, ends_at).map_err(VerifyError::new)?;
+        let challenge =
+            Challenge::new(FactorKind::WebAuthn, &state, ends_at).map_err(VerifyError::new)?;
         let required = ask.user_verification == UserVerificationRequirement::Required;
         let options = json!({
             "publicKey": {

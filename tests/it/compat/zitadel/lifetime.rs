@@ -1,4 +1,5 @@
-//! How long ZITADEL's sessions live, and what they keep of their client. Numbers are those of the seed cases.
+//! How long ZITADEL's sessions live, and what they keep of their client. Numbers are those of the
+//! seed cases.
 
 use serde_json::{Value, json};
 use session_issuer::{
@@ -66,7 +67,8 @@ fn a_lifetime_is_above_zero_and_none_or_zero_leaves_the_end_where_it_is() {
     assert!(get(&service, &none).get("expirationDate").is_none());
     unchanged(&world, || {
         for negative in ["-600s", "-0.000000001s", "-315576000000s", "0.0000001s"] {
-            let create = post(&service, json!({ "lifetime": negative, "metadata": { "k": "dg==" } }));
+            let create =
+                post(&service, json!({ "lifetime": negative, "metadata": { "k": "dg==" } }));
             assert_eq!(shown(create), positive(), "{negative}");
             let set = json!({ "lifetime": negative, "metadata": { "k": "dg==" } });
             assert_eq!(shown(patch(&service, &login(), &none, set)), positive(), "{negative}");
@@ -110,7 +112,8 @@ fn a_session_whose_time_is_over_takes_no_change_and_no_longer_life() {
     for rule in [TokenRule::V2Alpha, TokenRule::V2] {
         let service = of(&world).token_rule(rule);
         let created = post(&service, json!({ "lifetime": "20s" })).unwrap();
-        let (id, token) = (created.session_id.to_string(), created.session_token.expose().to_owned());
+        let (id, token) =
+            (created.session_id.to_string(), created.session_token.expose().to_owned());
         let set = |request: Value| {
             let mut request = request;
             request["sessionToken"] = json!(token);
@@ -129,7 +132,10 @@ fn a_session_whose_time_is_over_takes_no_change_and_no_longer_life() {
             refused(world.check(&token), ErrorKind::Expired);
         });
     }
-    assert!(world.people.attempts.lock().unwrap().is_empty(), "no check of a session that is over is run");
+    assert!(
+        world.people.attempts.lock().unwrap().is_empty(),
+        "no check of a session that is over is run"
+    );
 }
 
 #[test]
@@ -153,8 +159,7 @@ fn every_part_of_a_user_agent_is_bounded() {
     let service = of(&world);
     let create = |agent: Value| post(&service, json!({ "user_agent": agent }));
     let broken = |field: &str, rule: &str| {
-        let outer =
-            "invalid CreateSessionRequest.UserAgent: embedded message failed validation | caused by: ";
+        let outer = "invalid CreateSessionRequest.UserAgent: embedded message failed validation | caused by: ";
         let message = format!("{outer}invalid UserAgent.{field}: {rule}");
         (400, json!({ "code": 3, "message": message, "details": [] }))
     };
@@ -162,7 +167,10 @@ fn every_part_of_a_user_agent_is_bounded() {
     let values = |count: usize| json!({ "x": { "values": vec!["v"; count] } });
     unchanged(&world, || {
         for bad in ["", &"ä".repeat(201)] {
-            assert_eq!(shown(create(json!({ "fingerprint_id": bad }))), broken("FingerprintId", length));
+            assert_eq!(
+                shown(create(json!({ "fingerprint_id": bad }))),
+                broken("FingerprintId", length)
+            );
             assert_eq!(shown(create(json!({ "description": bad }))), broken("Description", length));
             let header = json!({ "header": { bad: { "values": ["v"] } } });
             assert_eq!(shown(create(header)), broken("Header", length));

@@ -1,4 +1,5 @@
-//! ZITADEL's search: which sessions meet which queries, and who sees them. Numbers are those of the seed cases.
+//! ZITADEL's search: which sessions meet which queries, and who sees them. Numbers are those of the
+//! seed cases.
 
 use serde_json::{Value, json};
 use session_issuer::{
@@ -6,7 +7,8 @@ use session_issuer::{
     compat::{
         Profiles,
         zitadel::{
-            ApiError, Caller, ListSessions, ListSessionsResponse, Permission, Profile, Scope, Service,
+            ApiError, Caller, ListSessions, ListSessionsResponse, Permission, Profile, Scope,
+            Service,
         },
     },
     id::{CreatorId, SubjectId, TenantId},
@@ -20,14 +22,21 @@ use crate::{
     world::*,
 };
 
-fn search(service: &Service, caller: &Caller, request: Value) -> Result<ListSessionsResponse, ApiError> {
+fn search(
+    service: &Service,
+    caller: &Caller,
+    request: Value,
+) -> Result<ListSessionsResponse, ApiError> {
     block_on(service.list_sessions(caller, body::<ListSessions>(request)))
 }
 
 /// The ids that a search finds, in order, and how many there are in all.
 fn found(service: &Service, caller: &Caller, request: Value) -> (Vec<String>, u64) {
     let answer = search(service, caller, request).unwrap();
-    (answer.sessions.iter().map(|session| session.id.to_string()).collect(), answer.details.total_result)
+    (
+        answer.sessions.iter().map(|session| session.id.to_string()).collect(),
+        answer.details.total_result,
+    )
 }
 
 /// The ids that queries find.
@@ -66,7 +75,10 @@ fn sessions_are_found_by_id_user_creator_and_user_agent() {
 
     assert_eq!(meet(json!([{ "idsQuery": { "ids": [STRANGER, "not an id"] } }])), [""; 0]);
     assert_eq!(meet(json!([{ "idsQuery": { "ids": [] } }])), [""; 0]);
-    assert_eq!(meet(json!([{ "idsQuery": { "ids": [mini, STRANGER, goofy, mini] } }])), [&*goofy, &*mini]);
+    assert_eq!(
+        meet(json!([{ "idsQuery": { "ids": [mini, STRANGER, goofy, mini] } }])),
+        [&*goofy, &*mini]
+    );
     assert_eq!(meet(json!([{ "userIdQuery": { "id": USER } }])), [&*mini]);
     assert_eq!(meet(json!([{ "userIdQuery": { "id": "nobody" } }])), [""; 0]);
     assert_eq!(meet(json!([{ "creatorQuery": {} }])), [&*goofy], "the caller's own");
@@ -91,7 +103,9 @@ fn sessions_are_found_by_id_user_creator_and_user_agent() {
     }
     // All of them hold at once, also twice the same kind.
     assert_eq!(
-        meet(json!([{ "userIdQuery": { "id": USER } }, { "creatorQuery": { "id": "login-page" } }])),
+        meet(
+            json!([{ "userIdQuery": { "id": USER } }, { "creatorQuery": { "id": "login-page" } }])
+        ),
         [&*mini]
     );
     assert_eq!(
@@ -135,7 +149,10 @@ fn an_empty_name_a_missing_date_and_none_or_two_kinds_are_no_query() {
     search(&service, &admin(), json!({ "queries": [ids] })).unwrap();
     let query = json!({ "creatorQuery": {} });
     search(&service, &admin(), json!({ "queries": vec![query.clone(); 100] })).unwrap();
-    assert_eq!(shown(search(&service, &admin(), json!({ "queries": vec![query; 101] }))), invalid());
+    assert_eq!(
+        shown(search(&service, &admin(), json!({ "queries": vec![query; 101] }))),
+        invalid()
+    );
 }
 
 // 112
@@ -150,7 +167,11 @@ fn only_what_the_caller_may_see_is_listed_and_counted() {
     let other = || caller("other");
     assert_eq!(found(&service, &other(), all.clone()), (vec![], 0));
     let by_user = json!({ "queries": [{ "userIdQuery": { "id": USER } }] });
-    assert_eq!(found(&service, &other(), by_user.clone()), (vec![], 0), "naming a user shows nothing");
+    assert_eq!(
+        found(&service, &other(), by_user.clone()),
+        (vec![], 0),
+        "naming a user shows nothing"
+    );
 
     let read = |scope| other().grant(Permission::SessionRead, scope);
     let of_org_1 = read(Scope::Organization("org-1".to_owned()));
@@ -189,7 +210,8 @@ fn pages_are_cut_from_the_order_of_creation() {
     assert_eq!(page(json!({ "asc": true, "limit": 3 })), (born[..3].to_vec(), 5));
     assert_eq!(page(json!({ "asc": true, "offset": 3 })), (born[3..].to_vec(), 5));
     for sorting in [json!(0), json!(1), json!("SESSION_FIELD_NAME_CREATION_DATE"), json!(null)] {
-        let sorted = found(&service, &admin, json!({ "sortingColumn": sorting, "query": { "asc": true } }));
+        let sorted =
+            found(&service, &admin, json!({ "sortingColumn": sorting, "query": { "asc": true } }));
         assert_eq!(sorted.0, born);
     }
     // The same pages, where they are put together from two indexes.
@@ -253,14 +275,19 @@ fn a_page_has_at_most_a_thousand_and_no_list_is_read_beyond_ten_thousand() {
         assert_eq!((world.store.calls().of(Verb::List), world.store.calls().total()), (1, 1));
     }
     world.store.reset_calls();
-    assert_eq!(meet(&world, &caller("last"), json!([])), [&*last], "whoever sees little reads little");
+    assert_eq!(
+        meet(&world, &caller("last"), json!([])),
+        [&*last],
+        "whoever sees little reads little"
+    );
     assert_eq!(world.store.calls().total(), 1);
 }
 
 #[test]
 fn a_creation_date_is_compared_as_the_method_says() {
     let world = world_of(Policy::zitadel());
-    let at: Vec<_> = (0..3).map(|n| world.issuer.now().saturating_add(n * MINUTE).to_string()).collect();
+    let at: Vec<_> =
+        (0..3).map(|n| world.issuer.now().saturating_add(n * MINUTE).to_string()).collect();
     let born: Vec<_> = (0..3).map(|_| born(&world, "admin", NewSession::anonymous())).collect();
     let admin = admin();
     for (method, wanted) in [
@@ -274,7 +301,11 @@ fn a_creation_date_is_compared_as_the_method_says() {
     ] {
         let query = json!({ "creationDate": at[1], "method": method });
         let wanted: Vec<_> = wanted.into_iter().map(|n: usize| born[n].clone()).collect();
-        assert_eq!(meet(&world, &admin, json!([{ "creationDateQuery": query }])), wanted, "{method}");
+        assert_eq!(
+            meet(&world, &admin, json!([{ "creationDateQuery": query }])),
+            wanted,
+            "{method}"
+        );
         // In another index, and written another way.
         let queries = json!([{ "creation_date_query": query }, { "creatorQuery": {} }]);
         assert_eq!(meet(&world, &admin, queries), wanted, "{method}");
@@ -286,7 +317,11 @@ fn a_creation_date_is_compared_as_the_method_says() {
     assert_eq!(meet(&world, &admin, between), [&*born[1]]);
     let cut = at[1].replace('Z', ".000999999Z");
     let query = json!([{ "creationDateQuery": { "creationDate": cut } }]);
-    assert_eq!(meet(&world, &admin, query), [&*born[1]], "what is below the millisecond is dropped");
+    assert_eq!(
+        meet(&world, &admin, query),
+        [&*born[1]],
+        "what is below the millisecond is dropped"
+    );
 }
 
 #[test]
@@ -311,7 +346,8 @@ fn a_session_without_an_end_is_later_than_every_date_of_expiry() {
         (MINUTE, 0, vec![]),
     ] {
         let date = start.saturating_add(at).to_string();
-        let query = json!([{ "expirationDateQuery": { "expirationDate": date, "method": method } }]);
+        let query =
+            json!([{ "expirationDateQuery": { "expirationDate": date, "method": method } }]);
         let wanted: Vec<_> = wanted.into_iter().cloned().collect();
         assert_eq!(meet(&world, &admin, query), wanted, "{at:?} {method}");
     }
@@ -357,7 +393,8 @@ fn a_list_names_each_user_and_asks_for_the_names_once() {
     let names = Names::default();
     let service = service(&world).profiles(names.clone());
     let listed = search(&service, &admin(), json!({ "query": { "limit": 3 } })).unwrap();
-    let shown = listed.sessions.iter().map(|session| session.factors.as_ref()?.user.display_name.clone());
+    let shown =
+        listed.sessions.iter().map(|session| session.factors.as_ref()?.user.display_name.clone());
     let name = |user: &str| Some(format!("{user}'s name"));
     assert_eq!(shown.collect::<Vec<_>>(), [None, name(USER), name("goofy")]);
     assert_eq!(*names.0.lock().unwrap(), [USER, "goofy"], "of this page alone");
@@ -368,9 +405,13 @@ fn a_list_names_each_user_and_asks_for_the_names_once() {
 #[test]
 fn a_list_is_written_as_protobuf_writes_it_and_changes_nothing() {
     let world = world_of(Policy::zitadel());
-    let empty = serde_json::to_value(search(&service(&world), &admin(), json!({})).unwrap()).unwrap();
+    let empty =
+        serde_json::to_value(search(&service(&world), &admin(), json!({})).unwrap()).unwrap();
     let now = world.issuer.now().to_string();
-    assert_eq!(empty, json!({ "details": { "totalResult": "0", "timestamp": now }, "sessions": [] }));
+    assert_eq!(
+        empty,
+        json!({ "details": { "totalResult": "0", "timestamp": now }, "sessions": [] })
+    );
     let issued = login(&world, USER);
     unchanged(&world, || {
         let answer = search(&service(&world), &admin(), json!({})).unwrap();

@@ -1,9 +1,10 @@
-//! Requests as clients of protobuf write them: both cases of names, numbers as strings, enums by number, nulls.
+//! Requests as clients of protobuf write them: both cases of names, numbers as strings, enums by
+//! number, nulls.
 
 use serde_json::{Value, error::Category, json};
 use session_issuer::compat::zitadel::{
-    CreationDateQuery, DeleteSession, ExpirationDateQuery, GetSession, ListSessions, SessionFieldName, Span,
-    TimestampQueryMethod,
+    CreationDateQuery, DeleteSession, ExpirationDateQuery, GetSession, ListSessions,
+    SessionFieldName, Span, TimestampQueryMethod,
 };
 
 use crate::compat::create::body;
@@ -45,14 +46,22 @@ fn a_search_is_read_alike_in_either_case_of_its_names() {
         assert_eq!((page.offset, page.limit, page.asc), (Some(7), Some(3), Some(true)));
         assert_eq!(read.sorting_column, Some(SessionFieldName::CreationDate));
         let queries = read.queries.unwrap();
-        assert_eq!(queries[0].ids_query.as_ref().unwrap().ids.as_deref(), Some(&["a".to_owned()][..]));
+        assert_eq!(
+            queries[0].ids_query.as_ref().unwrap().ids.as_deref(),
+            Some(&["a".to_owned()][..])
+        );
         assert_eq!(queries[1].user_id_query.as_ref().unwrap().id.as_deref(), Some("u"));
-        let CreationDateQuery { creation_date, method, .. } = queries[2].creation_date_query.unwrap();
+        let CreationDateQuery { creation_date, method, .. } =
+            queries[2].creation_date_query.unwrap();
         assert_eq!(creation_date.unwrap().as_millis(), 1_749_743_895_070);
         assert_eq!(method, Some(TimestampQueryMethod::Less));
         assert_eq!(queries[3].creator_query.as_ref().unwrap().id.as_deref(), Some("c"));
-        assert_eq!(queries[4].user_agent_query.as_ref().unwrap().fingerprint_id.as_deref(), Some("f"));
-        let ExpirationDateQuery { expiration_date, method, .. } = queries[5].expiration_date_query.unwrap();
+        assert_eq!(
+            queries[4].user_agent_query.as_ref().unwrap().fingerprint_id.as_deref(),
+            Some("f")
+        );
+        let ExpirationDateQuery { expiration_date, method, .. } =
+            queries[5].expiration_date_query.unwrap();
         assert_eq!((expiration_date, method), (creation_date, Some(TimestampQueryMethod::Greater)));
     }
 }

@@ -1,4 +1,5 @@
-//! ZITADEL's change of a session: who may, what it changes, what it leaves. Numbers are those of the seed cases.
+//! ZITADEL's change of a session: who may, what it changes, what it leaves. Numbers are those of
+//! the seed cases.
 
 use std::{sync::Barrier, thread};
 
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 use session_issuer::{
     Policy,
     compat::zitadel::{
-        ApiError, Caller, CreateSession, CreateSessionResponse, DeleteSession, GetSession, Permission, Scope,
-        Service, SetSession, SetSessionResponse, TokenRule, read,
+        ApiError, Caller, CreateSession, CreateSessionResponse, DeleteSession, GetSession,
+        Permission, Scope, Service, SetSession, SetSessionResponse, TokenRule, read,
     },
     error::ErrorKind,
     event::EventKind,
@@ -128,12 +129,15 @@ fn later_the_token_is_ignored_and_today_a_change_needs_the_permission() {
     let world = world_of(Policy::zitadel());
     let (id, _) = begun(&of(&world, TokenRule::V2Alpha));
     let nobodys = post(&of(&world, TokenRule::V2), json!({})).unwrap().session_id.to_string();
-    let may = |scope: &str| login().grant(Permission::SessionWrite, Scope::Organization(scope.to_owned()));
+    let may = |scope: &str| {
+        login().grant(Permission::SessionWrite, Scope::Organization(scope.to_owned()))
+    };
     let reader = login().grant(Permission::SessionRead, Scope::Instance);
     let mut entry = 0;
     let mut set = |rule: TokenRule, caller: &Caller, id: &str| {
         entry += 1;
-        let request = json!({ "sessionToken": "whatever", "metadata": { "k": format!("{entry:08}") } });
+        let request =
+            json!({ "sessionToken": "whatever", "metadata": { "k": format!("{entry:08}") } });
         patch(&of(&world, rule), caller, id, request)
     };
     for caller in [login(), reader.clone(), may("org-1"), writer()] {
@@ -177,7 +181,10 @@ fn a_session_that_has_ended_takes_no_change() {
         block_on(service.user_ended(&id_of(USER))).unwrap();
         unchanged(&world, || {
             for (id, token) in [(&deleted, &token), (&revoked, &other)] {
-                assert_eq!(shown(patch(&service, &writer(), id, with(token, password()))), terminated);
+                assert_eq!(
+                    shown(patch(&service, &writer(), id, with(token, password()))),
+                    terminated
+                );
             }
         });
     }
@@ -195,10 +202,15 @@ fn a_part_that_fails_is_answered_and_leaves_the_session_as_it_was() {
     let service = of(&world, TokenRule::V2Alpha);
     let (id, token) = begun(&service);
     let before = get(&service, &id);
-    let busy = (503, json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }));
+    let busy =
+        (503, json!({ "code": 14, "message": "The service is busy. Try again.", "details": [] }));
     for verb in [Verb::Load, Verb::Commit] {
         world.store.fail_next(verb, Fault::Before);
-        assert_eq!(shown(patch(&service, &login(), &id, with(&token, password()))), busy, "{verb:?}");
+        assert_eq!(
+            shown(patch(&service, &login(), &id, with(&token, password()))),
+            busy,
+            "{verb:?}"
+        );
     }
     let count = world.count(|kind| matches!(kind, EventKind::Updated { .. }));
     assert_eq!((get(&service, &id), count), (before, 0));
@@ -263,7 +275,8 @@ fn the_same_user_is_stamped_again_and_another_is_refused() {
     });
     // A session about nobody takes both names when they agree.
     let nobodys = post(&service, json!({})).unwrap().session_id.to_string();
-    let name = |user: Value| patch(&service, &login(), &nobodys, json!({ "checks": { "user": user } }));
+    let name =
+        |user: Value| patch(&service, &login(), &nobodys, json!({ "checks": { "user": user } }));
     let two = json!({ "userId": USER, "loginName": "goofy@example.com" });
     unchanged(&world, || assert_eq!(shown(name(two)), change));
     name(json!({ "userId": USER, "loginName": login_name })).unwrap();
@@ -279,8 +292,9 @@ fn a_call_that_changes_nothing_writes_nothing_and_every_change_is_emitted_once()
         let service = of(&world, rule);
         let (id, token) = begun(&service);
         let before = updated();
-        let set =
-            |token: &str, request: Value| patch(&service, &writer(), &id, with(token, request)).unwrap();
+        let set = |token: &str, request: Value| {
+            patch(&service, &writer(), &id, with(token, request)).unwrap()
+        };
         let mut details = Vec::new();
         unchanged(&world, || {
             for nothing in [
@@ -341,7 +355,10 @@ fn metadata_is_merged_and_an_empty_value_removes_its_key() {
         let mut request = password();
         request["checks"]["user"] = json!({ "userId": USER });
         request["metadata"] = many(0, 63);
-        assert_eq!(shown(patch(&service, &login(), &id, request)), rule("metadata has more than 64 entries"));
+        assert_eq!(
+            shown(patch(&service, &login(), &id, request)),
+            rule("metadata has more than 64 entries")
+        );
     });
     assert!(world.people.attempts.lock().unwrap().is_empty());
     set(many(0, 62)).unwrap();
@@ -405,8 +422,13 @@ fn the_first_failure_stores_nothing_of_the_call() {
     let wrong_code = (400, zitadel(3, "EVENT-8isk2", "Errors.User.MFA.OTP.InvalidCode"));
     unchanged(&world, || assert_eq!(shown(patch(&service, &login(), &id, request())), wrong_code));
     assert_eq!(get(&service, &id), before);
-    let kinds: Vec<_> = world.people.attempts.lock().unwrap().iter().map(|(_, kind)| *kind).collect();
-    assert_eq!(kinds, [FactorKind::Password, FactorKind::Totp], "and nothing after the first failure is run");
+    let kinds: Vec<_> =
+        world.people.attempts.lock().unwrap().iter().map(|(_, kind)| *kind).collect();
+    assert_eq!(
+        kinds,
+        [FactorKind::Password, FactorKind::Totp],
+        "and nothing after the first failure is run"
+    );
     patch(&service, &login(), &id, with(&token, json!({ "metadata": { "k": "dg==" } })))
         .expect("the token is still good");
 }
@@ -416,11 +438,18 @@ fn a_body_that_protobuf_would_not_read_is_an_invalid_argument() {
     let is_refused = |json: &str| {
         let shown = shown(read::<SetSession>(json.as_bytes()).map(drop));
         assert_eq!((shown.0, &shown.1["code"]), (400, &json!(3)), "{json}");
-        assert!(shown.1["message"].as_str().unwrap().starts_with("proto: (line 1:"), "{json}: {shown:?}");
-        assert!(!shown.1.to_string().contains("77"), "{json}: nothing of what was sent is repeated");
+        assert!(
+            shown.1["message"].as_str().unwrap().starts_with("proto: (line 1:"),
+            "{json}: {shown:?}"
+        );
+        assert!(
+            !shown.1.to_string().contains("77"),
+            "{json}: nothing of what was sent is repeated"
+        );
     };
     let wrong = ["77", "true", "[]", "{\"x\":77}", "\"77\""];
-    let of = |types: &'static str| wrong.into_iter().filter(move |value| !types.contains(&value[..1]));
+    let of =
+        |types: &'static str| wrong.into_iter().filter(move |value| !types.contains(&value[..1]));
     for (path, types) in [
         ("sessionToken", "\""),
         ("session_token", "\""),
@@ -457,14 +486,21 @@ fn a_body_that_protobuf_would_not_read_is_an_invalid_argument() {
     ] {
         for value in of(types) {
             // An object is no map of bytes, and a list of pairs no object.
-            let closed =
-                path.split('.').rev().fold(value.to_owned(), |inner, key| format!("{{\"{key}\":{inner}}}"));
+            let closed = path
+                .split('.')
+                .rev()
+                .fold(value.to_owned(), |inner, key| format!("{{\"{key}\":{inner}}}"));
             is_refused(&closed);
         }
     }
-    for bad in
-        ["{", "[]x", "{\"checks\":{}}}", "{\"checks\":{},\"checks\":{}}", "\u{feff}{}", "{'checks':{}}"]
-    {
+    for bad in [
+        "{",
+        "[]x",
+        "{\"checks\":{}}}",
+        "{\"checks\":{},\"checks\":{}}",
+        "\u{feff}{}",
+        "{'checks':{}}",
+    ] {
         is_refused(bad);
     }
     is_refused("{\"checks\":{\"totp\":{\"code\":\"123456\",\"totp\":\"123456\"}}}");
@@ -482,8 +518,10 @@ fn a_body_that_protobuf_would_not_read_is_an_invalid_argument() {
         ("userAgent.header.accept.values", "\"77\""),
         ("userAgent.header.accept.values", "[77]"),
     ] {
-        let json =
-            path.split('.').rev().fold(value.to_owned(), |inner, key| format!("{{\"{key}\":{inner}}}"));
+        let json = path
+            .split('.')
+            .rev()
+            .fold(value.to_owned(), |inner, key| format!("{{\"{key}\":{inner}}}"));
         let refused = read::<CreateSession>(json.as_bytes()).map(drop);
         assert_eq!(shown(refused).0, 400, "{json}");
     }

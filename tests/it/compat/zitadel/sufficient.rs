@@ -1,4 +1,5 @@
-//! Which of ZITADEL's sessions are enough of a login, and for how long. Numbers are those of the seed cases.
+//! Which of ZITADEL's sessions are enough of a login, and for how long. Numbers are those of the
+//! seed cases.
 
 use std::sync::Arc;
 
@@ -108,7 +109,8 @@ fn no_user_no_primary_factor_and_an_expired_session_are_not_sufficient() {
     let judge = |view: &SessionView, policy| lack(view, &profile(false), policy, issuer.now());
     for policy in [relaxed(), LoginPolicy::new(), relaxed().force(ForceMfa::Everybody)] {
         assert_eq!(judge(&proved(&issuer, vec![]), policy), Some(Lack::User));
-        // Who only named a user, or only has what comes second, has not logged in, whatever the policy says.
+        // Who only named a user, or only has what comes second, has not logged in, whatever the
+        // policy says.
         for checks in [
             vec![user()],
             vec![user(), totp()],
@@ -130,7 +132,11 @@ fn no_user_no_primary_factor_and_an_expired_session_are_not_sufficient() {
     assert_eq!(judge(&view, relaxed()), Some(Lack::Life));
     let goofy = SubjectProfile::new(id("goofy"));
     let view = proved(&issuer, vec![user(), password()]);
-    assert_eq!(lack(&view, &goofy, relaxed(), issuer.now()), Some(Lack::User), "another user's profile");
+    assert_eq!(
+        lack(&view, &goofy, relaxed(), issuer.now()),
+        Some(Lack::User),
+        "another user's profile"
+    );
 }
 
 // 121
@@ -186,7 +192,8 @@ fn what_a_key_proved_is_shown_with_whether_its_user_was_verified() {
 fn a_key_that_was_merely_touched_comes_second_and_never_first() {
     let (issuer, _) = believing();
     let forced = LoginPolicy::new().force(ForceMfa::Everybody);
-    let judge = |checks, policy| lack(&proved(&issuer, checks), &profile(false), policy, issuer.now());
+    let judge =
+        |checks, policy| lack(&proved(&issuer, checks), &profile(false), policy, issuer.now());
     assert_eq!(judge(vec![user(), touched_key()], relaxed()), Some(Lack::PrimaryFactor));
     assert_eq!(judge(vec![user(), password(), touched_key()], forced), None);
     assert_eq!(judge(vec![user(), password()], forced), Some(Lack::SecondFactor));
@@ -198,16 +205,23 @@ fn who_must_prove_two_factors_depends_on_where_the_login_came_from() {
     let judge = |checks, has_second, policy| {
         is_sufficient(&proved(&issuer, checks), &profile(has_second), policy, issuer.now())
     };
-    let (local, all) = (relaxed().force(ForceMfa::LocalUsers), relaxed().force(ForceMfa::Everybody));
+    let (local, all) =
+        (relaxed().force(ForceMfa::LocalUsers), relaxed().force(ForceMfa::Everybody));
     assert!(judge(vec![user(), intent()], false, local), "the provider asks its own users");
     assert!(!judge(vec![user(), intent()], false, all));
-    assert!(!judge(vec![user(), intent()], true, LoginPolicy::new()), "what is set up is asked of everybody");
+    assert!(
+        !judge(vec![user(), intent()], true, LoginPolicy::new()),
+        "what is set up is asked of everybody"
+    );
     assert!(judge(vec![user(), intent(), totp()], false, all));
     for second in [totp(), sms(), recovery(), Check::otp_email("1").unwrap()] {
         let kind = second.kind();
         assert!(judge(vec![user(), password(), second], true, all), "{kind}");
     }
-    assert!(!judge(vec![user(), password(), intent()], false, all), "neither is something that one has");
+    assert!(
+        !judge(vec![user(), password(), intent()], false, all),
+        "neither is something that one has"
+    );
 }
 
 #[test]
@@ -298,15 +312,26 @@ fn a_bearer_has_proved_enough_and_is_somebody_whom_the_directory_lets_in() {
     let issued = login(&world, USER);
     bearer(&world, issued.token()).unwrap();
     world.people.change(USER, |person| person.second_factor = true);
-    assert_eq!(shown(bearer(&world, issued.token())), (403, zitadel(7, "AUTHZ-Kl3p0", "mfa required")));
+    assert_eq!(
+        shown(bearer(&world, issued.token())),
+        (403, zitadel(7, "AUTHZ-Kl3p0", "mfa required"))
+    );
     world.people.change(USER, |person| person.totp = Some("123456".to_owned()));
     let update = Update::with_token(issued.token()).check(totp());
     let stepped_up = block_on(world.issuer.update(update)).unwrap();
-    assert_eq!(shown(bearer(&world, issued.token())), not_authenticated(), "the token was replaced");
+    assert_eq!(
+        shown(bearer(&world, issued.token())),
+        not_authenticated(),
+        "the token was replaced"
+    );
     bearer(&world, stepped_up.token()).unwrap();
     for (disabled, locked) in [(true, false), (false, true)] {
         world.people.change(USER, |person| (person.disabled, person.locked) = (disabled, locked));
-        assert_eq!(shown(bearer(&world, stepped_up.token())), not_authenticated(), "disabled: {disabled}");
+        assert_eq!(
+            shown(bearer(&world, stepped_up.token())),
+            not_authenticated(),
+            "disabled: {disabled}"
+        );
         world.people.change(USER, |person| (person.disabled, person.locked) = (false, false));
         bearer(&world, stepped_up.token()).unwrap();
     }
