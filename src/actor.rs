@@ -65,9 +65,8 @@ impl Actor {
 /// ```
 /// use session_issuer::{NewSession, actor::{Actor, ActorChain}, id::SubjectId};
 ///
-/// let operator = Actor::new(SubjectId::new("op-7")?); // with_session(..) when it has one here let
-/// acting = NewSession::impersonating(SubjectId::new("alice")?, ActorChain::new(operator, "ticket
-/// 4711")?);
+/// let operator = Actor::new(SubjectId::new("op-7")?); // with_session(..) when it has one here
+/// let acting = NewSession::impersonating(SubjectId::new("alice")?, ActorChain::new(operator, "ticket 4711")?);
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

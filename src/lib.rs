@@ -11,10 +11,11 @@
 //! };
 //!
 //! # pollster::block_on(async {
-//! let issuer = Issuer::builder() .store(MemoryStore::new())
-//! .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives
-//! the process .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
-//! .build()?;
+//! let issuer = Issuer::builder()
+//!     .store(MemoryStore::new())
+//!     .token_keys(TokenKeys::generate(&SystemEntropy)?) // a real host loads a secret that outlives the process
+//!     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque)))
+//!     .build()?;
 //!
 //! let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
 //! issuer.check(login.token(), &Requirement::new()).await?;

@@ -35,8 +35,7 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
-    /// let id =
-    /// issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?.session_id();
+    /// let id = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?.session_id();
     /// assert_eq!(issuer.session(id).await?.life(issuer.now()), Life::Live);
     ///
     /// issuer.revoke(Revoke::session(id)).await?;
@@ -83,9 +82,9 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::zitadel()).build()?;
-    /// let first = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?; let
-    /// session = issuer.session_by(first.token()).await?; assert_eq!(session.id(),
-    /// first.session_id());
+    /// let first = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
+    /// let session = issuer.session_by(first.token()).await?;
+    /// assert_eq!(session.id(), first.session_id());
     ///
     /// issuer.update(Update::with_token(first.token()).metadata("theme", "dark")).await?;
     /// let refused = issuer.session_by(first.token()).await.unwrap_err();
@@ -125,8 +124,8 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(Policy::default().credentials(Credentials::Pair(AccessFormat::Opaque))).build()?;
-    /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?; let
-    /// token = login.refresh_token().unwrap();
+    /// let login = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
+    /// let token = login.refresh_token().unwrap();
     ///
     /// let seen = issuer.session_by_refresh_token(token).await?;
     /// let plan = match seen.session().subject() {
@@ -181,9 +180,9 @@ impl Issuer {
     /// # pollster::block_on(async {
     /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
     /// #     .policy(session_issuer::Policy::zitadel()).directory(Users).build()?;
-    /// assert!(issuer.profile(&SubjectId::new("alice")?).await?.second_factor); let refused =
-    /// issuer.profile(&SubjectId::new("nobody")?).await.unwrap_err(); assert_eq!(refused.kind(),
-    /// ErrorKind::SubjectUnknown);
+    /// assert!(issuer.profile(&SubjectId::new("alice")?).await?.second_factor);
+    /// let refused = issuer.profile(&SubjectId::new("nobody")?).await.unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::SubjectUnknown);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```

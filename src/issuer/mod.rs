@@ -205,13 +205,18 @@ pub trait SessionIssuer: Debug + Send + Sync {
 /// };
 ///
 /// # pollster::block_on(async {
-/// let requests: std::sync::Arc<dyn RequestTokens> = std::sync::Arc::new( Issuer::builder()
-/// .store(MemoryStore::new()) .token_keys(TokenKeys::generate(&SystemEntropy)?)
-/// .policy(Policy::tmdb()) .build()?, ); let app = AppId::new("film-club")?; let opened =
-/// requests.open(OpenRequest::new(app.clone())).await?; let token = opened.token().unwrap(); // the
-/// app sends its user to the host with it requests.decide(Decide::approve(token,
-/// SubjectId::new("alice")?)).await?; // the host, when alice says yes let session =
-/// requests.exchange(Exchange::new(token, app.clone())).await?; // the app, once
+/// let requests: std::sync::Arc<dyn RequestTokens> = std::sync::Arc::new(
+///     Issuer::builder()
+///         .store(MemoryStore::new())
+///         .token_keys(TokenKeys::generate(&SystemEntropy)?)
+///         .policy(Policy::tmdb())
+///         .build()?,
+/// );
+/// let app = AppId::new("film-club")?;
+/// let opened = requests.open(OpenRequest::new(app.clone())).await?;
+/// let token = opened.token().unwrap(); // the app sends its user to the host with it
+/// requests.decide(Decide::approve(token, SubjectId::new("alice")?)).await?; // the host, when alice says yes
+/// let session = requests.exchange(Exchange::new(token, app.clone())).await?; // the app, once
 /// assert_eq!(session.session().subject().unwrap().as_str(), "alice");
 /// assert!(requests.exchange(Exchange::new(token, app)).await.is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -18,9 +18,9 @@ use crate::{clock::Timestamp, error::SignError};
 ///
 /// # let secret: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
 /// # let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(61).wrapping_add(29)).collect();
-/// let ring = LiveKeyRing::new(KeyRing::hs256("2026-11", &secret)?); // Give a clone to the
-/// builder: `.signer(ring.clone())`. Months later: let rolled =
-/// ring.get().roll(SecretKey::hs256("2026-12", &next)?, Timestamp::from_secs(1_796_083_200))?;
+/// let ring = LiveKeyRing::new(KeyRing::hs256("2026-11", &secret)?);
+/// // Give a clone to the builder: `.signer(ring.clone())`. Months later:
+/// let rolled = ring.get().roll(SecretKey::hs256("2026-12", &next)?, Timestamp::from_secs(1_796_083_200))?;
 /// ring.replace(rolled)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

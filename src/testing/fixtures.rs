@@ -8,10 +8,10 @@
 //!     testing::{ManualClock, block_on, fixtures},
 //! };
 //!
-//! let store = MemoryStore::new(); let now = ManualClock::START; let record =
-//! fixtures::session().at(now).build();
-//! assert!(matches!(block_on(store.insert(NewRecord::new(record, now)))?, Inserted::Created { ..
-//! }));
+//! let store = MemoryStore::new();
+//! let now = ManualClock::START;
+//! let record = fixtures::session().at(now).build();
+//! assert!(matches!(block_on(store.insert(NewRecord::new(record, now)))?, Inserted::Created { .. }));
 //! # Ok::<(), session_issuer::store::StoreError>(())
 //! ```
 

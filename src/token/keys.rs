@@ -25,10 +25,10 @@ use crate::{
 /// ```
 /// use session_issuer::{Timestamp, entropy::SystemEntropy, token::TokenKeys};
 ///
-/// let keys = TokenKeys::generate(&SystemEntropy)?; // for one process; a real host loads its
-/// secret let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
-/// let keys = keys.roll(2, &next, Timestamp::from_secs(1_800_000_000))?; assert!(TokenKeys::new(1,
-/// b"password").is_err());
+/// let keys = TokenKeys::generate(&SystemEntropy)?; // for one process; a real host loads its secret
+/// let next: Vec<u8> = (0..32).map(|n: u8| n.wrapping_mul(197).wrapping_add(11)).collect();
+/// let keys = keys.roll(2, &next, Timestamp::from_secs(1_800_000_000))?;
+/// assert!(TokenKeys::new(1, b"password").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

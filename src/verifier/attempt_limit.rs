@@ -40,8 +40,8 @@ const MOST_COUNTS: usize = 100_000;
 /// use std::{sync::Arc, time::Duration};
 /// use session_issuer::verifier::AttemptLimit;
 ///
-/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); // one for all
-/// verifiers assert!(AttemptLimit::new(101, Duration::from_secs(1)).is_err());
+/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); // one for all verifiers
+/// assert!(AttemptLimit::new(101, Duration::from_secs(1)).is_err());
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 pub struct AttemptLimit {

@@ -77,8 +77,7 @@ pub enum Asked {
 /// ```
 /// use session_issuer::{error::{Error, ErrorKind, Operation}, factor::FactorKind, verifier::RefusedCheck};
 ///
-/// let error = Error::new(ErrorKind::CheckFailed,
-/// Operation::Update).with_source(RefusedCheck::check(FactorKind::Totp));
+/// let error = Error::new(ErrorKind::CheckFailed, Operation::Update).with_source(RefusedCheck::check(FactorKind::Totp));
 /// assert_eq!(RefusedCheck::of(&error).map(|refused| refused.kind), Some(FactorKind::Totp));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

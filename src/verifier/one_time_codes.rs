@@ -53,15 +53,16 @@ const NONCE_BYTES: usize = 16;
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
 ///
 /// # pollster::block_on(async {
-/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?; let codes =
-/// Arc::new(OneTimeCodes::new(&key(), lockout)?);
+/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?;
+/// let codes = Arc::new(OneTimeCodes::new(&key(), lockout)?);
 /// # let issuer = Issuer::builder().store(MemoryStore::new()).token_keys(TokenKeys::generate(&SystemEntropy)?)
 /// #     .policy(session_issuer::Policy::zitadel()).verifier(Verifiers::new().otp_email(Arc::clone(&codes))).build()?;
 /// # let session = issuer.create(NewSession::for_subject(SubjectId::new("alice")?)).await?;
-/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?); let made =
-/// codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now()))?; let asked =
-/// issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?; // ... send
-/// made.code to Alice, who types it in ... let typed = made.code.expose();
+/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?);
+/// let made = codes.make(CodeRequest::email(Holder::new(&tenant, &alice), issuer.now()))?;
+/// let asked = issuer.update(Update::with_token(session.token()).challenge(made.challenge)).await?;
+/// // ... send made.code to Alice, who types it in ...
+/// let typed = made.code.expose();
 /// issuer.update(Update::with_token(asked.token()).check(Check::otp_email(typed)?)).await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();

@@ -61,11 +61,11 @@ const GROUP: usize = 4;
 /// }
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
 ///
-/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?; let codes =
-/// RecoveryCodes::new(&key(), Digests::default(), lockout)?; let (tenant, alice) =
-/// (TenantId::default(), SubjectId::new("alice")?); let set = codes.make(Holder::new(&tenant,
-/// &alice))?; assert_eq!((set.codes.len(), set.digests.len()), (10, 10)); // show the codes once,
-/// keep the digests
+/// let lockout = AttemptLimit::new(5, Duration::from_secs(15 * 60))?;
+/// let codes = RecoveryCodes::new(&key(), Digests::default(), lockout)?;
+/// let (tenant, alice) = (TenantId::default(), SubjectId::new("alice")?);
+/// let set = codes.make(Holder::new(&tenant, &alice))?;
+/// assert_eq!((set.codes.len(), set.digests.len()), (10, 10)); // show the codes once, keep the digests
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RecoveryCodes {

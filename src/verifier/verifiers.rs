@@ -25,10 +25,12 @@ use crate::factor::FactorKind;
 /// #     async fn verify(&self, _: Attempt<'_>) -> Result<Outcome, VerifyError> { Ok(Outcome::Wrong) }
 /// # }
 /// # fn key() -> Vec<u8> { (0..32_u8).map(|n| n.wrapping_mul(167).wrapping_add(13)).collect() }
-/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?); let codes =
-/// Arc::new(OneTimeCodes::new(&key(), lockout)?); // kept by the host too: it makes the codes let
-/// verifiers = Verifiers::new() .otp_sms(Arc::clone(&codes)) .otp_email(codes)
-/// .web_authn(Passkeys); // your own `FactorVerifier`
+/// let lockout = Arc::new(AttemptLimit::new(5, Duration::from_secs(15 * 60))?);
+/// let codes = Arc::new(OneTimeCodes::new(&key(), lockout)?); // kept by the host too: it makes the codes
+/// let verifiers = Verifiers::new()
+///     .otp_sms(Arc::clone(&codes))
+///     .otp_email(codes)
+///     .web_authn(Passkeys); // your own `FactorVerifier`
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]

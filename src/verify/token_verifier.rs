@@ -43,11 +43,13 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10 * 60);
 /// use session_issuer::{Issuer, NewSession, Policy, Timestamp, verify::TokenVerifier};
 ///
 /// # let key = SecretKey::generate(Algorithm::EdDsa, &SystemEntropy)?.key;
-/// // Where sessions are issued: let ring = KeyRing::new(key); let published =
-/// serde_json::to_vec(&ring.jwks(Timestamp::from_secs(0)))?;
+/// // Where sessions are issued:
+/// let ring = KeyRing::new(key);
+/// let published = serde_json::to_vec(&ring.jwks(Timestamp::from_secs(0)))?;
 /// # let keys = TokenKeys::generate(&SystemEntropy)?;
-/// let issuer = Issuer::builder().signer(ring).name("https://id.example").audience("api") #
-/// .store(MemoryStore::new()).token_keys(keys) .build()?;
+/// let issuer = Issuer::builder().signer(ring).name("https://id.example").audience("api")
+///     # .store(MemoryStore::new()).token_keys(keys)
+///     .build()?;
 /// # let login = pollster::block_on(issuer.create(NewSession::for_subject(SubjectId::new("alice")?)))?;
 ///
 /// // Elsewhere, with the published keys alone:

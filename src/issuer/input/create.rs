@@ -18,11 +18,12 @@ use crate::{
 /// ```
 /// use session_issuer::{NewSession, client::ClientInfo, factor::{Check, FactorKind}, id::SubjectId};
 ///
-/// // The host has checked the password itself: let login =
-/// NewSession::for_subject(SubjectId::new("alice")?) .verified_by_host(FactorKind::Password)
-/// .client(ClientInfo::new().with_user_agent("curl/8.5.0")); // The issuer's verifier shall check
-/// it: let login = NewSession::from_checks([Check::login_name("alice@example.com")?,
-/// Check::password("V3ryS3cure!")?]);
+/// // The host has checked the password itself:
+/// let login = NewSession::for_subject(SubjectId::new("alice")?)
+///     .verified_by_host(FactorKind::Password)
+///     .client(ClientInfo::new().with_user_agent("curl/8.5.0"));
+/// // The issuer's verifier shall check it:
+/// let login = NewSession::from_checks([Check::login_name("alice@example.com")?, Check::password("V3ryS3cure!")?]);
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```
 #[derive(Debug)]

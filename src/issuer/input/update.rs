@@ -17,8 +17,8 @@ use crate::{
 /// ```
 /// use session_issuer::{Update, factor::{Check, FactorKind}};
 ///
-/// let step_up = Update::with_token("ses_s1_...").check(Check::totp("123456")?); let
-/// verified_elsewhere = Update::with_token("ses_s1_...").verified_by_host(FactorKind::WebAuthn);
+/// let step_up = Update::with_token("ses_s1_...").check(Check::totp("123456")?);
+/// let verified_elsewhere = Update::with_token("ses_s1_...").verified_by_host(FactorKind::WebAuthn);
 /// let note = Update::with_token("ses_s1_...").metadata("theme", "dark");
 /// # Ok::<(), session_issuer::error::InvalidInput>(())
 /// ```

@@ -83,11 +83,11 @@ const SALT_BYTES: usize = 16;
 /// }
 ///
 /// # pollster::block_on(async {
-/// let hashes = Arc::new(Hashes::default()); let passwords = Passwords::new(Arc::clone(&hashes),
-/// AttemptLimit::new(10, Duration::from_secs(15 * 60))?); let hash = passwords.hash("correct horse
-/// battery staple").await?; // at sign-up
-/// assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$")); let verifiers =
-/// Verifiers::new().password(passwords);
+/// let hashes = Arc::new(Hashes::default());
+/// let passwords = Passwords::new(Arc::clone(&hashes), AttemptLimit::new(10, Duration::from_secs(15 * 60))?);
+/// let hash = passwords.hash("correct horse battery staple").await?; // at sign-up
+/// assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+/// let verifiers = Verifiers::new().password(passwords);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
