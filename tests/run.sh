@@ -18,12 +18,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # Nothing is compiled twice here, so nothing is gained by keeping what a second time would need.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+# A fifth of the time of compiling goes into line tables. A panic says its line without them.
+export CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 TARGET=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 export CARGO_TARGET_DIR=$TARGET
 
 FIRST="format lints build"
-IDLE="stories clients crash sqlite comparing"
+IDLE="stories clients crash sqlite comparing units"
 COMPILING="msrv deny features readme tree outside docs doctests package providers pure_rust"
 LAST="tests"
 
@@ -35,6 +37,7 @@ WHAT_clients="five APIs over HTTP: the systems' own commands, a restart, clients
 WHAT_crash="workers are killed in the middle of their commits"
 WHAT_sqlite="every test of the issuer and of the five systems once more, on SQLite"
 WHAT_comparing="races and verbs of the issuer on the reference of a store that compares"
+WHAT_units="unit tests, with the models of the rules"
 WHAT_msrv="nothing needs a later Rust than the one that Cargo.toml states"
 WHAT_deny="denied crates, licences and sources of the whole tree"
 WHAT_features="each feature by itself"
@@ -46,7 +49,7 @@ WHAT_doctests="examples in the documentation"
 WHAT_package="the package holds what a user needs, and builds, runs and tests when unpacked"
 WHAT_providers="jsonwebtoken with one crypto feature, and with both, with and without a provider"
 WHAT_pure_rust="keys and tokens with arithmetic in pure Rust; a store of one's own, and its suite"
-WHAT_tests="unit tests and integration tests with all features"
+WHAT_tests="integration tests with all features"
 
 main() {
     TEMP=$(mktemp -d)
@@ -145,10 +148,15 @@ build() {
         ln -f "$TARGET/debug/examples/$example" "$TARGET/all-features/$example"
     done
     cargo test --locked --all-features --lib --tests --no-run 2>&1 | tee "$TEMP/built"
-    for test in it crash; do
-        program=$(sed -n "s/^ *Executable tests\/$test\/main.rs (\(.*\))$/\1/p" "$TEMP/built")
-        ln -f "$program" "$TARGET/all-features/$test"
-    done
+    link_test units src/lib.rs
+    link_test it tests/it/main.rs
+    link_test crash tests/crash/main.rs
+}
+
+link_test() {
+    local program
+    program=$(sed -n "s|^ *Executable .*$2 (\(.*\))$|\1|p" "$TEMP/built")
+    ln -f "$program" "$TARGET/all-features/$1"
 }
 
 stories() {
@@ -225,6 +233,10 @@ crash() {
 comparing() {
     SESSION_STORE=comparing built it --quiet races:: rotation:: revocation:: requests:: faults:: \
         core_flows:: access:: lifetimes:: factors:: limits:: attacks:: looks:: --skip stores::
+}
+
+units() {
+    built units --quiet
 }
 
 sqlite() (
@@ -356,7 +368,7 @@ pure_rust() {
 }
 
 tests() {
-    cargo test --locked --all-features --lib --test it
+    cargo test --locked --all-features --test it
 }
 
 main "$@"; exit # in one line, so that the script may change while it runs
