@@ -103,7 +103,8 @@ fn each_public_item_has_one_path_and_a_dozen_have_one_at_the_root() {
                 .map(|(tree, _)| tree)
         };
         if file == "lib.rs" {
-            let names: usize = exports().map(|tree| tree.split(',').count()).sum();
+            let is_name = |name: &&str| name.contains(char::is_alphabetic);
+            let names = exports().flat_map(|tree| tree.split(',')).filter(is_name).count();
             assert!((1..=12).contains(&names), "{names} names stand at the root");
             continue;
         }
