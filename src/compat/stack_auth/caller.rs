@@ -61,7 +61,7 @@ impl Caller {
     }
 
     /// The end user's own client, as the host sees it: kept at each refresh, as where the session
-    /// was last used.
+    /// was last used. A call refuses a client that has a refused part: see [`ClientInfo::checked`].
     #[must_use]
     pub fn end_user(mut self, client: ClientInfo) -> Self {
         self.client = Some(client);

@@ -32,7 +32,8 @@ impl Service {
     /// # Errors
     /// 401 `INSUFFICIENT_ACCESS_TYPE` for a client key; 400 `SCHEMA_ERROR` with every broken rule;
     /// 400 `CANNOT_GET_OWN_USER_WITHOUT_USER`; 400 `USER_ID_DOES_NOT_EXIST`, also for one that may
-    /// have no sessions; 500 when a part did not answer. Nothing is stored then.
+    /// have no sessions; 400 `INVALID_INPUT` for the reason of an impersonation or a client that
+    /// breaks its rule; 500 when a part did not answer. Nothing is stored then.
     pub async fn create_session(
         &self,
         caller: &Caller,

@@ -109,7 +109,7 @@ pub use self::{
 use super::{JsonType, Profiles, redacted};
 use crate::{
     Issuer,
-    error::{Error, ErrorClass},
+    error::{Error, ErrorClass, ErrorKind},
 };
 
 /// An error as Stack Auth answers it.
@@ -231,7 +231,8 @@ fn me_without_user() -> ApiError {
 /// The one public answer to everything that is wrong with a refresh token, its session or its user.
 fn session_over(error: Error) -> ApiError {
     match error.class() {
-        ErrorClass::Rejected => {
+        // What the host brought along was refused, and the token may still be good.
+        ErrorClass::Rejected if error.kind() != ErrorKind::InvalidInput => {
             let text = "Refresh token not found for this project, or the session has expired/been revoked.";
             answer(401, "REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED", text, []).caused_by(error)
         }

@@ -19,7 +19,8 @@ impl Service {
     ///
     /// # Errors
     /// 401 `REFRESH_TOKEN_NOT_FOUND_OR_EXPIRED` for everything that is wrong with the token, its
-    /// session or its user; 500 when a part did not answer, after which the same token may be tried
+    /// session or its user; 400 `INVALID_INPUT` for an end user's client with a part that is
+    /// refused; 500 when a part did not answer. After the last two the same token may be tried
     /// again.
     pub async fn refresh_session(
         &self,

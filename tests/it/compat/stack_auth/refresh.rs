@@ -87,6 +87,18 @@ fn a_refresh_gives_a_new_access_token_and_the_refresh_token_stays() {
 }
 
 #[test]
+fn a_refused_part_of_a_client_is_no_fault_of_the_token() {
+    let world = world_of(Policy::stack_auth());
+    let service = service(&world);
+    let (token, _) = pair(&service);
+    let client = ClientInfo::new().with_user_agent(&"x".repeat(2000));
+    let caller = Caller::client().end_user(client);
+    let (status, body) = shown(block_on(service.refresh_session(&caller, &token)));
+    assert_eq!((status, &body["code"]), (400, &json!("INVALID_INPUT")));
+    refresh(&service, &token).unwrap();
+}
+
+#[test]
 fn where_the_policy_rotates_a_refresh_answers_the_next_token() {
     let world = world_of(rotating());
     let (token, _) = pair(&service(&world));
