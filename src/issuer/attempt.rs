@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, InputField, InvalidInput, Problem},
     event::EventKind,
     factor::{Challenge, Check, Factor, FactorDetails, FactorKind, SubjectRef},
-    id::SubjectId,
+    id::{SubjectId, check_text},
     session::{Epoch, Session, SubjectStamp},
     verifier::{
         Ask, Asked, Attempt, Challenger, Found, Holder, Lookup, Outcome, RefusedCheck,
@@ -137,6 +137,10 @@ impl Call<'_> {
                 Err(ErrorKind::SubjectChange)
             }
             Found::Active(profile) => {
+                if let Some(owner) = &profile.resource_owner {
+                    let checked = check_text(InputField::ResourceOwner, owner);
+                    checked.map_err(|input| self.invalid(input))?;
+                }
                 proven.subject = Some(profile.subject.clone());
                 proven.profile = Some(profile);
                 Ok(())

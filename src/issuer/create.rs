@@ -27,8 +27,8 @@ impl Issuer {
     /// Creates a session, or finds the one that a device already has.
     ///
     /// # Errors
-    /// [`InvalidInput`] (a lifetime out of range), [`SubjectUnknown`], [`SubjectDisabled`],
-    /// [`SubjectLocked`], [`CheckFailed`] and its kin, [`CapReached`], [`ActorEnded`],
+    /// [`InvalidInput`] (a lifetime out of range; a client, claim or resource owner that breaks its
+    /// rule), [`SubjectUnknown`], [`SubjectDisabled`], [`SubjectLocked`], [`CheckFailed`] and its kin, [`CapReached`], [`ActorEnded`],
     /// [`ImpersonationRefused`], [`SubjectMoved`] (its sessions were revoked while this call
     /// verified), [`Unavailable`]. Nothing is stored then.
     ///

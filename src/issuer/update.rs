@@ -146,15 +146,15 @@ impl ChangingVerb for Updating<'_> {
             }
             false => None,
         };
-        let mut plan = Proposal::new(read, next);
+        let mut proposal = Proposal::new(read, next);
         if self.proves() {
             // What was proved, was proved under the epoch that was read before. A change that
             // proves nothing is decided on the session as it is now.
-            plan.observed = self.wish.proofs.epoch;
-            plan.proved = true;
+            proposal.observed = self.wish.proofs.epoch;
+            proposal.proved = true;
         }
-        plan.admit = if binds { call.cap_rule() } else { None };
-        Ok(Decided::Commit(plan, Done::Changed { moves, signed }))
+        proposal.admit = if binds { call.cap_rule() } else { None };
+        Ok(Decided::Commit(proposal, Done::Changed { moves, signed }))
     }
 }
 

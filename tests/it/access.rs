@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use session_issuer::{
     Issuer, NewSession, Policy, Requirement, Revoke, SessionQuery, Update,
     client::ClientInfo,
@@ -12,9 +13,10 @@ use session_issuer::{
     metadata::Metadata,
     policy::{OnStoreFailure, Spend},
     session::{Life, RevokeReason},
-    store::Select,
+    store::{MemoryStore, Select},
     testing::{Fault, ManualClock, SeededEntropy, Verb, block_on},
     token::TokenKeys,
+    verifier::{Found, Lookup, SubjectDirectory, SubjectProfile, VerifyError},
 };
 
 use crate::world::*;
@@ -52,6 +54,34 @@ fn passed_checks_become_factors_of_one_moment() {
     assert_eq!(view.session().unwrap().metadata().get("k"), Some(b"v".as_slice()));
     assert_eq!(view.assurance_level(), Some(AssuranceLevel::Aal1));
     assert_eq!(view.version(), 1);
+}
+
+/// Knows everybody, as owned by an organisation whose name is too long.
+#[derive(Debug)]
+struct LongNames;
+
+#[async_trait]
+impl SubjectDirectory for LongNames {
+    async fn find(&self, _: Lookup<'_>) -> Result<Found, VerifyError> {
+        let profile = SubjectProfile::new(id("alice"));
+        Ok(Found::Active(profile.with_resource_owner("x".repeat(1000))))
+    }
+}
+
+#[test]
+fn an_owner_that_a_directory_names_is_bounded_as_any_other() {
+    let store = Arc::new(MemoryStore::new());
+    let issuer = Issuer::builder()
+        .store(Arc::clone(&store))
+        .token_keys(TokenKeys::generate(&SeededEntropy::new(1)).unwrap())
+        .policy(Policy::zitadel())
+        .directory(LongNames)
+        .build()
+        .unwrap();
+    let refused = block_on(issuer.create(NewSession::from_checks([alice()]))).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    let all = block_on(issuer.list(SessionQuery::select(Select::Tenant))).unwrap();
+    assert!(all.sessions().is_empty());
 }
 
 // 87, 92, 104

@@ -31,6 +31,7 @@ impl MemoryStore {
             && wants.others.is_none()
             && wants.slot.is_none()
             && !impersonates
+            && new.record.tombstone().is_none()
             && subject_tag(tenant, subject) == id.tag()
         {
             let mut shard = self.shards.write_record(id)?;
