@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::tenants::{RecordSlot, Tenants};
-use crate::session::{Epoch, Record};
+use crate::{
+    id::SubjectKey,
+    session::{Epoch, Record, SubjectStamp},
+};
 
 /// How many locks there are.
 pub(super) const SHARDS: usize = 64;
@@ -27,6 +30,14 @@ impl Shard {
     /// Puts a record there, in the place of the one with its id.
     pub(super) fn replace(&mut self, record: Arc<Record>) {
         self.tenants.get_or_insert(record.tenant()).records.replace(RecordSlot(record));
+    }
+
+    /// Keeps what is known of a subject from now on, of which something was revoked.
+    pub(super) fn set_stamp(&mut self, key: SubjectKey, tag: u16, stamp: SubjectStamp) {
+        if !stamp.is_first() {
+            self.look_up(tag);
+        }
+        self.tenants.get_or_insert(&key.tenant).set_stamp(key.subject, stamp);
     }
 
     /// From now on the stamp is read for records of this tag.

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::{
     error::{broken, poisoned},
     shard::{SHARDS, Shard},
-    subject::{SubjectRow, SubjectSlot},
+    subject::SubjectRow,
     tenants::TenantShard,
 };
 use crate::{
@@ -163,6 +163,14 @@ impl Shards {
         id: SessionId,
     ) -> Result<RwLockWriteGuard<'_, Shard>, StoreError> {
         self.write(ShardSet::of(id).lowest())
+    }
+
+    /// Changes the shard of a subject.
+    pub(super) fn write_subject(
+        &self,
+        named: Named<'_>,
+    ) -> Result<RwLockWriteGuard<'_, Shard>, StoreError> {
+        self.write(named.shard().lowest())
     }
 
     /// Reads the shard of a subject.
@@ -351,19 +359,13 @@ impl Held<'_> {
     /// Keeps what is known of a subject from now on, of which something was revoked.
     pub(super) fn set_stamp(
         &mut self,
-        key: &SubjectKey,
+        key: SubjectKey,
         tag: Option<u16>,
         stamp: SubjectStamp,
     ) -> Result<(), Halt> {
         let named = Named::tagged(&key.tenant, &key.subject, tag);
-        let shard = self.shard_mut(named.shard())?;
-        shard.look_up(named.tag);
-        let rows = &mut shard.tenants.get_or_insert(named.tenant).subjects;
-        let first =
-            || SubjectSlot::new(SubjectRow::first(named.subject.clone(), stamp.epoch, None));
-        let mut slot = rows.take(named.subject.as_str()).unwrap_or_else(first);
-        slot.row_mut().set_stamp(stamp);
-        rows.insert(slot);
+        let (set, tag) = (named.shard(), named.tag);
+        self.shard_mut(set)?.set_stamp(key, tag, stamp);
         Ok(())
     }
 

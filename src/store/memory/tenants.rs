@@ -12,7 +12,7 @@ use std::{
 use super::subject::{SubjectRow, SubjectSlot};
 use crate::{
     id::{SessionId, SubjectId, TenantId},
-    session::{Epoch, Record},
+    session::{Epoch, Record, SubjectStamp},
 };
 
 #[derive(Default)]
@@ -123,6 +123,18 @@ impl TenantShard {
             change(slot.row_mut());
             self.subjects.insert(slot);
         }
+    }
+
+    /// Keeps what is known of a subject from now on.
+    pub(super) fn set_stamp(&mut self, subject: SubjectId, stamp: SubjectStamp) {
+        let mut slot = match self.subjects.take(subject.as_str()) {
+            Some(slot) => slot,
+            None => SubjectSlot::new(SubjectRow::first(subject, stamp.epoch, None)),
+        };
+        if !stamp.is_first() {
+            slot.row_mut().set_stamp(stamp);
+        }
+        self.subjects.insert(slot);
     }
 
     /// Begins to know a subject, which one record names at most.
